@@ -49,18 +49,21 @@ def main() -> int:
             ],
             check=False,
         ).returncode
-        status = status or subprocess.run(
-            [
-                *protoc,
-                f"--grpc_python_out={PROTOS}",
-                f"--mypy_grpc_out={PROTOS}",
-                "--include_imports",
-                "--include_source_info",
-                f"--descriptor_set_out={IMAGE}",
-                *sources,
-            ],
-            check=False,
-        ).returncode
+        status = (
+            status
+            or subprocess.run(
+                [
+                    *protoc,
+                    f"--grpc_python_out={PROTOS}",
+                    f"--mypy_grpc_out={PROTOS}",
+                    "--include_imports",
+                    "--include_source_info",
+                    f"--descriptor_set_out={IMAGE}",
+                    *sources,
+                ],
+                check=False,
+            ).returncode
+        )
     for generated in PROTOS.glob("**/*_pb2*.py*"):
         text = generated.read_text()
         generated.write_text(IMPORT.sub(r"\1 protos.", text))
@@ -77,9 +80,7 @@ def _validate_descriptors() -> descriptor_pb2.FileDescriptorSet:
     def add(descriptor) -> None:  # type: ignore[no-untyped-def]
         for dependency in descriptor.dependencies:
             add(dependency)
-        files[descriptor.name] = descriptor_pb2.FileDescriptorProto.FromString(
-            descriptor.proto.to_binary()
-        )
+        files[descriptor.name] = descriptor_pb2.FileDescriptorProto.FromString(descriptor.proto.to_binary())
 
     add(validate_pb.desc())
     return descriptor_pb2.FileDescriptorSet(file=files.values())

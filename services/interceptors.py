@@ -1,0 +1,398 @@
+"""What happens around every RPC, in this order, the first outermost:
+
+1. ``context``     who called which method, under which request id, until when: all else reads it
+2. ``metrics``     outside of errors, so that denied and malformed calls are counted too
+3. ``errors``      outside of the checks, so that every refusal is told in one form
+4. ``identity``    whose token is it; sets the actor
+5. ``access``      may they; reads the method's option, and no option means no
+6. ``validation``  is the request well formed; last, so that strangers learn nothing from it
+
+Each step is a context manager around the handler: what it does before, and what it sees after. That
+form serves unary and streaming RPCs alike.
+"""
+
+import math
+import re
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+import protovalidate
+import structlog
+from google.protobuf import descriptor_pool
+from google.protobuf.message import Message
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+
+from protos.leadfactory.options.v1 import access_pb2
+from services import identity, status, telemetry
+from services.errors import (
+    DeadlineExceeded,
+    FieldViolation,
+    InvalidArgument,
+    PermissionDenied,
+    ServiceError,
+    Unauthenticated,
+    Unimplemented,
+)
+from services.ids import uuid7
+from services.tokens import Principal, TokenVerifier
+
+# Below this much time left an answer could not reach the caller any more.
+LEAST_USEFUL_SECONDS = 0.02
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+# Infrastructure that tells nothing about leads; probes have no token to show.
+OPEN_SERVICES = frozenset(
+    {
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "grpc.reflection.v1.ServerReflection",
+    }
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Rpc:
+    """One RPC on its way through the steps."""
+
+    method: str
+    """``package.Service/Method``."""
+    kind: str
+    """unary, server_stream, client_stream or bidi_stream."""
+    metadata: dict[str, str]
+    context: grpc.aio.ServicerContext[Any, Any]
+    check: Callable[[Message], None] | None = None
+    """Set by the validation step; applied to every request message."""
+    code: str = "OK"
+
+    @property
+    def service(self) -> str:
+        """Full name of the service."""
+        return self.method.partition("/")[0]
+
+    @property
+    def is_open(self) -> bool:
+        """True for infrastructure that anyone may call."""
+        return self.service in OPEN_SERVICES
+
+
+Step = Callable[[Rpc], AbstractAsyncContextManager[None]]
+"""Returns an asynchronous context manager around the rest of the RPC."""
+
+
+def steps(verifier: TokenVerifier) -> list[Step]:
+    """Return the steps in their order."""
+    return [context, metrics, errors, identity_step(verifier), access, validation]
+
+
+@asynccontextmanager
+async def context(rpc: Rpc) -> AsyncIterator[None]:
+    """Name the call for everything inside it."""
+    given = rpc.metadata.get("x-request-id", "")
+    remaining = rpc.context.time_remaining()
+    call = identity.Call(
+        method=rpc.method,
+        request_id=given if REQUEST_ID.fullmatch(given) else str(uuid7()),
+        traceparent=rpc.metadata.get("traceparent", "")[:64],
+        bearer=_bearer(rpc.metadata),
+        deadline=None if remaining is None else time.monotonic() + remaining,
+    )
+    with identity.serving(call):
+        yield
+
+
+@asynccontextmanager
+async def metrics(rpc: Rpc) -> AsyncIterator[None]:
+    """Count the call, time it, and log how it ended."""
+    if rpc.is_open:
+        yield
+        return
+    labels = (rpc.kind, rpc.service, rpc.method.partition("/")[2])
+    telemetry.STARTED.labels(*labels).inc()
+    telemetry.IN_FLIGHT.inc()
+    began = time.perf_counter()
+    try:
+        yield
+    except BaseException:
+        rpc.code = rpc.code if rpc.code != "OK" else "CANCELLED"
+        raise
+    finally:
+        seconds = time.perf_counter() - began
+        telemetry.IN_FLIGHT.dec()
+        telemetry.HANDLING.labels(*labels).observe(seconds)
+        telemetry.HANDLED.labels(*labels, rpc.code).inc()
+        log.info(telemetry.RPC_HANDLED, code=rpc.code, milliseconds=round(seconds * 1000, 2))
+
+
+@asynccontextmanager
+async def errors(rpc: Rpc) -> AsyncIterator[None]:
+    """Tell failures the AIP-193 way; what nobody foresaw is logged here and told as INTERNAL."""
+    try:
+        remaining = rpc.context.time_remaining()
+        if remaining is not None and remaining < LEAST_USEFUL_SECONDS:
+            raise DeadlineExceeded("There is no time left to answer.")
+        yield
+    except ServiceError as error:
+        rpc.code = error.code
+        await _abort(rpc, status.to_status(error))
+    except (grpc.aio.AbortError, grpc.aio.UsageError):
+        rpc.code = "ABORTED" if rpc.code == "OK" else rpc.code
+        raise
+    except Exception:
+        rpc.code = "INTERNAL"
+        log.exception(telemetry.RPC_FAILED)
+        failure = ServiceError(
+            "Something unforeseen went wrong. The log names it under this request id.",
+            reason="INTERNAL",
+            metadata={"request_id": _request_id()},
+        )
+        failure.code = "INTERNAL"
+        await _abort(rpc, status.to_status(failure))
+
+
+def identity_step(verifier: TokenVerifier) -> Step:
+    """Return the step that finds out who is calling; raises Unauthenticated."""
+
+    @asynccontextmanager
+    async def identify(rpc: Rpc) -> AsyncIterator[None]:
+        if rpc.is_open:
+            yield
+            return
+        bearer = _bearer(rpc.metadata)
+        if not bearer:
+            raise Unauthenticated(
+                "There is no bearer token. Send `authorization: Bearer …`.", reason="TOKEN_MISSING"
+            )
+        principal = await verifier.verify(bearer)
+        peer = await _peer(rpc, verifier)
+        with identity.acting_as(_actor(rpc, principal, peer)):
+            yield
+
+    return identify
+
+
+@asynccontextmanager
+async def access(rpc: Rpc) -> AsyncIterator[None]:
+    """Apply the method's access option; a method without one is closed to everybody."""
+    if not rpc.is_open:
+        actor = identity.current_actor()
+        rule = _rule(rpc.method)
+        if actor.workload is not None:
+            admitted = actor.workload in rule.workloads
+        else:
+            admitted = not actor.roles.isdisjoint(
+                access_pb2.Access.Role.Name(role).lower() for role in rule.roles
+            )
+        if not admitted:
+            raise PermissionDenied(
+                f"{'This process' if actor.workload else 'Your role'} may not call {rpc.method}.",
+                reason="ACCESS_DENIED",
+                metadata={"method": rpc.method},
+            )
+    yield
+
+
+@asynccontextmanager
+async def validation(rpc: Rpc) -> AsyncIterator[None]:
+    """Have every request message checked against the rules in its proto before it is used."""
+    if not rpc.is_open:
+        rpc.check = validate
+    yield
+
+
+def validate(message: Message) -> None:
+    """Check a message against its proto's rules; raises InvalidArgument that names every field."""
+    violations = [
+        FieldViolation(path, "must not hold a NUL character", "NUL_CHARACTER")
+        if problem == "nul"
+        else FieldViolation(path, "must be a finite number", "NOT_FINITE")
+        for path, problem in _unstorable(message)
+    ]
+    try:
+        protovalidate.validate(message)
+    except protovalidate.ValidationError as error:
+        violations += [
+            FieldViolation(
+                ".".join(
+                    element.field_name for element in (each.proto.field.elements if each.proto.field else ())
+                )
+                or "request",
+                each.proto.message,
+                each.proto.rule_id.upper().replace(".", "_"),
+            )
+            for each in error.violations
+        ]
+    if violations:
+        raise InvalidArgument.of(violations)
+
+
+class Interceptor(grpc.aio.ServerInterceptor):
+    """Leads every RPC through the steps."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        """Take the steps, outermost first."""
+        self._steps = steps
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Wrap the method's handler, keeping its kind."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        method = handler_call_details.method.lstrip("/")
+        metadata = {
+            key: value
+            for key, value in handler_call_details.invocation_metadata or ()
+            if isinstance(value, str)
+        }
+        return self._wrap(handler, method, metadata)
+
+    def _wrap(self, handler: Any, method: str, metadata: dict[str, str]) -> Any:
+        streams_in, streams_out = handler.request_streaming, handler.response_streaming
+        kind = (
+            ("bidi_stream" if streams_out else "client_stream")
+            if streams_in
+            else ("server_stream" if streams_out else "unary")
+        )
+        inner = (
+            (handler.stream_stream if streams_out else handler.stream_unary)
+            if streams_in
+            else (handler.unary_stream if streams_out else handler.unary_unary)
+        )
+
+        def begin(context: grpc.aio.ServicerContext[Any, Any]) -> Rpc:
+            return Rpc(method, kind, metadata, context)
+
+        def checked(rpc: Rpc, request: Any) -> Any:
+            if rpc.check is None:
+                return request
+            if streams_in:
+                return _checked_stream(request, rpc.check)
+            rpc.check(request)
+            return request
+
+        async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            rpc = begin(context)
+            async with self._around(rpc):
+                return await inner(checked(rpc, request), context)
+
+        async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+            rpc = begin(context)
+            async with self._around(rpc):
+                async for reply in inner(checked(rpc, request), context):
+                    yield reply
+
+        make = getattr(
+            grpc,
+            f"{'stream' if streams_in else 'unary'}_{'stream' if streams_out else 'unary'}"
+            "_rpc_method_handler",
+        )
+        if streams_out and method.partition("/")[0] in OPEN_SERVICES:
+            return handler
+        return make(
+            stream if streams_out else unary,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    @asynccontextmanager
+    async def _around(self, rpc: Rpc) -> AsyncIterator[None]:
+        async with AsyncExitStack() as entered:
+            for step in self._steps:
+                await entered.enter_async_context(step(rpc))
+            yield
+
+
+async def _abort(rpc: Rpc, failure: status_pb2.Status) -> None:
+    details = rpc_status.to_status(failure)
+    await rpc.context.abort(details.code, details.details, details.trailing_metadata)
+
+
+async def _checked_stream(
+    requests: AsyncIterable[Message], check: Callable[[Message], None]
+) -> AsyncIterator[Message]:
+    async for request in requests:
+        check(request)
+        yield request
+
+
+def _bearer(metadata: dict[str, str]) -> str:
+    scheme, _, token = metadata.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _peer(rpc: Rpc, verifier: TokenVerifier) -> str | None:
+    """Return the process that forwards this call, if it proves who it is."""
+    token = rpc.metadata.get("x-leadfactory-peer")
+    return (await verifier.verify(token)).workload if token else None
+
+
+def _actor(rpc: Rpc, principal: Principal, peer: str | None) -> identity.Actor:
+    subject = principal.subject
+    if principal.workload is not None:
+        person = rpc.metadata.get("x-leadfactory-on-behalf-of", "")
+        if person and not person.startswith("system:") and person.isprintable():
+            subject = person[:256]
+    if peer == "gateway":
+        ip = rpc.metadata.get("x-leadfactory-client-ip", "")
+        user_agent = rpc.metadata.get("x-leadfactory-client-user-agent", "")
+    else:
+        ip, user_agent = _address(rpc.context.peer()), rpc.metadata.get("user-agent", "")
+    return identity.Actor(subject, principal.roles, principal.workload, ip, user_agent[:512])
+
+
+def _address(peer: str | None) -> str:
+    """Read the address out of gRPC's ``ipv4:1.2.3.4:5`` or ``ipv6:%5B::1%5D:5``."""
+    family, _, rest = (peer or "").partition(":")
+    if family not in {"ipv4", "ipv6"}:
+        return ""
+    return unquote(rest).rpartition(":")[0].strip("[]")
+
+
+@cache
+def _rule(method: str) -> access_pb2.Access:
+    """Return the access option of a method; an empty one admits nobody."""
+    service, _, name = method.partition("/")
+    try:
+        descriptor = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
+    except KeyError:
+        raise Unimplemented(f"There is no method {method}.") from None
+    rule: access_pb2.Access = descriptor.GetOptions().Extensions[access_pb2.access]
+    return rule
+
+
+def _unstorable(message: Message, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path of every text that holds NUL and every number that is not finite.
+
+    protobuf carries both; PostgreSQL's text and JSON do not.
+    """
+    for field, value in message.ListFields():
+        path = f"{prefix}{field.name}"
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            values: list[object] = [part for entry in value.items() for part in entry]
+        elif field.is_repeated:
+            values = list(value)
+        else:
+            values = [value]
+        for each in values:
+            if isinstance(each, Message):
+                yield from _unstorable(each, f"{path}.")
+            elif isinstance(each, str) and "\0" in each:
+                yield path, "nul"
+            elif isinstance(each, float) and not math.isfinite(each):
+                yield path, "number"
+
+
+def _request_id() -> str:
+    call = identity.current_call()
+    return call.request_id if call is not None else ""

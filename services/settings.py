@@ -1,0 +1,69 @@
+"""Settings that every process has: environment variables, or files of the same name.
+
+Each is read once, in ``__main__``; everything below is handed values. A secret belongs in a file:
+point ``SECRETS_DIRECTORY`` at a folder whose files carry the settings' lower-case names.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class InvalidSettings(SystemExit):
+    """A setting is missing or wrong; the process ends with one line that names it."""
+
+
+class ServiceSettings(BaseSettings):
+    """What a process needs to listen, to know callers and to be observed."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False)
+
+    grpc_host: str = Field("127.0.0.1", description="Address that gRPC listens on.")
+    grpc_port: int = Field(0, ge=0, le=65535, description="TCP port of gRPC; 0 takes any free one.")
+    metrics_host: str = Field("127.0.0.1", description="Address that Prometheus metrics are served on.")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="TCP port of Prometheus metrics; 0 takes any free one."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe level that is logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="One JSON object a line, or text for a person at a terminal."
+    )
+    maximum_concurrent_rpcs: int = Field(
+        200, gt=0, description="RPCs served at once; more are refused with RESOURCE_EXHAUSTED."
+    )
+    drain_seconds: float = Field(
+        8.0, ge=0, description="Seconds that running calls are given to end after SIGTERM."
+    )
+    identity_issuer: str = Field(
+        "", description="`iss` of people's tokens: the OIDC issuer; empty admits no people."
+    )
+    identity_audience: str = Field("leadfactory", description="`aud` that every token must carry.")
+    identity_jwks: str = Field("", description="JWK set that signs people's tokens: a file, or an https URL.")
+    workload_issuer: str = Field("", description="`iss` of processes' tokens; empty admits no processes.")
+    workload_jwks: str = Field(
+        "", description="JWK set that signs processes' tokens: a file, or an https URL."
+    )
+    workload_token_file: Path | None = Field(
+        None, description="File with this process's own token; read again whenever it changes."
+    )
+    workload_subject_prefix: str = Field(
+        "system:",
+        description="What precedes a process's name in its token's `sub`, such as "
+        "`system:serviceaccount:leadfactory:` in Kubernetes.",
+    )
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read the environment; end the process with one line a wrong setting, if there is one."""
+        directory = os.environ.get("SECRETS_DIRECTORY")
+        try:
+            # pydantic-settings takes this argument beside the fields; its types do not say so.
+            return cls(_secrets_dir=directory, **overrides)  # type: ignore[call-arg]
+        except ValidationError as error:
+            lines = (f"{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
+            raise InvalidSettings("\n".join(lines)) from None

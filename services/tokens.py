@@ -1,0 +1,194 @@
+"""Bearer tokens: ES256 JSON Web Tokens (RFC 7519, RFC 8725), verified by every service itself.
+
+One issuer speaks for people, another for processes; no token of the one is believed as the other's.
+"""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from joserfc import jws, jwt
+from joserfc.errors import ExpiredTokenError, JoseError
+from joserfc.jwk import KeySet
+
+from services.errors import Unauthenticated, Unavailable
+from services.settings import ServiceSettings
+
+ALGORITHMS = ["ES256"]
+ROLES = frozenset({"viewer", "operator", "auditor", "admin"})
+LEEWAY_SECONDS = 60
+MAXIMUM_TOKEN_BYTES = 8192
+MINIMUM_REFETCH_SECONDS = 10.0
+CACHED_TOKENS = 1024
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whom a token speaks for."""
+
+    subject: str
+    roles: frozenset[str]
+    workload: str | None
+    """Name of the process, or None for a person."""
+    expires_at: float
+    """Unix time in seconds."""
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """One party whose tokens are believed."""
+
+    name: str
+    keys: "Keys"
+    subject_prefix: str | None
+    """Set for the workload issuer: what precedes the process's name in ``sub``."""
+
+
+class Keys:
+    """A JWK set (RFC 7517) from a file or an https URL, read again when a key is missing."""
+
+    def __init__(self, location: str) -> None:
+        """Name the file or URL; nothing is read yet."""
+        self._location = location
+        self._keys: KeySet | None = None
+        self._read_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def current(self, *, missing: bool = False) -> KeySet:
+        """Return the keys; ``missing`` asks for a fresh reading, at most every ten seconds."""
+        async with self._lock:
+            stale = time.monotonic() - self._read_at > MINIMUM_REFETCH_SECONDS
+            if self._keys is None or (missing and stale):
+                self._keys = KeySet.import_key_set(await self._read())
+                self._read_at = time.monotonic()
+            return self._keys
+
+    async def _read(self) -> Any:
+        if not self._location.startswith("https://"):
+            return json.loads(await asyncio.to_thread(Path(self._location).read_bytes))
+        try:
+            async with httpx.AsyncClient(timeout=3.0, trust_env=False) as client:
+                response = await client.get(self._location)
+                response.raise_for_status()
+                return response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unavailable("The issuer's keys cannot be read now.", retry_after=5) from error
+
+
+class TokenVerifier:
+    """Says whom a token speaks for, or that it speaks for nobody."""
+
+    def __init__(self, issuers: list[Issuer], audience: str) -> None:
+        """Believe these issuers, for this audience."""
+        self._issuers = {issuer.name: issuer for issuer in issuers}
+        self._audience = audience
+        self._verified: OrderedDict[bytes, Principal] = OrderedDict()
+
+    @classmethod
+    def from_settings(cls, settings: ServiceSettings) -> "TokenVerifier":
+        """Believe the issuers that are configured."""
+        issuers = []
+        if settings.identity_issuer:
+            issuers.append(Issuer(settings.identity_issuer, Keys(settings.identity_jwks), None))
+        if settings.workload_issuer:
+            issuers.append(
+                Issuer(
+                    settings.workload_issuer,
+                    Keys(settings.workload_jwks),
+                    settings.workload_subject_prefix,
+                )
+            )
+        return cls(issuers, settings.identity_audience)
+
+    async def verify(self, token: str) -> Principal:
+        """Return whom the token speaks for; raises Unauthenticated with what is wrong about it.
+
+        A verified token is remembered by its digest until it expires, since checking a signature
+        costs more than the rest of a small call.
+        """
+        if len(token) > MAXIMUM_TOKEN_BYTES:
+            raise Unauthenticated("The token is too long.", reason="TOKEN_TOO_LONG")
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._verified.get(digest)
+        if known is not None and known.expires_at + LEEWAY_SECONDS > time.time():
+            self._verified.move_to_end(digest)
+            return known
+        principal = await self._verify(token)
+        self._verified[digest] = principal
+        if len(self._verified) > CACHED_TOKENS:
+            self._verified.popitem(last=False)
+        return principal
+
+    async def _verify(self, token: str) -> Principal:
+        issuer = self._issuers.get(_claimed_issuer(token))
+        if issuer is None:
+            raise Unauthenticated("The token's issuer is not known here.", reason="TOKEN_ISSUER_UNKNOWN")
+        claims = await _signed_claims(token, issuer.keys)
+        registry = jwt.JWTClaimsRegistry(
+            leeway=LEEWAY_SECONDS,
+            iss={"essential": True, "value": issuer.name},
+            aud={"essential": True, "value": self._audience},
+            sub={"essential": True},
+            exp={"essential": True},
+        )
+        try:
+            registry.validate(claims)
+        except JoseError as error:
+            raise Unauthenticated(
+                f"The token is not valid: {_why(error)}. Get a new one.", reason="TOKEN_INVALID"
+            ) from None
+        return _principal(claims, issuer)
+
+
+def _claimed_issuer(token: str) -> str:
+    """Read ``iss`` without believing it, to choose the keys to check it with."""
+    try:
+        claims = json.loads(jws.extract_compact(token.encode("ascii")).payload)
+    except (JoseError, ValueError):
+        raise Unauthenticated("The token is not a JSON Web Token.", reason="TOKEN_MALFORMED") from None
+    issuer = claims.get("iss") if isinstance(claims, dict) else None
+    return issuer if isinstance(issuer, str) else ""
+
+
+async def _signed_claims(token: str, keys: Keys) -> dict[str, Any]:
+    for missing in (False, True):
+        try:
+            return jwt.decode(token, await keys.current(missing=missing), algorithms=ALGORITHMS).claims
+        except (JoseError, ValueError) as error:
+            # The issuer may have changed its keys since they were read: look once more.
+            failure = error
+    raise Unauthenticated(
+        "The token's signature is not the issuer's. Get a new one.", reason="TOKEN_SIGNATURE_INVALID"
+    ) from failure
+
+
+def _principal(claims: dict[str, Any], issuer: Issuer) -> Principal:
+    subject, expires_at = claims["sub"], claims["exp"]
+    if not isinstance(subject, str) or not 0 < len(subject) <= 256 or not subject.isprintable():
+        raise Unauthenticated("The token's subject is not usable.", reason="TOKEN_SUBJECT_INVALID")
+    if issuer.subject_prefix is not None:
+        name = subject.removeprefix(issuer.subject_prefix)
+        if name == subject:
+            raise Unauthenticated("The token names no process of ours.", reason="TOKEN_SUBJECT_INVALID")
+        return Principal(f"system:{name}", frozenset(), name, expires_at)
+    if subject.startswith("system:"):
+        raise Unauthenticated("A person's subject cannot be a process's.", reason="TOKEN_SUBJECT_INVALID")
+    roles = claims.get("roles", [])
+    if not isinstance(roles, list):
+        raise Unauthenticated("The token's roles are not a list.", reason="TOKEN_ROLES_INVALID")
+    return Principal(
+        subject, ROLES.intersection(each for each in roles if isinstance(each, str)), None, expires_at
+    )
+
+
+def _why(error: JoseError) -> str:
+    if isinstance(error, ExpiredTokenError):
+        return "it has expired"
+    claim = getattr(error, "claim", "")
+    return f"its {claim!r} is missing or wrong" if claim else "it is malformed"

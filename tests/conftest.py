@@ -1,0 +1,28 @@
+"""What every test may lean on. The environment is scrubbed, so that no setting leaks in."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.identity",
+    "tests.fixtures.rpc",
+    "tests.fixtures.stack",
+]
+
+KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "CI", "TERM", "TZ"}
+KEPT_PREFIXES = ("PYTEST", "COV", "PIP_", "SSL_", "NODE", "npm_", "NPM_")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scrubbed_environment() -> Iterator[None]:
+    """Forget every variable of the caller's that a setting could be read from."""
+    before = dict(os.environ)
+    for name in list(os.environ):
+        if name not in KEPT and not name.startswith(KEPT_PREFIXES):
+            del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
