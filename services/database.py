@@ -140,7 +140,12 @@ async def driver_connection(session: AsyncSession) -> asyncpg.Connection:
     """Return the asyncpg connection that the session's transaction runs on."""
     connection = await session.connection()
     raw = await connection.get_raw_connection()
-    return cast("asyncpg.Connection", raw.driver_connection)
+    driver = cast("asyncpg.Connection", raw.driver_connection)
+    if not driver.is_in_transaction():
+        # SQLAlchemy sends BEGIN with its own first statement; without it the driver would commit
+        # each statement at once.
+        await session.execute(text("SELECT 1"))
+    return driver
 
 
 @contextmanager
