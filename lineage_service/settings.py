@@ -1,0 +1,62 @@
+"""Settings of this context's processes."""
+
+from pydantic import AliasChoices, Field
+
+from lineage_service.domain import MIB, Limits
+from services.settings import ServiceSettings
+
+# LINEAGE_RETENTION_DAYS is reserved for the cleaning of old payloads. It is not declared before
+# there is something that obeys it.
+
+
+class LineageSettings(ServiceSettings):
+    """What serving and working have in common."""
+
+    lineage_database_url: str = Field(
+        description="The lineage database, as the application's role: `postgresql://…`."
+    )
+    lineage_database_connections: int = Field(
+        10, gt=0, le=100, description="Connections to the database that this process keeps at most."
+    )
+
+
+class ServerSettings(LineageSettings):
+    """Settings of `serve`."""
+
+    lineage_maximum_inputs_bytes: int = Field(
+        256 * MIB, gt=0, le=2**31 - 1, description="Bytes of raw inputs of one report, uncompressed."
+    )
+    lineage_maximum_log_bytes: int = Field(
+        64 * MIB, gt=0, le=2**31 - 1, description="Bytes of one pipeline log, uncompressed."
+    )
+    lineage_maximum_compression_ratio: int = Field(
+        200,
+        gt=1,
+        description="Bytes that a byte of gzip may unfold to, in members that hold more than 16 MiB.",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """How much one lineage may hold."""
+        return Limits(
+            inputs_bytes=self.lineage_maximum_inputs_bytes,
+            log_bytes=self.lineage_maximum_log_bytes,
+            ratio=self.lineage_maximum_compression_ratio,
+        )
+
+
+class WorkerSettings(LineageSettings):
+    """Settings of `work`."""
+
+    lineage_measure_seconds: float = Field(
+        60.0, gt=0, description="Seconds between two measurements of the storage that is used."
+    )
+
+
+class MigrationSettings(ServiceSettings):
+    """Settings of `migrate`."""
+
+    lineage_migration_database_url: str = Field(
+        validation_alias=AliasChoices("lineage_migration_database_url", "lineage_database_url"),
+        description="The lineage database, as the role that owns its tables: `postgresql://…`.",
+    )

@@ -1,0 +1,89 @@
+"""Promise: whatever is killed, whenever, no completed report is without its lineage, and none has two.
+
+Run by `make chaos`; `CHAOS_REPORTS` and `CHAOS_KILLS` make it longer, `CHAOS_SEED` repeats a run.
+"""
+
+import asyncio
+import os
+import random
+import signal
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.fixtures.stack import Stack
+from tests.system.test_leads_to_lineage import counted, enriched_lead, eventually, finished
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
+
+VICTIMS = ("report-worker", "report", "lineage", "lineage-worker")
+REPORTS = int(os.environ.get("CHAOS_REPORTS", "60"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "12"))
+SEED = int(os.environ.get("CHAOS_SEED", str(random.randrange(10**6))))
+
+
+async def order(api: httpx.AsyncClient, lead_id: str) -> str:
+    """Ask for a report until somebody takes the order."""
+
+    async def ask() -> httpx.Response:
+        return await api.post("/api/reports", json={"lead_id": lead_id})
+
+    reply: httpx.Response = await eventually(ask, lambda reply: reply.status_code == 200)
+    return str(reply.json()["id"])
+
+
+async def kill_at_random(stack: Stack, dice: random.Random, done: asyncio.Event) -> list[str]:
+    killed = []
+    while len(killed) < KILLS and not done.is_set():
+        await asyncio.sleep(dice.uniform(0.2, 2.0))
+        victim = dice.choice(VICTIMS)
+        try:
+            os.kill(stack.pid(victim), signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        killed.append(victim)
+    return killed
+
+
+async def test_random_kills_lose_nothing_and_double_nothing(stack: Stack) -> None:
+    dice, done = random.Random(SEED), asyncio.Event()
+    headers = {"authorization": f"Bearer {stack.token('operator')}"}
+    async with httpx.AsyncClient(base_url=stack.url, headers=headers, timeout=30, trust_env=False) as api:
+        lead = await enriched_lead(api, stack, "chaos")
+        killer = asyncio.create_task(kill_at_random(stack, dice, done))
+        acknowledged = [await order(api, lead["id"]) for _ in range(REPORTS)]
+        ended = await asyncio.gather(*(finished(api, each, patience=900) for each in acknowledged))
+        done.set()
+        killed = await killer
+
+        async def balance() -> tuple[int, int, int]:
+            return await counted(stack)
+
+        completed, recorded, _ = await eventually(balance, lambda counts: counts[2] == 0)
+        outcomes: dict[str, int] = {}
+        for report in ended:
+            outcomes[report["status"]] = outcomes.get(report["status"], 0) + 1
+        print(f"seed {SEED}: {len(killed)} kills, {outcomes}, completed {completed} = recorded {recorded}")
+        assert completed == recorded
+        assert all(report["status"] == "COMPLETED" or report["error"] for report in ended)
+        assert {report["id"] for report in ended} == set(acknowledged)
+        await assert_every_record_matches_its_report(stack, ended)
+
+
+async def assert_every_record_matches_its_report(stack: Stack, reports: list[dict[str, Any]]) -> None:
+    """Compare the PDF digests of both sides."""
+    connection = await asyncpg.connect(stack.endpoints["databases"]["lineage"])
+    try:
+        rows = await connection.fetch(
+            "SELECT report_generation_id::text AS id, pdf_sha256 FROM lineage_records"
+        )
+    finally:
+        await connection.close()
+    recorded = {row["id"]: row["pdf_sha256"] for row in rows}
+    assert len(recorded) == len(rows)
+    for report in reports:
+        if report["status"] == "COMPLETED":
+            digest = recorded[report["id"]]
+            assert (digest.hex() if isinstance(digest, bytes) else digest) == report["pdf_sha256"]
