@@ -111,7 +111,7 @@ async def test_a_lead_becomes_a_pdf_whose_numbers_lead_back_to_their_source(
     facts = {(fact["provider"], fact["name"]): fact for fact in lead["facts"]}
     assert facts["dns", "a"]["values"] == ["127.0.0.1"]
     assert facts["homepage", "status"]["state"] == "FOUND"
-    assert facts["tls", "not_after"]["state"] == "FOUND"
+    assert facts["tls", "certificate.not_after"]["state"] == "FOUND"
     assert all(fact["source"] and fact["observed_at"] for fact in lead["facts"])
 
     report_id = await ordered(api, lead, pipeline_run_id="run-1", assessment_data={"note": "≥ 1 µs"})

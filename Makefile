@@ -1,0 +1,116 @@
+# Everything there is to run here. `make` alone explains itself.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --warn-undefined-variables
+.DELETE_ON_ERROR:
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+PYTEST := $(RUN) -m pytest
+NODE := deploy/install/node.sh $(VENV)
+CONSOLE := gateway/console
+CONSOLE_SOURCES := $(shell find $(CONSOLE)/src $(CONSOLE)/public $(CONSOLE)/*.* -type f 2>/dev/null)
+
+DOMAIN ?= example.com
+ROLE ?= operator
+WORKERS ?= auto
+PYTHON ?=
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: install ## Everything from nothing: start, take DOMAIN (example.com) to its PDF and lineage, keep serving
+	@exec $(RUN) -m deploy.local demo --domain "$(DOMAIN)"
+
+.PHONY: up
+up: install ## Start the stack and keep it up until Ctrl-C (LEADFACTORY_PORT=8080, LEADFACTORY_HOME=.leadfactory)
+	@exec $(RUN) -m deploy.local up
+
+.PHONY: status
+status: $(VENV)/.runtime ## Print what runs, with its memory
+	@exec $(RUN) -m deploy.local status
+
+.PHONY: login
+login: $(VENV)/.runtime ## Print a link that signs a browser in, once
+	@exec $(RUN) -m deploy.local login
+
+.PHONY: token
+token: $(VENV)/.runtime ## Print a bearer token for ROLE (viewer, operator, auditor or admin)
+	@exec $(RUN) -m deploy.local token --role "$(ROLE)"
+
+.PHONY: test
+test: develop ## Run every test; those in a browser where there is a Chromium
+	$(PYTEST) --numprocesses $(WORKERS) --maxprocesses 8 --dist loadgroup
+
+.PHONY: check
+check: develop ## Format, lint, types, import contracts, generated code, protos, manifests, console, locks
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+	deploy/install/generated.sh $(VENV)
+	$(VENV)/bin/buf lint protos/leadfactory.binpb --config protos/buf.yaml
+	$(VENV)/bin/buf breaking protos/leadfactory.binpb --config protos/buf.yaml --against protos/released.binpb
+	$(RUN) -m deploy.kubernetes.check
+	$(NODE) npm run --silent lint
+	$(NODE) npm run --silent typecheck
+	$(NODE) npm test --silent
+	! grep -nE '[a-z+]+://' requirements/*.txt
+
+.PHONY: bench
+bench: develop ## Measure, print a table and write build/bench.json
+	$(PYTEST) tests/performance --override-ini addopts="-ra --strict-markers -s"
+
+.PHONY: chaos
+chaos: develop ## Crash and cut everything while it works, then count what is left
+	$(PYTEST) tests/chaos --override-ini addopts="-ra --strict-markers -s"
+
+.PHONY: format
+format: develop ## Put code into its one form
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+	$(NODE) npm run --silent format
+
+.PHONY: protos
+protos: develop ## Generate what is made from protos/: Python, the descriptor image, the console's types
+	$(RUN) protos/generate.py
+	PYTHON=$(RUN) $(NODE) npm run --silent generate
+
+.PHONY: lock
+lock: develop ## Pin the newest versions that pyproject.toml admits, with hashes
+	deploy/install/lock.sh $(VENV)
+
+.PHONY: install
+install: $(VENV)/.runtime libraries $(CONSOLE)/dist/index.html ## Install what running needs; does nothing the second time
+
+.PHONY: develop
+develop: $(VENV)/.dev libraries $(CONSOLE)/dist/index.html ## Install what testing needs, too
+
+.PHONY: clean
+clean: ## Remove what can be made again, but neither .venv nor .leadfactory
+	rm -rf build $(CONSOLE)/dist $(CONSOLE)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+.PHONY: libraries
+libraries: $(VENV)/.runtime
+	@packages=$$($(RUN) deploy/install/libraries.py) && { [ -z "$$packages" ] || deploy/install/packages.sh $$packages; }
+
+$(VENV)/.runtime: requirements/runtime.txt
+	@deploy/install/venv.sh $(VENV) $< $(PYTHON)
+	@touch $@
+
+# The development lock is the runtime lock and more.
+$(VENV)/.dev: requirements/dev.txt requirements/runtime.txt
+	@deploy/install/venv.sh $(VENV) $< $(PYTHON)
+	@touch $(VENV)/.runtime $@
+
+$(CONSOLE)/node_modules/.package-lock.json: $(CONSOLE)/package-lock.json | $(VENV)/.runtime
+	@echo "Installing the console's packages …" >&2
+	@$(NODE) npm ci --no-audit --no-fund --loglevel error >&2
+	@touch $@
+
+$(CONSOLE)/dist/index.html: $(CONSOLE)/node_modules/.package-lock.json $(CONSOLE_SOURCES)
+	@echo "Building the console …" >&2
+	@$(NODE) npm run --silent build -- --logLevel warn
+	@touch $@

@@ -1,0 +1,1 @@
+"""How LeadFactory is run: on one machine, in images, on Kubernetes."""

@@ -1,0 +1,1 @@
+"""The product on Kubernetes: a Kustomize base, and the check that it renders to valid objects."""

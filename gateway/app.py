@@ -1,0 +1,119 @@
+"""The application: the API of all services, the console, and what operators ask for."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from gateway import contract, docs, pages
+from gateway.auth import Callers, fault
+from gateway.backends import Backends
+from gateway.login import Links, Sessions
+from gateway.observation import PAGE, Observation
+from gateway.perimeter import Headings, Hosts, allowed_hosts
+from gateway.settings import GatewaySettings
+from gateway.transcoding import Fault, Options, Transcoder
+from services.channels import WorkloadToken
+from services.tokens import TokenVerifier
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create(settings: GatewaySettings, backends: Backends, console: Path = pages.DIST) -> Starlette:
+    """Put the application together; must run inside the event loop that the channels belong to."""
+    callers = Callers(WorkloadToken(settings.workload_token_file), settings.gateway_public_url)
+    sessions = Sessions(Links(settings.login_directory), TokenVerifier.from_settings(settings), callers)
+    transcoder = Transcoder(
+        contract.image(),
+        backends.by_service(),
+        Options(
+            error_domain=contract.ERROR_DOMAIN,
+            maximum_body_bytes=settings.maximum_body_bytes,
+            metadata=callers.metadata,
+            unary_timeout=settings.unary_timeout_seconds,
+            stream_timeout=settings.stream_timeout_seconds,
+        ),
+    )
+    document = contract.document()
+    api = orjson.dumps(document)
+    return Starlette(
+        routes=[
+            _page("/healthz", _alive),
+            _page("/readyz", _readiness(backends)),
+            _page("/openapi.json", _cached(api, "application/json")),
+            _page("/docs", _cached(docs.render(document), "text/html; charset=utf-8", docs.POLICY)),
+            _page("/login", sessions.login),
+            _page("/logout", sessions.logout, "POST"),
+            _page("/session", sessions.show),
+            # Not a Mount, which would take the prefix off and send slashes around.
+            Route("/api/{rest:path}", transcoder, methods=None),
+            Mount("/", pages.Console(console)),
+        ],
+        middleware=[
+            Middleware(Observation),
+            Middleware(Headings, is_https=settings.gateway_public_url.startswith("https://")),
+            Middleware(Hosts, allowed=allowed_hosts(settings)),
+        ],
+        exception_handlers={Fault: _refuse, HTTPException: _not_here, Exception: _broken},
+    )
+
+
+def _page(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
+    async def named(request: Request) -> Response:
+        request.scope[PAGE] = path
+        return await endpoint(request)
+
+    return Route(path, named, methods=[method])
+
+
+async def _alive(_: Request) -> Response:
+    return JSONResponse({"status": "alive"})
+
+
+def _readiness(backends: Backends) -> Endpoint:
+    async def ready(_: Request) -> Response:
+        unready = await backends.unready()
+        status = "ready" if not unready else "not ready"
+        return JSONResponse({"status": status, "unready": unready}, 503 if unready else 200)
+
+    return ready
+
+
+def _cached(content: bytes, content_type: str, policy: str = "") -> Endpoint:
+    headers = {"etag": f'"{hashlib.sha256(content).hexdigest()[:32]}"', "cache-control": "no-cache"}
+    if policy:
+        headers["content-security-policy"] = policy
+
+    async def page(request: Request) -> Response:
+        if headers["etag"] in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(content, headers=headers, media_type=content_type)
+
+    return page
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Fault)
+    return Response(error.body(), error.code, error.headers, "application/json")
+
+
+async def _not_here(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        told = fault("UNIMPLEMENTED", "METHOD_NOT_ALLOWED", "This path does not take that method.")
+    else:
+        told = fault("NOT_FOUND", "PATH_UNKNOWN", "There is nothing at this path; /docs lists what there is.")
+    told.code = error.status_code
+    return Response(told.body(), told.code, error.headers, "application/json")
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    told = fault("INTERNAL", "INTERNAL", "The gateway failed; its log says how, by the request id.")
+    return Response(told.body(), told.code, media_type="application/json")

@@ -1,0 +1,10 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Lead = Schemas["Lead"];
+export type EnrichmentStatus = Lead["enrichment_status"];
+export type Fact = Schemas["Fact"];
+export type Report = Schemas["Report"];
+export type Lineage = Schemas["Lineage"];
+export type Part = Schemas["Part"];

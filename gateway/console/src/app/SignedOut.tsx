@@ -1,0 +1,26 @@
+import { LogIn } from "lucide-react";
+import { useEffect } from "react";
+import { Button } from "@/components/Button";
+import { Wordmark } from "@/components/Wordmark";
+import styles from "./Shell.module.css";
+
+/** Nobody is signed in: says how to become somebody. */
+export function SignedOut({ retry }: { retry: () => unknown }) {
+  useEffect(() => {
+    document.title = "Signed out · LeadFactory";
+  }, []);
+  return (
+    <main className={styles.centred}>
+      <Wordmark />
+      <div className={styles.sheet}>
+        <h1>You are signed out</h1>
+        <p>Open the login link that LeadFactory printed in the terminal when it started. It works once.</p>
+        <p>For a new one, run this where LeadFactory is installed:</p>
+        <code className={styles.command}>python -m deploy.local login</code>
+        <Button variant="primary" icon={LogIn} onClick={() => void retry()}>
+          I have signed in
+        </Button>
+      </div>
+    </main>
+  );
+}

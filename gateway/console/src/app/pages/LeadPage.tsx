@@ -1,0 +1,47 @@
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "react-router";
+import { ErrorNotice, Skeleton } from "@/components/Notice";
+import { PageHeader } from "@/components/PageHeader";
+import { LeadFacts } from "@/features/leads/LeadFacts";
+import { LeadIdentity } from "@/features/leads/LeadIdentity";
+import { LeadSummary } from "@/features/leads/LeadSummary";
+import { leadQuery } from "@/features/leads/queries";
+import { GenerateReport } from "@/features/reports/GenerateReport";
+import { ReportTable } from "@/features/reports/ReportTable";
+import styles from "../Shell.module.css";
+
+export function LeadPage() {
+  const { id = "" } = useParams();
+  const { data: lead, error, refetch } = useQuery(leadQuery(id));
+  const back = { to: "/leads", text: "Leads" };
+  if (!lead) {
+    return (
+      <>
+        <PageHeader title="Lead" back={back} />
+        {error ? (
+          <ErrorNotice title="The lead could not be read" error={error} retry={refetch} />
+        ) : (
+          <Skeleton lines={6} label="Loading the lead" />
+        )}
+      </>
+    );
+  }
+  return (
+    <>
+      <PageHeader title={lead.email} back={back} actions={<GenerateReport leadId={lead.id} />}>
+        <LeadSummary lead={lead} />
+      </PageHeader>
+      {error && <ErrorNotice title="The lead is no longer live" error={error} retry={refetch} />}
+      <ReportTable
+        leadId={lead.id}
+        empty="“Generate report” makes a PDF of what is known about this lead’s domain."
+      />
+      <div className={styles.columns}>
+        <div className={styles.column}>
+          <LeadFacts lead={lead} />
+        </div>
+        <LeadIdentity lead={lead} />
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,51 @@
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "react-router";
+import { ErrorNotice, Skeleton } from "@/components/Notice";
+import { PageHeader } from "@/components/PageHeader";
+import { Timestamp } from "@/components/Timestamp";
+import { leadQuery } from "@/features/leads/queries";
+import { LineagePanel } from "@/features/lineage/LineagePanel";
+import { PipelineLog } from "@/features/lineage/PipelineLog";
+import { reportQuery } from "@/features/reports/queries";
+import { ReportDetails } from "@/features/reports/ReportDetails";
+import { ReportDocument } from "@/features/reports/ReportDocument";
+import { ReportState } from "@/features/reports/ReportState";
+import styles from "../Shell.module.css";
+
+export function ReportPage() {
+  const { id = "" } = useParams();
+  const { data: report, error, refetch } = useQuery(reportQuery(id));
+  const { data: lead } = useQuery({ ...leadQuery(report?.lead_id ?? ""), enabled: report !== undefined });
+  if (!report) {
+    return (
+      <>
+        <PageHeader title="Report" back={{ to: "/reports", text: "Reports" }} />
+        {error ? (
+          <ErrorNotice title="The report could not be read" error={error} retry={refetch} />
+        ) : (
+          <Skeleton lines={6} label="Loading the report" />
+        )}
+      </>
+    );
+  }
+  return (
+    <>
+      <PageHeader
+        title={lead ? `Report on ${lead.domain}` : "Report"}
+        back={{ to: `/leads/${report.lead_id}`, text: lead?.email ?? "Lead" }}
+      >
+        <ReportState report={report} />
+        <Timestamp value={report.created_at} />
+      </PageHeader>
+      {error && <ErrorNotice title="The report is no longer live" error={error} retry={refetch} />}
+      <div className={styles.document}>
+        <ReportDocument report={report} />
+        <div className={styles.column}>
+          <LineagePanel report={report} />
+          <ReportDetails report={report} />
+        </div>
+      </div>
+      <PipelineLog report={report} />
+    </>
+  );
+}

@@ -1,0 +1,52 @@
+import { type ComponentProps, useId } from "react";
+import styles from "./Field.module.css";
+
+/** A labelled input with what the server said about it beneath. */
+export function TextField({
+  label,
+  optional = false,
+  error,
+  ...rest
+}: { label: string; optional?: boolean; error?: string | undefined } & ComponentProps<"input">) {
+  const id = useId();
+  return (
+    <div className={styles.field}>
+      <label htmlFor={id}>
+        {label}
+        {optional && <span className={styles.optional}> (optional)</span>}
+      </label>
+      <input
+        {...rest}
+        id={id}
+        className={styles.input}
+        aria-invalid={error ? true : undefined}
+        aria-describedby={error ? `${id}-error` : undefined}
+      />
+      {error && (
+        <p id={`${id}-error`} className={styles.error}>
+          {error}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** A labelled choice. */
+export function Select({
+  label,
+  options,
+  ...rest
+}: { label: string; options: [value: string, text: string][] } & ComponentProps<"select">) {
+  return (
+    <label className={styles.select}>
+      <span>{label}</span>
+      <select {...rest}>
+        {options.map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,43 @@
+import { X } from "lucide-react";
+import { useSearchParams } from "react-router";
+import { Button } from "@/components/Button";
+import { Select } from "@/components/Field";
+import { readFilter, withFilter } from "./filter";
+import styles from "./leads.module.css";
+
+/** Narrows the list; the address keeps the choice, so it can be shared and gone back to. */
+export function LeadFilters() {
+  const [search, setSearch] = useSearchParams();
+  const { is_manual, enrichment_status } = readFilter(search);
+  return (
+    <search className={styles.filters} aria-label="Filter leads">
+      <Select
+        label="Origin"
+        value={is_manual === undefined ? "" : String(is_manual)}
+        onChange={(event) => setSearch(withFilter(search, "is_manual", event.target.value))}
+        options={[
+          ["", "All"],
+          ["true", "Added by hand"],
+          ["false", "Imported"],
+        ]}
+      />
+      <Select
+        label="Enrichment"
+        value={enrichment_status ?? ""}
+        onChange={(event) => setSearch(withFilter(search, "enrichment_status", event.target.value))}
+        options={[
+          ["", "All"],
+          ["PENDING", "Waiting or not begun"],
+          ["IN_PROGRESS", "Looking up"],
+          ["COMPLETED", "Enriched"],
+          ["FAILED", "Failed"],
+        ]}
+      />
+      {(is_manual !== undefined || enrichment_status) && (
+        <Button variant="quiet" icon={X} onClick={() => setSearch({})}>
+          Clear
+        </Button>
+      )}
+    </search>
+  );
+}

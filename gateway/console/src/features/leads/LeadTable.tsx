@@ -1,0 +1,101 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link, useSearchParams } from "react-router";
+import type { Lead } from "@/api/types";
+import { Button } from "@/components/Button";
+import { Card } from "@/components/Card";
+import { LoadMore } from "@/components/LoadMore";
+import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
+import { Badge } from "@/components/Status";
+import table from "@/components/Table.module.css";
+import { Timestamp } from "@/components/Timestamp";
+import { formatCount } from "@/format";
+import { EnrichmentState } from "./EnrichmentState";
+import { readFilter } from "./filter";
+import { LeadFilters } from "./LeadFilters";
+import styles from "./leads.module.css";
+import { leadsQuery } from "./queries";
+
+/** All leads, newest first, with their status as it changes. */
+export function LeadTable() {
+  const [search, setSearch] = useSearchParams();
+  const filter = readFilter(search);
+  const query = useInfiniteQuery(leadsQuery(filter));
+  const leads = query.data?.pages.flatMap((page) => page.leads) ?? [];
+  const filtered = Object.keys(filter).length > 0;
+  const total = query.hasNextPage
+    ? `About ${formatCount(Math.max(query.data?.pages[0]?.total_size_estimate ?? 0, leads.length))}`
+    : formatCount(leads.length);
+
+  return (
+    <Card
+      title={query.data ? `${total} ${leads.length === 1 ? "lead" : "leads"}` : "Leads"}
+      aside={<LeadFilters />}
+    >
+      {query.isPending && <Skeleton lines={6} label="Loading leads" />}
+      {query.error && (
+        <div className={styles.notice}>
+          <ErrorNotice
+            title={query.data ? "The list is no longer live" : "The leads could not be read"}
+            error={query.error}
+            retry={query.refetch}
+          />
+        </div>
+      )}
+      {query.data && leads.length === 0 && (
+        <EmptyState
+          title={filtered ? "No lead matches" : "No leads yet"}
+          action={filtered && <Button onClick={() => setSearch({})}>Show all leads</Button>}
+        >
+          {filtered
+            ? "None of your leads is in this state and of this origin."
+            : "Type an e-mail address above. Its domain is looked up at once, and a report is one click away."}
+        </EmptyState>
+      )}
+      {leads.length > 0 && (
+        <table className={table.table}>
+          <thead>
+            <tr>
+              <th scope="col">E-mail</th>
+              <th scope="col">Domain</th>
+              <th scope="col">Enrichment</th>
+              <th scope="col">Added</th>
+              <th scope="col">By</th>
+            </tr>
+          </thead>
+          <tbody>
+            {leads.map((lead) => (
+              <LeadRow key={lead.id} lead={lead} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {query.hasNextPage && (
+        <LoadMore what="leads" busy={query.isFetchingNextPage} load={() => query.fetchNextPage()} />
+      )}
+    </Card>
+  );
+}
+
+function LeadRow({ lead }: { lead: Lead }) {
+  return (
+    <tr>
+      <td>
+        <span className={styles.email}>
+          <Link to={`/leads/${lead.id}`} className={table.link}>
+            {lead.email}
+          </Link>
+          {lead.is_manual && <Badge>manual</Badge>}
+        </span>
+        {lead.name && <span className={table.muted}>{lead.name}</span>}
+      </td>
+      <td>{lead.domain}</td>
+      <td>
+        <EnrichmentState lead={lead} />
+      </td>
+      <td className={table.muted}>
+        <Timestamp value={lead.created_at} />
+      </td>
+      <td className={table.muted}>{lead.created_by}</td>
+    </tr>
+  );
+}

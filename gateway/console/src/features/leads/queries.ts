@@ -1,0 +1,34 @@
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { answer, api } from "@/api/client";
+import type { EnrichmentStatus, Lead } from "@/api/types";
+
+/** What the list can be narrowed to; an absent key means all. */
+export type LeadFilter = { is_manual?: boolean; enrichment_status?: EnrichmentStatus };
+
+/** True while a worker has this lead, or is about to. */
+export function isBeingEnriched(lead: Lead): boolean {
+  if (lead.enrichment_status === "IN_PROGRESS") return true;
+  return lead.enrichment_status === "PENDING" && lead.enrichment_task_id !== "";
+}
+
+export const leadsQuery = (filter: LeadFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["leads", "list", filter],
+    queryFn: ({ pageParam, signal }) =>
+      answer(api.GET("/api/leads", { params: { query: { ...filter, page_token: pageParam } }, signal })),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_page_token || undefined,
+    placeholderData: keepPreviousData,
+    // Looking again reads every loaded page, so the more there are, the less often: one request a second.
+    refetchInterval: ({ state }) => {
+      const pages = state.data?.pages ?? [];
+      return pages.some((page) => page.leads.some(isBeingEnriched)) && 1000 * pages.length;
+    },
+  });
+
+export const leadQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["leads", "one", id],
+    queryFn: ({ signal }) => answer(api.GET("/api/leads/{id}", { params: { path: { id } }, signal })),
+    refetchInterval: ({ state }) => state.data !== undefined && isBeingEnriched(state.data) && 1000,
+  });

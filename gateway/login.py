@@ -1,0 +1,120 @@
+"""Sessions: a one-time link becomes a cookie, the cookie says who is there, and logging out forgets it.
+
+Whoever may write to the login directory makes links: a file named by the SHA-256 of a token, holding a
+bearer. The token itself is nowhere on disk, and a link works once, even with two gateways on one directory.
+"""
+
+import asyncio
+import hashlib
+import re
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from gateway import pages
+from gateway.auth import Callers, from_service_error
+from gateway.contract import COOKIE
+from gateway.transcoding import Fault
+from services.errors import ServiceError
+from services.tokens import Principal, TokenVerifier
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,256}")
+LINK_SECONDS = 3600
+
+
+class Links:
+    """The directory of one-time logins."""
+
+    def __init__(self, directory: Path | None) -> None:
+        """Take the directory; without one there are no links."""
+        self._directory = directory
+
+    def take(self, token: str) -> str:
+        """Return the bearer behind a link and make the link useless; empty for a used or unknown one."""
+        if self._directory is None or not _TOKEN.fullmatch(token):
+            return ""
+        link = self._directory / hashlib.sha256(token.encode()).hexdigest()
+        # Two may try at once, but only one of them can rename it away.
+        taken = link.with_name(f"{link.name}.{uuid.uuid4().hex}.taken")
+        try:
+            link.rename(taken)
+        except OSError:
+            return ""
+        try:
+            fresh = taken.stat().st_mtime > time.time() - LINK_SECONDS
+            return taken.read_text().strip() if fresh else ""
+        finally:
+            taken.unlink(missing_ok=True)
+
+
+class Sessions:
+    """The endpoints /login, /logout and /session."""
+
+    def __init__(self, links: Links, verifier: TokenVerifier, callers: Callers) -> None:
+        """Take where links are, and who says whether a bearer is genuine."""
+        self._links = links
+        self._verifier = verifier
+        self._callers = callers
+
+    async def login(self, request: Request) -> Response:
+        """Exchange a one-time link for the cookie and go to the console."""
+        if request.method == "HEAD" or "prefetch" in request.headers.get("sec-purpose", ""):
+            # Looking is not using: a preview must not spend the link.
+            return Response(status_code=503, headers={"cache-control": "no-store"})
+        bearer = await asyncio.to_thread(self._links.take, request.query_params.get("token", ""))
+        try:
+            principal = await self._verifier.verify(bearer) if bearer else None
+        except ServiceError:
+            principal = None
+        if principal is None:
+            # The link may be one that this browser itself has used.
+            return RedirectResponse("/", 303) if await self._is_logged_in(request) else pages.link_is_used()
+        response = RedirectResponse("/", 303, headers={"cache-control": "no-store"})
+        response.set_cookie(
+            COOKIE,
+            bearer,
+            max_age=max(0, int(principal.expires_at - time.time())),
+            path="/",
+            secure=self._callers.is_secure(request),
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+    async def logout(self, request: Request) -> Response:
+        """Make the browser forget the cookie."""
+        self._callers.require_same_origin(request)
+        response = Response(status_code=204)
+        response.delete_cookie(
+            COOKIE, path="/", secure=self._callers.is_secure(request), httponly=True, samesite="lax"
+        )
+        return response
+
+    async def show(self, request: Request) -> Response:
+        """Say who is logged in and until when."""
+        principal = await self._principal(request)
+        expires_at = datetime.fromtimestamp(principal.expires_at, UTC)
+        return JSONResponse(
+            {
+                "subject": principal.subject,
+                "roles": sorted(principal.roles),
+                "expires_at": expires_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            }
+        )
+
+    async def _principal(self, request: Request) -> Principal:
+        try:
+            return await self._verifier.verify(self._callers.bearer(request))
+        except ServiceError as error:
+            raise from_service_error(error) from error
+
+    async def _is_logged_in(self, request: Request) -> bool:
+        try:
+            await self._principal(request)
+        except Fault:
+            return False
+        return True

@@ -1,0 +1,109 @@
+"""The perimeter: which hosts this site answers to, and what browsers may do with its answers."""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.auth import fault
+from gateway.settings import GatewaySettings
+from gateway.transcoding.transcoder import respond
+
+# Of the console: its own files only. It may show this site's PDFs in a frame, and nobody may show it in one.
+CONSOLE_POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "img-src 'self' data: blob:",
+        "frame-src 'self' blob:",
+        "object-src 'self' blob:",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+# Of answers that are no page: should a browser take one for a page, it may do nothing.
+_DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+# Of PDFs: viewers break under more than this, and run no script of this origin anyway.
+_PDF_POLICY = "frame-ancestors 'self'"
+_ALWAYS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+def allowed_hosts(settings: GatewaySettings) -> frozenset[str] | None:
+    """Return the host names this site goes by; None for any.
+
+    On loopback a page of any site could otherwise have its own name point here and speak as this origin
+    (DNS rebinding). Elsewhere the name is the ingress's business unless it is set.
+    """
+    public = urlsplit(settings.gateway_public_url).hostname
+    if settings.is_loopback:
+        return frozenset(
+            {"127.0.0.1", "localhost", "::1", settings.gateway_host, *([public] if public else [])}
+        )
+    return frozenset({public}) if public else None
+
+
+class Hosts:
+    """Middleware that refuses requests for any other host."""
+
+    def __init__(self, app: ASGIApp, allowed: Iterable[str] | None) -> None:
+        """Wrap the application; None admits every host."""
+        self._app = app
+        self._allowed = None if allowed is None else frozenset(allowed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request, or answer 421 (RFC 9110 section 15.5.20)."""
+        if scope["type"] == "http" and self._allowed is not None:
+            host = Headers(scope=scope).get("host", "")
+            if _name(host) not in self._allowed:
+                refusal = fault(
+                    "PERMISSION_DENIED", "HOST_UNKNOWN", "This site does not go by that host name."
+                )
+                refusal.code = 421
+                await respond(refusal, scope, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _name(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+class Headings:
+    """Middleware that adds the headers which keep browsers careful."""
+
+    def __init__(self, app: ASGIApp, is_https: bool = False) -> None:
+        """Wrap the application; over https, browsers are told to stay there."""
+        self._app = app
+        self._always = dict(_ALWAYS)
+        if is_https:
+            self._always["strict-transport-security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request with the headers added that it does not set itself."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def headed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                is_pdf = headers.get("content-type", "").startswith("application/pdf")
+                policy = _PDF_POLICY if is_pdf else _DATA_POLICY
+                for name, value in self._always.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("content-security-policy", policy)
+                headers.setdefault("x-frame-options", "SAMEORIGIN" if is_pdf else "DENY")
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, headed)

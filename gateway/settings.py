@@ -1,0 +1,64 @@
+"""Settings of the gateway process."""
+
+import ipaddress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from services.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """Where to listen, where the services are, and who may log in how."""
+
+    gateway_host: str = Field(
+        "127.0.0.1",
+        description="Address that HTTP listens on. Beyond loopback, an OIDC issuer is needed.",
+    )
+    gateway_port: int = Field(8080, ge=0, le=65535, description="TCP port of HTTP; 0 takes any free one.")
+    gateway_public_url: str = Field(
+        "",
+        description="Origin that browsers see, such as https://leads.example.com; empty: the address itself.",
+    )
+    lead_service_address: str = Field("127.0.0.1:50051", description="host:port of the lead service.")
+    report_service_address: str = Field("127.0.0.1:50052", description="host:port of the report service.")
+    lineage_service_address: str = Field("127.0.0.1:50053", description="host:port of the lineage service.")
+    login_directory: Path | None = Field(
+        None,
+        description="Directory of login links: files named by a token's SHA-256 that hold a bearer.",
+    )
+    maximum_body_bytes: int = Field(
+        8 * 1024 * 1024, gt=0, description="Largest request body in bytes; more is refused with 413."
+    )
+    unary_timeout_seconds: float = Field(30.0, gt=0, description="Seconds that a call may take.")
+    stream_timeout_seconds: float = Field(600.0, gt=0, description="Seconds that a download may take.")
+
+    @field_validator("gateway_public_url")
+    @classmethod
+    def _is_an_origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (
+            parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/")
+        ):
+            raise ValueError("must be an origin, such as https://leads.example.com")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _is_safe_to_reach(self) -> "GatewaySettings":
+        if not self.is_loopback and not self.identity_issuer.startswith("https://"):
+            raise ValueError(
+                f"GATEWAY_HOST={self.gateway_host} can be reached from elsewhere: set IDENTITY_ISSUER to"
+                " an OIDC issuer (https://...) first, or listen on 127.0.0.1"
+            )
+        return self
+
+    @property
+    def is_loopback(self) -> bool:
+        """Nobody but this machine can connect."""
+        if self.gateway_host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.gateway_host).is_loopback
+        except ValueError:
+            return False

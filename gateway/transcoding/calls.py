@@ -1,0 +1,253 @@
+"""Calls: one HTTP request becomes one RPC, and its reply or its stream becomes the response."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from gateway.transcoding import requests
+from gateway.transcoding.bindings import Assembly, Binding
+from gateway.transcoding.codec import Codec, class_of, parse
+from gateway.transcoding.errors import Fault, Faults
+from gateway.transcoding.options import Options
+from gateway.transcoding.requests import Disconnected
+from gateway.transcoding.wellknown import Unprintable
+
+log = logging.getLogger("transcoding")
+
+# What a service may set through initial metadata named `http-<header>`.
+RESPONSE_HEADERS = frozenset(
+    {
+        "accept-ranges",
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-range",
+        "etag",
+        "last-modified",
+        "location",
+        "vary",
+    }
+)
+# These describe bytes that the service itself made; JSON is made here.
+_BYTES_ONLY = frozenset(
+    {"accept-ranges", "content-disposition", "content-encoding", "content-length", "content-range"}
+)
+_STATUSES = frozenset({200, 201, 202, 204, 206, 304, 416})
+_BODYLESS = frozenset({204, 304})
+
+Result = TypeVar("Result")
+Pairs = list[tuple[str, str]]
+Metadata = list[tuple[str, str | bytes]]
+
+
+class Caller:
+    """Serves one binding over one channel."""
+
+    def __init__(
+        self, binding: Binding, channel: grpc.aio.Channel, codec: Codec, faults: Faults, options: Options
+    ) -> None:
+        """Prepare everything that does not depend on the request."""
+        self.binding = binding
+        self._codec = codec
+        self._faults = faults
+        self._options = options
+        self._assembly = Assembly(binding, codec, options.ignored_parameters)
+        self._reply = class_of(binding.response)
+        # No serialisers: what the codec refuses must be told apart from what the network does.
+        make = channel.unary_stream if binding.rpc.server_streaming else channel.unary_unary
+        self._call: Callable[..., Any] = make(binding.rpc_path)
+        self._timeout = options.timeout_of(binding.rpc_path, bool(binding.rpc.server_streaming))
+
+    async def serve(self, variables: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request. Raises Fault while nothing is sent yet, and Disconnected."""
+        headers = Headers(scope=scope)
+        # First of all: whom the application refuses learns nothing about the request.
+        metadata = await self._metadata(scope, headers)
+        timeout = requests.timeout(headers, self._timeout)
+        message = await self._request(variables, scope, headers, receive)
+        call = self._call(self._packed(message), metadata=metadata, timeout=timeout)
+        response = _Response(send, head=scope["method"] == "HEAD")
+        answer = self._stream if self.binding.rpc.server_streaming else self._unary
+        try:
+            await _unless_disconnected(answer(call, response), receive)
+        except grpc.aio.AioRpcError as error:
+            raise self._faults.from_rpc(error) from error
+        except (Unprintable, DecodeError) as error:
+            raise self._faults.broken_reply() from error
+        finally:
+            # Ends an RPC that nobody listens to any more; one that has ended does not mind.
+            call.cancel()
+
+    async def _request(
+        self, variables: dict[str, str], scope: Scope, headers: Headers, receive: Receive
+    ) -> Message:
+        query = requests.query(scope)
+        body = await requests.body(receive, headers, self._options, self._faults)
+        if self.binding.raw_body:
+            return self._assembly.raw(variables, query, headers.get("content-type", ""), body)
+        if not body:
+            return self._assembly.json(variables, query, None)
+        if not self.binding.takes_body:
+            raise Fault(
+                "INVALID_ARGUMENT",
+                "This method takes no body.",
+                details=[self._faults.info("BODY_UNEXPECTED")],
+            )
+        requests.require_json(headers, self._faults)
+        return self._assembly.json(variables, query, parse(body))
+
+    def _packed(self, message: Message) -> bytes:
+        packed = message.SerializeToString()
+        # JSON such as [1,1,1,...] grows on its way; the service would refuse it, and not so clearly.
+        if len(packed) > self._options.maximum_message_bytes:
+            raise self._faults.too_large(self._options.maximum_message_bytes)
+        return packed
+
+    async def _metadata(self, scope: Scope, headers: Headers) -> Metadata:
+        pairs: Metadata = list(requests.metadata(headers, dict(self._options.request_headers)))
+        if self.binding.raw_response:
+            pairs += requests.metadata(headers, {name: f"http-{name}" for name in requests.DOWNLOAD_HEADERS})
+        return pairs + list(await self._options.metadata(scope))
+
+    async def _unary(self, call: Any, response: "_Response") -> None:
+        reply: Any = self._reply.FromString(await call)
+        initial = await call.initial_metadata()
+        if self.binding.raw_response:
+            status, headers = _answer(initial, raw=True)
+            await response.whole(status, reply.content_type, headers, reply.data)
+            return
+        status, headers = _answer(initial, raw=False)
+        await response.whole(status, "application/json", headers, self._json(reply))
+
+    def _json(self, reply: Any) -> bytes:
+        field = self.binding.response_body
+        if field is None:
+            return self._codec.write(reply)
+        return self._codec.member(reply, field)
+
+    async def _stream(self, call: Any, response: "_Response") -> None:
+        # The first message, or the failure, decides what the response begins with.
+        replies = self._replies(call)
+        first = await anext(replies, None)
+        piece = self._piece(first) if first else b""
+        raw = self.binding.raw_response
+        content_type = (first.content_type if first else "") if raw else "application/x-ndjson"
+        status, headers = _answer(await call.initial_metadata(), raw)
+        await response.begin(status, content_type, headers)
+        try:
+            while not response.is_complete:
+                await response.more(piece)
+                reply = await anext(replies, None)
+                if reply is None:
+                    await response.end()
+                else:
+                    piece = self._piece(reply)
+        except (grpc.aio.AioRpcError, Unprintable, DecodeError) as error:
+            await self._break_off(error, response)
+
+    async def _replies(self, call: Any) -> AsyncIterator[Any]:
+        while (packed := await call.read()) is not grpc.aio.EOF:
+            yield self._reply.FromString(packed)
+
+    def _piece(self, reply: Any) -> bytes:
+        if self.binding.raw_response:
+            return bytes(reply.data)
+        return b'{"result":' + self._json(reply) + b"}\n"
+
+    async def _break_off(self, error: Exception, response: "_Response") -> None:
+        """End a stream that fails midway: in words if it is lines of JSON, by a cut if it is bytes."""
+        log.warning("stream of %s broke off: %s", self.binding.rpc_path, type(error).__name__)
+        if self.binding.raw_response:
+            # A proper end would pass the part for the whole; without one the server closes the connection.
+            raise CutShort from error
+        if isinstance(error, grpc.aio.AioRpcError):
+            fault = self._faults.from_rpc(error)
+        else:
+            fault = self._faults.broken_reply()
+        await response.more(fault.line())
+        await response.end()
+
+
+class CutShort(Exception):
+    """The bytes of a response end before their end; the connection has to go."""
+
+
+class _Response:
+    """The HTTP response, sent in one piece or in many."""
+
+    def __init__(self, send: Send, head: bool) -> None:
+        self._send = send
+        self._head = head
+        self._bodyless = head
+        self.is_complete = False
+
+    async def whole(self, status: int, content_type: str, headers: Pairs, body: bytes) -> None:
+        if status not in _BODYLESS and not any(name == "content-length" for name, _ in headers):
+            headers = [*headers, ("content-length", str(len(body)))]
+        await self.begin(status, content_type, headers)
+        await self.more(body)
+        await self.end()
+
+    async def begin(self, status: int, content_type: str, headers: Pairs) -> None:
+        self._bodyless = self._head or status in _BODYLESS
+        if status not in _BODYLESS and content_type:
+            headers = [("content-type", content_type), *headers]
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        if self._bodyless:
+            await self.end()
+
+    async def more(self, body: bytes) -> None:
+        if body and not self.is_complete:
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def end(self) -> None:
+        if not self.is_complete:
+            self.is_complete = True
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _answer(initial: Sequence[tuple[str, Any]] | None, raw: bool) -> tuple[int, Pairs]:
+    """Read status and headers from initial metadata; what is not expected there is left out."""
+    status = 200
+    headers: Pairs = []
+    for key, value in initial or ():
+        name = key.removeprefix("http-")
+        if name == key or not isinstance(value, str):
+            continue
+        if name == "status":
+            status = int(value) if value.isdecimal() and int(value) in _STATUSES else status
+        elif name in RESPONSE_HEADERS and (raw or name not in _BYTES_ONLY):
+            headers.append((name, value))
+    return status, headers
+
+
+async def _unless_disconnected(work: Coroutine[Any, Any, Result], receive: Receive) -> Result:
+    """Wait for the work, or cancel it when the client goes. Raises Disconnected."""
+    working = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_disconnect(receive))
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Disconnected
+        return working.result()
+    finally:
+        for task in (working, watching):
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

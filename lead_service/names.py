@@ -1,0 +1,120 @@
+"""The names a lead is known by (e-mail address, host, what people call it): checked and normalised.
+
+Nothing is looked up here. Whether a name exists is for enrichment to find out, and whether its
+address may be dialled is for the egress door to decide.
+"""
+
+from typing import Final
+
+import idna
+from email_validator import EmailNotValidError, validate_email
+
+from services.errors import InvalidArgument
+
+# Names that mean "this machine" or "this network" wherever they are asked (RFC 6761, RFC 6762,
+# RFC 8375, ICANN's reservation of .internal, and those of RFC 6762 appendix G that are still in
+# use), or that DNS never answers (.invalid, .onion, .alt). `.test` and `.example` are reserved too,
+# but harmless: they stand for nobody's network, and trial installations live under them.
+_RESERVED: Final = frozenset(
+    [
+        "alt",
+        "arpa",
+        "corp",
+        "home",
+        "internal",
+        "intranet",
+        "invalid",
+        "lan",
+        "local",
+        "localdomain",
+        "localhost",
+        "onion",
+        "private",
+    ]
+)
+
+# Longer texts are refused before anything is done with them. RFC 5321 and RFC 1035 allow 254 and 253
+# characters; a name may be longer before it is mapped to ASCII, but not by this much.
+_LONGEST: Final = 1000
+MAX_NAME_LENGTH: Final = 200
+
+
+def email_address(text: str) -> str:
+    """Return `text` as RFC 5321 and RFC 6531 have it: trimmed, composed (NFC), domain part in lower case.
+
+    Raises:
+        InvalidArgument: naming the field `email`, if no mail could ever be sent there.
+    """
+    if len(text) > _LONGEST:
+        raise InvalidArgument("email", "must be at most 254 characters long", "EMAIL_INVALID")
+    try:
+        found = validate_email(
+            text.strip(),
+            allow_smtputf8=True,
+            strict=True,
+            check_deliverability=False,
+            # Which domains are in the way of mail is for our own rule below, which lets .test pass.
+            globally_deliverable=False,
+            test_environment=True,
+        )
+    except EmailNotValidError as error:
+        raise InvalidArgument("email", str(error), "EMAIL_INVALID") from error
+    host_name(found.ascii_domain or "", field="email")
+    return found.normalized
+
+
+def display_name(text: str) -> str:
+    """Return what people call somebody: one line, no control characters, single spaces; may be empty.
+
+    Raises:
+        InvalidArgument: naming the field `name`.
+    """
+    name = " ".join(text.split())
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidArgument("name", f"must be at most {MAX_NAME_LENGTH} characters long", "NAME_INVALID")
+    if not all(map(is_harmless, name)):
+        raise InvalidArgument("name", "must not contain control characters", "NAME_INVALID")
+    return name
+
+
+def is_harmless(character: str) -> bool:
+    """Tell characters that may be stored and shown from controls, surrogates and direction overrides."""
+    # The two joiners are invisible, but Persian, Hindi and emoji are not the same without them.
+    return character.isprintable() or character in "\u200c\u200d"
+
+
+def host_name(text: str, *, field: str = "domain") -> str:
+    """Return `text` as a DNS name in lower-case ASCII: A-labels (RFC 5891), no trailing dot.
+
+    Raises:
+        InvalidArgument: naming `field`, if it is no public host name.
+    """
+    if len(text) > _LONGEST:
+        raise _refusal(field, "must be at most 253 characters long")
+    name = text.strip()
+    if any(character in name for character in "/\\:@?#[]%"):
+        raise _refusal(field, "must be a host name only, such as www.example.com, not a URL or an address")
+    try:
+        ascii_name = idna.encode(name, uts46=True, std3_rules=True).decode("ascii").removesuffix(".")
+    except idna.IDNAError as error:
+        raise _refusal(field, f"is not a host name: {error}") from error
+    labels = ascii_name.split(".")
+    if len(labels) < 2:
+        raise _refusal(field, "must have at least two labels, such as example.com")
+    if _is_number(labels[-1]):
+        raise _refusal(field, "must be a name, not an IP address")
+    if labels[-1] in _RESERVED:
+        raise _refusal(field, f"must be a public name; .{labels[-1]} is reserved")
+    if len(ascii_name) > 253:
+        raise _refusal(field, "must be at most 253 characters long")
+    return ascii_name
+
+
+def _is_number(label: str) -> bool:
+    # A name that ends in a number is read as an IPv4 address by some resolvers and by every
+    # browser: decimal, octal, hexadecimal and shortened (WHATWG URL, "ends in a number").
+    return label.isdigit() or label.startswith("0x")
+
+
+def _refusal(field: str, description: str) -> InvalidArgument:
+    return InvalidArgument(field, description, "HOST_NAME_INVALID")

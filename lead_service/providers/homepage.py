@@ -1,0 +1,134 @@
+"""Facts from the domain's home page: how it answers, how it protects its visitors, what it says."""
+
+import asyncio
+import re
+import ssl
+from dataclasses import dataclass
+from typing import Final
+
+from lead_service.domain import Fact, FactState, Observation
+from lead_service.egress import Refused, Unresolved
+from lead_service.egress.dial import Door
+from lead_service.egress.http import Limits, Page, Visit, visit
+from lead_service.providers import state_of
+from lead_service.providers.markup import parse
+from services.clock import Clock
+
+SECURITY_HEADERS: Final = (
+    "strict-transport-security",
+    "content-security-policy",
+    "x-content-type-options",
+    "x-frame-options",
+    "referrer-policy",
+    "permissions-policy",
+)
+_HEADERS: Final = (*SECURITY_HEADERS, "server")
+_NAMES: Final = (
+    "status",
+    "final_url",
+    "redirects",
+    "title",
+    "description",
+    "weight_bytes",
+    *(f"header.{name}" for name in _HEADERS),
+)
+
+
+@dataclass(frozen=True)
+class HomepageProvider:
+    """Asks `https://<domain>/`, or `http://<domain>/` where the secure port does not answer.
+
+    `weight_bytes` is what a visitor downloads for the document itself, compressed if the server does.
+    """
+
+    door: Door
+    trust: ssl.SSLContext
+    limits: Limits
+    clock: Clock
+    timeout_seconds: float
+    name: str = "homepage"
+
+    async def look_up(self, domain: str) -> list[Fact]:
+        """See Provider."""
+        secure = await visit(self.door, self.trust, self.limits, f"https://{domain}/")
+        # A refusal, or a name without address, is about the host; asking it again in the clear would
+        # end the same way.
+        if isinstance(secure.outcome, (Page, Refused, Unresolved)):
+            return await asyncio.to_thread(self._facts, secure)
+        plain = await visit(self.door, self.trust, self.limits, f"http://{domain}/")
+        better = plain if isinstance(plain.outcome, Page) else secure
+        # Parsing a large page takes a while, and leaves other look-ups running.
+        return await asyncio.to_thread(self._facts, better)
+
+    def unanswered(self, domain: str, state: FactState, reason: str) -> list[Fact]:
+        """See Provider."""
+        seen = self._observed(f"https://{domain}/")
+        return [seen.without(name, state, reason) for name in _NAMES]
+
+    def _observed(self, url: str, evidence: bytes = b"") -> Observation:
+        return Observation(self.name, url, "HTTP GET", self.clock(), evidence)
+
+    def _facts(self, visited: Visit) -> list[Fact]:
+        if not isinstance(visited.outcome, Page):
+            seen = self._observed(visited.urls[-1])
+            state, reason = state_of(visited.outcome), str(visited.outcome)
+            return [
+                seen.found("redirects", visited.urls)
+                if name == "redirects" and len(visited.urls) > 1
+                else seen.without(name, state, reason)
+                for name in _NAMES
+            ]
+        page = visited.outcome
+        head = self._observed(page.url, page.head)
+        return [
+            head.found("status", [str(page.status)]),
+            head.found("final_url", [page.url]),
+            head.found("redirects", visited.urls)
+            if len(visited.urls) > 1
+            else head.without("redirects", FactState.NOT_FOUND, "the first answer was the page"),
+            *self._body_facts(page),
+            *(
+                head.found(f"header.{name}", values)
+                if (values := page.header(name))
+                else head.without(f"header.{name}", FactState.NOT_FOUND, f"the answer has no {name} header")
+                for name in _HEADERS
+            ),
+        ]
+
+    def _body_facts(self, page: Page) -> list[Fact]:
+        seen = self._observed(page.url, page.body)
+        if page.body_problem:
+            weight = seen.without("weight_bytes", FactState.ERROR, f"the page is {page.body_problem}")
+        else:
+            weight = seen.found("weight_bytes", [str(page.body_bytes)])
+        return [weight, *_text_facts(seen, page)]
+
+
+def _text_facts(seen: Observation, page: Page) -> list[Fact]:
+    content_type = "".join(page.header("content-type")[:1])
+    if content_type and not re.match(r"(text/html|application/xhtml\+xml)\b", content_type, re.IGNORECASE):
+        reason = f"the page is {content_type}, not HTML"
+        return [seen.without(name, FactState.NOT_FOUND, reason) for name in ("title", "description")]
+    markup = parse(page.body, content_type)
+    problem = page.body_problem or markup.problem
+    title = markup.tree.css_first("title")
+    description = next(
+        (
+            meta.attributes.get("content")
+            for meta in markup.tree.css("meta[name][content]")
+            if (meta.attributes.get("name") or "").strip().lower() == "description"
+        ),
+        None,
+    )
+    return [
+        _text_fact(seen, "title", title.text() if title else None, problem),
+        _text_fact(seen, "description", description, problem),
+    ]
+
+
+def _text_fact(seen: Observation, name: str, text: str | None, problem: str) -> Fact:
+    if text and text.strip():
+        return seen.found(name, [text])
+    if problem:
+        return seen.without(name, FactState.ERROR, f"not in what could be read: the page is {problem}")
+    return seen.without(name, FactState.NOT_FOUND, f"the page has no {name}")

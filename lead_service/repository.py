@@ -1,0 +1,211 @@
+"""Leads in PostgreSQL: every SQL statement of the lead context."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    Executable,
+    Select,
+    Text,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from lead_service.domain import (
+    EXACT_TOTAL_LIMIT,
+    Enrichment,
+    EnrichmentStatus,
+    EnrichmentTask,
+    Fact,
+    FactState,
+    Lead,
+    LeadFilter,
+    LeadPage,
+    Position,
+)
+from lead_service.tables import FactRow, LeadRow, jobs
+from services.errors import NotFound
+from services.jobs import enqueue
+
+ENRICH_LEAD: Final = "enrich_lead"
+"""Entry point of look-up jobs."""
+
+
+class PostgresLeadStore:
+    """Leads inside one transaction. See LeadStore for what each method promises."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        """Speak in the session's transaction."""
+        self._session = session
+
+    async def add(self, lead: Lead) -> None:
+        """See LeadStore."""
+        await self._session.execute(insert(LeadRow).values(id=lead.id, **_columns(lead)))
+
+    async def get(self, lead_id: UUID) -> Lead:
+        """See LeadStore."""
+        row = await self._row(select(LeadRow).where(LeadRow.id == lead_id), lead_id)
+        facts = await self._session.scalars(
+            select(FactRow).where(FactRow.lead_id == lead_id).order_by(FactRow.provider, FactRow.name)
+        )
+        return _lead(row, tuple(map(_fact, facts)))
+
+    async def get_for_change(self, lead_id: UUID) -> Lead:
+        """See LeadStore."""
+        return _lead(await self._row(select(LeadRow).where(LeadRow.id == lead_id).with_for_update(), lead_id))
+
+    async def change(self, lead: Lead) -> None:
+        """See LeadStore."""
+        await self._session.execute(update(LeadRow).where(LeadRow.id == lead.id).values(**_columns(lead)))
+
+    async def replace_facts(self, lead_id: UUID, facts: Iterable[Fact]) -> None:
+        """See LeadStore."""
+        await self._session.execute(delete(FactRow).where(FactRow.lead_id == lead_id))
+        rows = [{"lead_id": lead_id, **asdict(fact), "values": list(fact.values)} for fact in facts]
+        if rows:
+            await self._session.execute(insert(FactRow), rows)
+
+    async def page(self, lead_filter: LeadFilter, size: int, after: Position | None) -> LeadPage:
+        """See LeadStore. A page costs the same at any depth: the index is entered at the position."""
+        rows = (await self._session.scalars(page_of_rows(lead_filter, size + 1, after))).all()
+        leads = tuple(map(_lead, rows[:size]))
+        more = Position(leads[-1].created_at, leads[-1].id) if len(rows) > size else None
+        return LeadPage(leads, more, await self._total(lead_filter))
+
+    async def enqueue(self, task: EnrichmentTask) -> str:
+        """See LeadStore."""
+        return await enqueue(self._session, ENRICH_LEAD, task.to_bytes(), key=f"lead:{task.lead_id}")
+
+    async def unattended(self, limit: int) -> list[Lead]:
+        """See LeadStore. What another transaction holds at the moment is left for the next time."""
+        alive = cast(jobs.c.status, Text).in_(["queued", "picked"])
+        rows = await self._session.scalars(
+            select(LeadRow)
+            .where(
+                LeadRow.enrichment_status.in_([EnrichmentStatus.PENDING, EnrichmentStatus.IN_PROGRESS]),
+                LeadRow.enrichment_job_id.is_not(None),
+                ~exists().where(jobs.c.id == LeadRow.enrichment_job_id, alive),
+            )
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return list(map(_lead, rows))
+
+    async def _row(self, statement: Select[LeadRow], lead_id: UUID) -> LeadRow:
+        row = await self._session.scalar(statement)
+        if row is None:
+            raise NotFound("lead", str(lead_id))
+        return row
+
+    async def _total(self, lead_filter: LeadFilter) -> int:
+        matching = select(true()).select_from(LeadRow).where(*_conditions(lead_filter))
+        counted = await self._session.scalar(
+            select(func.count()).select_from(matching.limit(EXACT_TOTAL_LIMIT + 1).subquery())
+        )
+        if counted is not None and counted <= EXACT_TOTAL_LIMIT:
+            return int(counted)
+        return max(EXACT_TOTAL_LIMIT + 1, await self._planned_rows(matching))
+
+    async def _planned_rows(self, statement: Select[Any]) -> int:
+        # The planner's guess costs no more than planning does.
+        plan = await self._session.scalar(Explained(statement))
+        return int((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
+
+
+class Explained(Executable, ClauseElement):
+    """The plan of a statement, as JSON, instead of its rows."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: Select[Any]) -> None:
+        """Take the statement, which is planned and not run."""
+        self.statement = statement
+
+
+@compiles(Explained)
+def _explain(element: Explained, compiler: SQLCompiler, **keywords: Any) -> str:
+    return "EXPLAIN (FORMAT JSON) " + compiler.process(element.statement, **keywords)
+
+
+def page_of_rows(lead_filter: LeadFilter, size: int, after: Position | None) -> Select[LeadRow]:
+    """Return the statement of one page, newest leads first."""
+    statement = select(LeadRow).where(*_conditions(lead_filter))
+    if after is not None:
+        place = tuple_(literal(after.created_at), literal(after.id))
+        statement = statement.where(tuple_(LeadRow.created_at, LeadRow.id) < place)
+    return statement.order_by(LeadRow.created_at.desc(), LeadRow.id.desc()).limit(size)
+
+
+def _conditions(wanted: LeadFilter) -> Iterable[ColumnElement[bool]]:
+    if wanted.is_manual is not None:
+        yield LeadRow.is_manual == wanted.is_manual
+    if wanted.enrichment_status is not None:
+        yield LeadRow.enrichment_status == wanted.enrichment_status.value
+
+
+def _columns(lead: Lead) -> dict[str, Any]:
+    return {
+        "email": lead.email,
+        "domain": lead.domain,
+        "name": lead.name,
+        "is_manual": lead.is_manual,
+        "enrichment_status": lead.enrichment.status.value,
+        "enrichment_job_id": int(lead.enrichment.task_id) if lead.enrichment.task_id else None,
+        "enrichment_attempts": lead.enrichment.attempts,
+        "enrichment_error": lead.enrichment.error,
+        "enriched_at": lead.enrichment.ended_at,
+        "created_by": lead.created_by,
+        "created_at": lead.created_at,
+        "updated_at": lead.updated_at,
+    }
+
+
+def _lead(row: LeadRow, facts: tuple[Fact, ...] = ()) -> Lead:
+    return Lead(
+        id=row.id,
+        email=row.email,
+        domain=row.domain,
+        name=row.name,
+        is_manual=row.is_manual,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        enrichment=Enrichment(
+            status=EnrichmentStatus(row.enrichment_status),
+            task_id="" if row.enrichment_job_id is None else str(row.enrichment_job_id),
+            attempts=row.enrichment_attempts,
+            error=row.enrichment_error,
+            ended_at=row.enriched_at,
+        ),
+        facts=facts,
+    )
+
+
+def _fact(row: FactRow) -> Fact:
+    return Fact(
+        provider=row.provider,
+        name=row.name,
+        state=FactState(row.state),
+        values=tuple(row.values),
+        source=row.source,
+        method=row.method,
+        reason=row.reason,
+        observed_at=row.observed_at,
+        evidence_sha256=row.evidence_sha256,
+    )

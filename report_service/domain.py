@@ -1,0 +1,320 @@
+"""What a report is, how it moves, and what the rest of this context needs from a store.
+
+    QUEUED ──> RUNNING ──> COMPLETED    with its capture, or marked as made without
+                  │  └───> FAILED       with a reason for the person who asked
+                  └──┐
+                     └───> RUNNING      the next attempt, after a crash or a passing failure
+
+A completed report is final. Its capture waits in the outbox until the lineage service has it, so
+that at any instant *completed = recorded + waiting + disabled*.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+DEFAULT_TEMPLATE = "website_audit"
+DEFAULT_LOCALE = "en"
+MAXIMUM_ASSESSMENT_BYTES = 1024 * 1024
+
+
+class Status(StrEnum):
+    """How far a report has come."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class LineageStatus(StrEnum):
+    """Where the lineage of a report is."""
+
+    PENDING = "PENDING"
+    RECORDED = "RECORDED"
+    DISABLED = "DISABLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Pdf:
+    """A stored PDF."""
+
+    sha256: str
+    size_bytes: int
+    page_count: int
+    object_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One generation of one PDF."""
+
+    id: UUID
+    lineage_id: UUID
+    """Fixed before the PDF is made, because the PDF carries it."""
+    lead_id: UUID
+    domain: str
+    """The lead's domain when the report was asked for; names the file that people download."""
+    pipeline_run_id: str
+    template_version_id: str
+    template_digest: str
+    locale: str
+    created_by: str
+    created_at: datetime
+    status: Status = Status.QUEUED
+    lineage_status: LineageStatus = LineageStatus.PENDING
+    progress: int = 0
+    """Per cent, 0 to 100."""
+    step: str = ""
+    error: str = ""
+    attempts: int = 0
+    """How often a worker began; the latest attempt alone may change the report."""
+    render_time: datetime | None = None
+    """The date that the PDF bears: set by the first attempt, so that later ones give the same bytes."""
+    pdf: Pdf | None = None
+    completed_at: datetime | None = None
+    version: int = 1
+
+    @property
+    def filename(self) -> str:
+        """What a browser should call the PDF."""
+        if self.domain and self.render_time:
+            return f"{self.domain}-{self.render_time:%Y-%m-%d}.pdf"
+        return f"report-{self.id}.pdf"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What a caller asks for; empty text means the default."""
+
+    lead_id: UUID
+    template: str = ""
+    template_version: str = ""
+    pipeline_run_id: str = ""
+    assessment_data: bytes | None = None
+    """RFC 8785 canonical JSON of an object."""
+    locale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFilter:
+    """Which reports a list shows."""
+
+    lead_id: UUID | None = None
+    status: Status | None = None
+
+    @property
+    def binding(self) -> str:
+        """This filter and the order of its pages, in canonical text."""
+        return f"reports lead_id={self.lead_id or ''} status={self.status or ''} order=-id"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """One page of a list of reports."""
+
+    reports: Sequence[Report]
+    next_page_token: str
+    """Empty on the last page."""
+    total_size_estimate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A report that a worker has just taken, with what the worker needs besides."""
+
+    report: Report
+    assessment_data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the raw inputs: one gzip member."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """How one PDF came to be, as it was while the PDF was made."""
+
+    environment_digest: str
+    started_at: datetime
+    ended_at: datetime
+    inputs_sha256: str
+    inputs_size_bytes: int
+    raw_inputs: bytes
+    """All parts, one after the other: itself a gzip file (RFC 1952 section 2.2)."""
+    parts: tuple[Part, ...]
+    logs: bytes
+    """JSON lines, one gzip member."""
+    logs_size_bytes: int
+    logs_sha256: str
+    """Of the gzip bytes."""
+
+    @property
+    def payload_size_bytes(self) -> int:
+        """How many bytes travel to the lineage service."""
+        return len(self.raw_inputs) + len(self.logs)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A capture on its way to the lineage service."""
+
+    report_id: UUID
+    lineage_id: UUID
+    lead_id: UUID
+    pipeline_run_id: str
+    template_version_id: str
+    template_digest: str
+    pdf_sha256: str
+    created_by: str
+    capture: Capture
+    attempt: int
+    """Counted from 1; the latest attempt alone may postpone or bury the delivery."""
+
+
+class Fault(Enum):
+    """Why a delivery was not acknowledged."""
+
+    SERVICE = "the lineage service does not answer, or admits nobody"
+    PASSING = "this delivery failed, and may succeed later"
+    FINAL = "this delivery can never succeed as it is"
+
+
+class Undelivered(Exception):
+    """The lineage service has not acknowledged a delivery. It may have recorded it all the same."""
+
+    def __init__(self, fault: Fault, reason: str) -> None:
+        """Say whose fault it is, and what the service said."""
+        super().__init__(reason)
+        self.fault = fault
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the outbox holds."""
+
+    waiting: int
+    dead: int
+    """Deliveries that can never succeed as they are; kept, and counted apart."""
+    oldest_seconds: float
+    """Age of the oldest delivery of either kind; 0 if there is none."""
+
+
+class ReportStore(Protocol):
+    """Reports within one unit of work."""
+
+    async def add(self, report: Report, assessment_data: bytes | None) -> None:
+        """Add a queued report together with the job that will make it."""
+
+    async def count_queued(self) -> int:
+        """Return how many reports wait for a worker."""
+
+    async def get(self, report_id: UUID) -> Report:
+        """Return a report; raises NotFound."""
+
+    async def page(self, wanted: ReportFilter, size: int, after: UUID | None) -> Sequence[Report]:
+        """Return up to ``size`` reports, newest first, that come after a report in that order."""
+
+    async def estimate(self, wanted: ReportFilter) -> int:
+        """Return about how many reports match; exact if there are few."""
+
+    async def claim(self, report_id: UUID, at: datetime) -> Assignment | None:
+        """Begin the next attempt at a report; None if it has ended or does not exist."""
+
+    async def advance(self, report_id: UUID, attempt: int, step: str, progress: int) -> bool:
+        """Say how far an attempt is; False if it is no longer the latest one, or the report ended."""
+
+    async def complete(
+        self, report_id: UUID, attempt: int, pdf: Pdf, capture: Capture | None, at: datetime
+    ) -> bool:
+        """End a report well, with its capture in the outbox, or without one as DISABLED.
+
+        Returns False, and changes nothing, if the attempt is no longer the latest one.
+        """
+
+    async def fail(self, report_id: UUID, attempt: int, reason: str, at: datetime) -> bool:
+        """End a report without a PDF; False if the attempt is no longer the latest one."""
+
+    async def requeue_unattended(self, limit: int) -> int:
+        """Make new jobs for unfinished reports that no job stands for; returns how many."""
+
+
+class OutboxStore(Protocol):
+    """Captures waiting for the lineage service, within one unit of work.
+
+    Instants come from the database's own clock, which all workers share.
+    """
+
+    async def claim(self, limit: int, lease: timedelta, *, eager: bool = False) -> Sequence[Delivery]:
+        """Lease deliveries that are due and that nobody holds; ``eager`` takes those not yet due too.
+
+        A lease runs longer for a large payload, by a second for each MiB.
+        """
+
+    async def acknowledge(self, report_id: UUID) -> bool:
+        """Remove a delivery and mark its report RECORDED; False if that was done before."""
+
+    async def postpone(self, report_id: UUID, attempt: int, delay: timedelta, reason: str) -> None:
+        """Give back a delivery that failed, to be tried again after a delay."""
+
+    async def bury(self, report_id: UUID, attempt: int, reason: str) -> None:
+        """Set aside a delivery that can never succeed as it is."""
+
+    async def hasten(self) -> None:
+        """Make every waiting delivery due now."""
+
+    async def backlog(self) -> Backlog:
+        """Return what the outbox holds."""
+
+
+class ReportStores(Protocol):
+    """Opens units of work on reports."""
+
+    def read(self) -> AbstractAsyncContextManager[ReportStore]:
+        """Open one that changes nothing."""
+
+    def write(self) -> AbstractAsyncContextManager[ReportStore]:
+        """Open one that commits if its block ends well."""
+
+
+class OutboxStores(Protocol):
+    """Opens units of work on the outbox."""
+
+    def read(self) -> AbstractAsyncContextManager[OutboxStore]:
+        """Open one that changes nothing."""
+
+    def write(self) -> AbstractAsyncContextManager[OutboxStore]:
+        """Open one that commits if its block ends well."""
+
+
+class Leads(Protocol):
+    """The lead context, as far as reports need it."""
+
+    async def get(self, lead_id: UUID) -> Mapping[str, Any]:
+        """Return a lead and its facts as the JSON of its message; raises NotFound, or Unavailable."""
+
+
+class Lineages(Protocol):
+    """The lineage context, as far as reports need it."""
+
+    async def record(self, delivery: Delivery, deadline: float) -> None:
+        """Hand over a delivery within so many seconds; raises Undelivered if it is not acknowledged."""
+
+
+class Objects(Protocol):
+    """Where PDFs are kept, by the SHA-256 of their bytes."""
+
+    async def put(self, data: bytes, sha256: str) -> str:
+        """Store bytes durably unless they are there already; returns their key."""
+
+    def read(self, key: str, start: int, length: int) -> AsyncIterator[bytes]:
+        """Stream a range of an object; raises DataLoss if it is gone."""

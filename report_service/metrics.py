@@ -1,0 +1,42 @@
+"""What this context counts, and how its log lines are called."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REPORT_COMPLETED = "report.completed"
+REPORT_FAILED = "report.failed"
+REPORT_RETRIED = "report.retried"
+REPORT_SUPERSEDED = "report.superseded"
+REPORTS_REQUEUED = "reports.requeued"
+CAPTURE_SLOW = "capture.slow"
+CAPTURE_DISABLED = "capture.disabled"
+LINEAGE_RECORDED = "lineage.recorded"
+LINEAGE_POSTPONED = "lineage.postponed"
+LINEAGE_BURIED = "lineage.buried"
+LINEAGE_OVERDUE = "lineage.overdue"
+RENDERING_INCOMPLETE = "rendering.incomplete"
+
+REPORTS = Counter("leadfactory_reports_total", "Attempts at reports ended, by outcome.", ["outcome"])
+REPORT_SECONDS = Histogram(
+    "leadfactory_report_seconds",
+    "How long the steps of a report took.",
+    ["step"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+CAPTURE_SECONDS = Histogram(
+    "leadfactory_lineage_capture_seconds",
+    "What capturing lineage added to a report.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5),
+)
+DELIVERIES = Counter(
+    "leadfactory_lineage_deliveries_total", "Attempts to hand over lineage, by outcome.", ["outcome"]
+)
+OUTBOX_WAITING = Gauge(
+    "leadfactory_lineage_outbox_waiting", "Captures not yet acknowledged, without the dead."
+)
+OUTBOX_DEAD = Gauge(
+    "leadfactory_lineage_outbox_dead", "Captures that cannot be delivered as they are. Alarm above 0."
+)
+OUTBOX_OLDEST_SECONDS = Gauge(
+    "leadfactory_lineage_outbox_oldest_seconds",
+    "Age of the oldest capture not acknowledged. Alarm above 300.",
+)

@@ -1,0 +1,110 @@
+"""The render process: reads a frame, makes a PDF, writes a frame; one at a time, until its input ends.
+
+Started by ``process`` as ``python -m report_service.rendering.child WORKER_PID MEMORY_BYTES``. It imports
+neither grpc nor SQLAlchemy, holds no secret and has no network.
+"""
+
+import gc
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from report_service.rendering.confinement import allow_cpu, confine, give_back_memory
+
+TEMPLATES = 4
+"""Bundles kept loaded, the ones used last."""
+
+
+def main() -> None:
+    """Confine this process, warm it up, say so, then serve."""
+    confine(worker=int(sys.argv[1]), memory_bytes=int(sys.argv[2]))
+    # Frames have the first two descriptors to themselves; whatever a library prints goes elsewhere.
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    renderer = Renderer()
+    renderer.warm()
+    serve(renderer, requests, replies)
+
+
+class Renderer:
+    """Renders with the few bundles used last kept in memory."""
+
+    def __init__(self) -> None:
+        """Import the machinery, which takes most of a second; not done when this module is imported."""
+        from report_service.rendering import bundles, document, metadata, template
+
+        self._bundles, self._document, self._metadata = bundles, document, metadata
+        self._make_template = template.Template
+        self._templates: dict[str, template.Template] = {}
+
+    def warm(self) -> None:
+        """Make a first document, so that fonts are found and libraries loaded."""
+        self._document.warm()
+        gc.collect()
+        gc.freeze()
+
+    def render(self, head: dict[str, Any], inputs: bytes) -> tuple[dict[str, Any], bytes]:
+        """Answer one request: ``{"pages", "log"}`` with the PDF, or ``{"error", "transient", "log"}``."""
+        log: list[dict[str, Any]] = []
+        try:
+            identity = self._metadata.identity_from(head["identity"])
+            template = self._template(Path(head["bundle"]), identity.template_digest)
+            pdf, pages = self._document.make_pdf(template, inputs, identity, log)
+        except MemoryError:
+            return {"error": "the report needs more memory than a render may use", "log": log}, b""
+        except Exception as failure:
+            # Whatever a template can do wrong ends here, as the reason of its report's failure.
+            return {"error": _reason(failure), "log": log}, b""
+        return {"pages": pages, "log": log}, pdf
+
+    def _template(self, path: Path, digest: str) -> Any:
+        """Return the bundle with this digest, read once; raises ``ValueError`` if the files are others."""
+        template = self._templates.pop(digest, None)
+        if template is None:
+            files = self._bundles.read(path)
+            if self._bundles.digest_of(files) != digest:
+                raise ValueError("the template bundle's files are not those its digest names")
+            template = self._make_template(files)
+            while len(self._templates) >= TEMPLATES:
+                del self._templates[next(iter(self._templates))]
+        self._templates[digest] = template
+        return template
+
+
+def serve(renderer: Renderer, requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer frames until there are no more."""
+    from report_service.rendering import frames
+
+    replies.write(frames.pack({"ready": True}))
+    replies.flush()
+    while (request := frames.read(requests)) is not None:
+        head, inputs = request
+        allow_cpu(head["cpu_seconds"])
+        reply, pdf = renderer.render(head, inputs)
+        replies.write(frames.pack(reply, pdf))
+        replies.flush()
+        del request, inputs, pdf
+        gc.collect()
+        give_back_memory()
+
+
+def _reason(failure: Exception) -> str:
+    """Say what went wrong in words fit for the person who asked for the report."""
+    from jinja2 import TemplateError
+
+    from report_service.rendering.text import shown
+
+    message = shown(str(failure), 300)
+    match failure:
+        case TemplateError() | KeyError():
+            return f"the template cannot be filled: {message}"
+        case ValueError():
+            return f"the report cannot be made: {message}"
+        case _:
+            return f"the report cannot be made: {type(failure).__name__}: {message}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""Reports in PostgreSQL."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    exists,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
+
+from report_service.domain import (
+    Assignment,
+    Capture,
+    LineageStatus,
+    Pdf,
+    Report,
+    ReportFilter,
+    Status,
+)
+from report_service.tables import ReportRow
+from services import jobs
+from services.errors import NotFound
+
+GENERATE = "generate_report"
+"""Entry point of the job that makes a report; its payload is the report's id."""
+
+# Up to here a list's size is counted; beyond, the planner's guess will do.
+COUNTED = 1000
+
+UNFINISHED = (Status.QUEUED, Status.RUNNING)
+
+
+class PostgresReportStore:
+    """Reports within one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        """Take a session whose class is ``ReportSession``."""
+        self._session = session
+
+    async def add(self, report: Report, assessment_data: bytes | None) -> None:
+        """Add a queued report together with the job that will make it."""
+        self._session.add(
+            ReportRow(
+                id=report.id,
+                lineage_id=report.lineage_id,
+                lead_id=report.lead_id,
+                domain=report.domain,
+                pipeline_run_id=report.pipeline_run_id,
+                template_version_id=report.template_version_id,
+                template_digest=report.template_digest,
+                assessment_data=assessment_data,
+                locale=report.locale,
+                status=report.status,
+                progress=report.progress,
+                step=report.step,
+                error=report.error,
+                attempts=report.attempts,
+                lineage_status=report.lineage_status,
+                created_by=report.created_by,
+                created_at=report.created_at,
+            )
+        )
+        await self._session.flush()
+        await _enqueue(self._session, report.id)
+
+    async def count_queued(self) -> int:
+        """Return how many reports wait for a worker."""
+        counted = select(func.count()).where(ReportRow.status == Status.QUEUED)
+        return await self._session.scalar(counted) or 0
+
+    async def get(self, report_id: UUID) -> Report:
+        """Return a report; raises NotFound."""
+        row = await self._session.get(ReportRow, report_id)
+        if row is None:
+            raise NotFound("report", str(report_id))
+        return _report(row)
+
+    async def page(self, wanted: ReportFilter, size: int, after: UUID | None) -> Sequence[Report]:
+        """Return up to ``size`` reports, newest first, that come after a report in that order."""
+        query = select(ReportRow).where(*_conditions(wanted)).order_by(ReportRow.id.desc()).limit(size)
+        if after is not None:
+            query = query.where(ReportRow.id < after)
+        return [_report(row) for row in await self._session.scalars(query)]
+
+    async def estimate(self, wanted: ReportFilter) -> int:
+        """Return about how many reports match; exact up to a thousand."""
+        matching = select(literal(1)).select_from(ReportRow).where(*_conditions(wanted))
+        counted = select(func.count()).select_from(matching.limit(COUNTED + 1).subquery())
+        count = await self._session.scalar(counted) or 0
+        return count if count <= COUNTED else max(count, await self._planned(matching))
+
+    async def _planned(self, query: Select[Any]) -> int:
+        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+        compiled = query.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+        plan = await self._session.scalar(text(f"EXPLAIN (FORMAT JSON) {compiled}"))
+        loaded = json.loads(plan) if isinstance(plan, str) else plan
+        return int(loaded[0]["Plan"]["Plan Rows"])
+
+    async def claim(self, report_id: UUID, at: datetime) -> Assignment | None:
+        """Begin the next attempt at a report; None if it has ended or does not exist."""
+        row = await self._session.get(
+            ReportRow, report_id, with_for_update=True, options=[undefer(ReportRow.assessment_data)]
+        )
+        if row is None or row.status not in UNFINISHED:
+            return None
+        row.status = Status.RUNNING
+        row.attempts += 1
+        row.render_time = row.render_time or at.replace(microsecond=0)
+        row.step, row.progress = "", 0
+        await self._session.flush()
+        return Assignment(_report(row), row.assessment_data)
+
+    async def advance(self, report_id: UUID, attempt: int, step: str, progress: int) -> bool:
+        """Say how far an attempt is; False if it is no longer the latest one, or the report ended."""
+        # Nobody misses a step that a power cut took away, so its commit need not wait for the disk.
+        await self._session.execute(text("SET LOCAL synchronous_commit = off"))
+        changed = (
+            update(ReportRow).where(*_is_running(report_id, attempt)).values(step=step, progress=progress)
+        )
+        return await self._changes(changed) == 1
+
+    async def complete(
+        self, report_id: UUID, attempt: int, pdf: Pdf, capture: Capture | None, at: datetime
+    ) -> bool:
+        """End a report well, with its capture in the outbox, or without one as DISABLED."""
+        row = await self._session.get(ReportRow, report_id, with_for_update=True)
+        if row is None or row.status != Status.RUNNING or row.attempts != attempt:
+            return False
+        row.status = Status.COMPLETED
+        row.step, row.progress, row.error = "", 100, ""
+        row.pdf_sha256, row.pdf_size_bytes = pdf.sha256, pdf.size_bytes
+        row.page_count, row.object_key = pdf.page_count, pdf.object_key
+        row.completed_at = at
+        row.lineage_status = LineageStatus.DISABLED if capture is None else LineageStatus.PENDING
+        row.capture = capture
+        await self._session.flush()
+        return True
+
+    async def fail(self, report_id: UUID, attempt: int, reason: str, at: datetime) -> bool:
+        """End a report without a PDF; False if the attempt is no longer the latest one."""
+        ended = (
+            update(ReportRow)
+            .where(*_is_running(report_id, attempt))
+            .values(status=Status.FAILED, error=reason, step="", completed_at=at)
+        )
+        return await self._changes(ended) == 1
+
+    async def requeue_unattended(self, limit: int) -> int:
+        """Make new jobs for unfinished reports that no job stands for; returns how many."""
+        jobless = ~exists().where(
+            text("pgqueuer.entrypoint = :entrypoint AND pgqueuer.dedupe_key = reports.id::text").bindparams(
+                entrypoint=GENERATE
+            )
+        ).select_from(text("pgqueuer"))
+        query = select(ReportRow.id).where(ReportRow.status.in_(UNFINISHED), jobless).limit(limit)
+        made = 0
+        for report_id in (await self._session.scalars(query)).all():
+            made += bool(await _enqueue(self._session, report_id))
+        return made
+
+    async def _changes(self, statement: Any) -> int:
+        return cast("CursorResult[Any]", await self._session.execute(statement)).rowcount
+
+
+async def _enqueue(session: AsyncSession, report_id: UUID) -> str:
+    return await jobs.enqueue(session, GENERATE, str(report_id).encode(), key=str(report_id))
+
+
+def _conditions(wanted: ReportFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.lead_id is not None:
+        conditions.append(ReportRow.lead_id == wanted.lead_id)
+    if wanted.status is not None:
+        conditions.append(ReportRow.status == wanted.status)
+    return conditions
+
+
+def _is_running(report_id: UUID, attempt: int) -> list[ColumnElement[bool]]:
+    return [ReportRow.id == report_id, ReportRow.status == Status.RUNNING, ReportRow.attempts == attempt]
+
+
+def _report(row: ReportRow) -> Report:
+    pdf = None
+    if row.pdf_sha256 and row.pdf_size_bytes and row.page_count and row.object_key:
+        pdf = Pdf(row.pdf_sha256, row.pdf_size_bytes, row.page_count, row.object_key)
+    return Report(
+        id=row.id,
+        lineage_id=row.lineage_id,
+        lead_id=row.lead_id,
+        domain=row.domain,
+        pipeline_run_id=row.pipeline_run_id,
+        template_version_id=row.template_version_id,
+        template_digest=row.template_digest,
+        locale=row.locale,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        status=Status(row.status),
+        lineage_status=LineageStatus(row.lineage_status),
+        progress=row.progress,
+        step=row.step,
+        error=row.error,
+        attempts=row.attempts,
+        render_time=row.render_time,
+        pdf=pdf,
+        completed_at=row.completed_at,
+        version=row.version,
+    )

@@ -1,0 +1,80 @@
+"""Between the messages of ``leadfactory.report.v1`` and this context's own values."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from google.protobuf import json_format, struct_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from protos.leadfactory.report.v1 import report_pb2
+from report_service import payload
+from report_service.domain import Report, ReportFilter, ReportPage, ReportRequest, Status
+
+
+def report_request(message: report_pb2.GenerateReportRequest) -> ReportRequest:
+    """Read what a caller asks for."""
+    data = None
+    if message.HasField("assessment_data"):
+        data = payload.canonical(_plain(message.assessment_data))
+    return ReportRequest(
+        lead_id=UUID(message.lead_id),
+        template=message.template,
+        template_version=message.template_version,
+        pipeline_run_id=message.pipeline_run_id,
+        assessment_data=data,
+        locale=message.locale,
+    )
+
+
+def report_filter(message: report_pb2.ListReportsRequest) -> ReportFilter:
+    """Read which reports a caller wants to see."""
+    status = report_pb2.Report.Status.Name(message.status)
+    return ReportFilter(
+        lead_id=UUID(message.lead_id) if message.lead_id else None,
+        status=Status(status) if message.status else None,
+    )
+
+
+def report_message(report: Report) -> report_pb2.Report:
+    """Write a report."""
+    message = report_pb2.Report(
+        id=str(report.id),
+        lead_id=str(report.lead_id),
+        pipeline_run_id=report.pipeline_run_id,
+        template_version_id=report.template_version_id,
+        status=report_pb2.Report.Status.Value(report.status),
+        progress=report.progress,
+        step=report.step,
+        error=report.error,
+        lineage_status=report_pb2.Report.LineageStatus.Value(report.lineage_status),
+        locale=report.locale,
+        created_by=report.created_by,
+        created_at=_timestamp(report.created_at),
+        completed_at=_timestamp(report.completed_at) if report.completed_at else None,
+    )
+    if report.pdf is not None:
+        message.pdf_url = f"/api/reports/{report.id}/pdf"
+        message.pdf_sha256 = report.pdf.sha256
+        message.pdf_size_bytes = report.pdf.size_bytes
+        message.page_count = report.pdf.page_count
+    return message
+
+
+def page_message(page: ReportPage) -> report_pb2.ListReportsResponse:
+    """Write a page."""
+    return report_pb2.ListReportsResponse(
+        reports=map(report_message, page.reports),
+        next_page_token=page.next_page_token,
+        total_size_estimate=page.total_size_estimate,
+    )
+
+
+def _plain(data: struct_pb2.Struct) -> dict[str, Any]:
+    return json_format.MessageToDict(data)
+
+
+def _timestamp(at: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(at)
+    return stamp

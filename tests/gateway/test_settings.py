@@ -1,0 +1,33 @@
+"""The gateway refuses to be reachable from elsewhere unless people come from a real issuer."""
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.settings import GatewaySettings
+from services.settings import InvalidSettings
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.9.1"])
+def test_loopback_needs_no_issuer(host: str) -> None:
+    assert GatewaySettings(gateway_host=host).is_loopback
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com", ""])
+@pytest.mark.parametrize("issuer", ["", "local", "http://issuer.test"])
+def test_any_other_address_needs_an_oidc_issuer(host: str, issuer: str) -> None:
+    with pytest.raises(ValidationError, match="OIDC"):
+        GatewaySettings(gateway_host=host, identity_issuer=issuer)
+    assert not GatewaySettings(gateway_host=host, identity_issuer="https://issuer.test").is_loopback
+
+
+def test_the_refusal_is_one_line_that_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_HOST", "0.0.0.0")
+    with pytest.raises(InvalidSettings, match=r"GATEWAY_HOST=0\.0\.0\.0") as caught:
+        GatewaySettings.load()
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("url", ["leads.example.com", "ftp://x", "https://x/path", "https://"])
+def test_the_public_url_is_an_origin(url: str) -> None:
+    with pytest.raises(ValidationError, match="origin"):
+        GatewaySettings(gateway_public_url=url)

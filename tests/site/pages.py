@@ -1,0 +1,251 @@
+"""The site's HTTP and HTTPS servers: pages by others, and the misbehaviour of strangers' servers."""
+
+import gzip
+import mimetypes
+import pydoc
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import trustme
+
+from tests.site.names import LOOPBACK, ZONE
+
+DEBIAN_DOCUMENTATION: Final = Path("/usr/share/doc/python3-doc/html")
+SECURITY_HEADERS: Final = {
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Permissions-Policy": "geolocation=()",
+}
+_PYDOC_TOPICS: Final = ("http", "ssl", "email", "asyncio", "ipaddress")
+
+
+@cache
+def document(path: str) -> tuple[str, bytes] | None:
+    """A documentation page by its path: its content type and bytes, or None."""
+    name = unquote(urlsplit(path).path).lstrip("/") or "index.html"
+    if DEBIAN_DOCUMENTATION.is_dir():
+        root = DEBIAN_DOCUMENTATION.resolve()
+        file = (root / name).resolve()
+        if not file.is_file() or not file.is_relative_to(root):
+            return None
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        return kind, file.read_bytes()
+    topic = "http" if name == "index.html" else name.removesuffix(".html")
+    if topic not in _PYDOC_TOPICS:
+        return None
+    __import__(topic)
+    html = pydoc.HTMLDoc()
+    return "text/html", html.page(topic, html.document(sys.modules[topic], topic)).encode()
+
+
+class Pages(BaseHTTPRequestHandler):
+    """One request. The host's first label decides how the site behaves."""
+
+    protocol_version = "HTTP/1.1"
+    server: "PagesServer"
+
+    def do_GET(self) -> None:
+        host = self.headers.get("Host", "").rsplit(":", 1)[0]
+        label = host.removesuffix(f".{ZONE}")
+        self.server.requests.append((host, self.path))
+        behave = _BEHAVIOUR.get(label)
+        if behave:
+            behave(self)
+        elif not self.server.secure and label != "plain":
+            self._redirect(f"https://{host}{self.path}")
+        else:
+            self._document()
+
+    def log_message(self, *arguments: object) -> None:
+        """Keeps the test run's output quiet."""
+
+    def _document(self) -> None:
+        found = document(self.path)
+        if found is None:
+            self._send(404, "text/plain", b"There is no such page.\n")
+            return
+        kind, body = found
+        headers = SECURITY_HEADERS if self.server.secure and not self.path.startswith("/faq") else {}
+        if "gzip" in self.headers.get("Accept-Encoding", "") and kind == "text/html":
+            body, headers = gzip.compress(body, mtime=0), {**headers, "Content-Encoding": "gzip"}
+        self._send(200, kind, body, headers)
+
+    def _send(self, status: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            **(headers or {}),
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _redirect(self, location: str, status: int = 301) -> None:
+        # Header values are bytes; http.server takes them as the text of latin-1.
+        self._send(status, "text/plain", b"", {"Location": location.encode().decode("latin-1")})
+
+    def _moved(self) -> None:
+        # moved -> www, which is an alias of docs.
+        self._redirect(f"https://www.{ZONE}/", 302)
+
+    def _far(self) -> None:
+        step = int(self.path.strip("/") or 0)
+        self._redirect(f"/{step + 1}", 307) if step < 9 else self._document()
+
+    def _endless(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.close_connection = True
+        self.wfile.write(b"<!doctype html><title>Endless</title>")
+        while not self.server.closing.is_set():
+            self.wfile.write(b"<p>and on</p>" * 4096)
+
+    def _slow(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        while not self.server.closing.wait(0.1):
+            self.wfile.write(b".")
+
+    def _silence(self) -> None:
+        self.server.closing.wait(30)
+
+    def _cookies(self) -> None:
+        # Sets a cookie, sends the visitor round once, and says whether it came back.
+        if self.path == "/":
+            self._send(302, "text/plain", b"", {"Location": "/again", "Set-Cookie": "seen=1; Path=/"})
+        else:
+            self._send(200, "text/plain", (self.headers.get("Cookie") or "no cookie").encode())
+
+    def _garbage(self) -> None:
+        self.wfile.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+        self.close_connection = True
+
+
+def _page(title: str, **headers: str) -> Callable[[Pages], None]:
+    body = f"<!doctype html><title>{title}</title>".encode("latin-1")
+    return lambda page: page._send(200, "text/html; charset=iso-8859-1", body, headers)
+
+
+def _redirect(location: str) -> Callable[[Pages], None]:
+    return lambda page: page._redirect(location, 302)
+
+
+def _bomb(page: Pages) -> None:
+    # 64 MiB of zeros in 64 KiB.
+    body = gzip.compress(b"<!doctype html><title>Bomb</title>" + bytes(64 * 1024 * 1024), 9, mtime=0)
+    page._send(200, "text/html", body, {"Content-Encoding": "gzip"})
+
+
+_BEHAVIOUR: Final[dict[str, Callable[[Pages], None]]] = {
+    "moved": Pages._moved,
+    "loop": _redirect("/"),
+    "far": Pages._far,
+    "inward-name": _redirect(f"http://private.{ZONE}/"),
+    "inward-literal": _redirect("http://169.254.169.254/latest/meta-data/"),
+    "inward-file": _redirect("file:///etc/passwd"),
+    "inward-port": _redirect(f"http://docs.{ZONE}:22/"),
+    "endless": Pages._endless,
+    "oversize": lambda page: page._send(
+        200, "text/html", b"<!doctype html><title>Long</title>" + b"<p>long</p>" * 400_000
+    ),
+    "bomb": _bomb,
+    "broken-gzip": lambda page: page._send(200, "text/html", b"no gzip", {"Content-Encoding": "gzip"}),
+    "brotli": lambda page: page._send(200, "text/html", b"\x0b\x02\x80", {"Content-Encoding": "br"}),
+    "latin": _page("Caf\xe9 <\x07 & friends"),
+    "image": lambda page: page._send(200, "image/png", b"\x89PNG\r\n\x1a\n"),
+    "empty": lambda page: page._send(200, "text/html", b""),
+    "slow": Pages._slow,
+    "garbage": Pages._garbage,
+    "silence": Pages._silence,
+    "cookies": Pages._cookies,
+    # Redirects to where a test wants it; see Site.redirecting.
+    "hostile": lambda page: page._redirect(page.server.location, 302),
+}
+
+
+class PagesServer(ThreadingHTTPServer):
+    """Serves `Pages` on a free port of 127.0.0.1, over TLS if given a context."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__((LOOPBACK, 0), Pages)
+        self.secure = tls is not None
+        self.requests: list[tuple[str, str]] = []
+        self.location = "/"
+        self.closing = threading.Event()
+        if tls is not None:
+            # The handshake happens in the request's own thread, at its first read.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are what these servers are for."""
+
+
+@contextmanager
+def serve_pages(folder: Path) -> Iterator[tuple[PagesServer, PagesServer, Path]]:
+    """Serves HTTP and HTTPS; the certificate authority's PEM file is written to `folder`."""
+    authority = trustme.CA(organization_name="LeadFactory trial authority")
+    bundle = folder / "authority.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    plain, secure = PagesServer(), PagesServer(_tls(authority))
+    threads = [
+        threading.Thread(target=each.serve_forever, args=(0.02,), daemon=True) for each in (plain, secure)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield plain, secure, bundle
+    finally:
+        for server, thread in zip((plain, secure), threads, strict=True):
+            server.closing.set()
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+def _tls(authority: trustme.CA) -> ssl.SSLContext:
+    now = datetime.now(UTC)
+    certificates = {
+        "": authority.issue_cert(f"*.{ZONE}", f"mail.docs.{ZONE}"),
+        "expired": authority.issue_cert(
+            f"expired.{ZONE}", not_before=now - timedelta(days=60), not_after=now - timedelta(days=1)
+        ),
+        "foreign-name": authority.issue_cert("elsewhere.example"),
+        "unknown-issuer": trustme.CA().issue_cert(f"unknown-issuer.{ZONE}"),
+    }
+    contexts = {}
+    for label, certificate in certificates.items():
+        contexts[label] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(contexts[label])
+
+    def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+        label = (name or "").removesuffix(f".{ZONE}")
+        if label == "plain":
+            # A site that has no certificate at all.
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        connection.context = contexts.get(label, contexts[""])
+        return None
+
+    contexts[""].sni_callback = choose
+    return contexts[""]
