@@ -74,7 +74,7 @@ format: develop ## Put code into its one form
 
 .PHONY: protos
 protos: develop ## Generate what is made from protos/: Python, the descriptor image, the console's types
-	$(RUN) protos/generate.py
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) protos/generate.py
 	PYTHON=$(RUN) $(NODE) npm run --silent generate
 
 .PHONY: lock

@@ -56,7 +56,8 @@ class _Page:
         for tag, operations in self._by_tag.items():
             lines.append(f"<h2>{escape(_spaced(tag))}</h2>")
             for path, verb, operation in operations:
-                target, shown = escape(operation["operationId"]), escape(path.removeprefix("/api"))
+                target = escape(operation["operationId"])
+                shown = escape(path.removeprefix("/api")).replace("/", "<wbr>/")
                 lines.append(f'<a href="#{target}">{_verb(verb)} {shown}</a>')
         return "".join(lines)
 

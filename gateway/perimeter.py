@@ -49,6 +49,10 @@ def allowed_hosts(settings: GatewaySettings) -> frozenset[str] | None:
     return frozenset({public}) if public else None
 
 
+# Asked for by address, and telling nothing that a stranger could use.
+PROBES = frozenset({"/healthz", "/readyz"})
+
+
 class Hosts:
     """Middleware that refuses requests for any other host."""
 
@@ -59,7 +63,7 @@ class Hosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request, or answer 421 (RFC 9110 section 15.5.20)."""
-        if scope["type"] == "http" and self._allowed is not None:
+        if scope["type"] == "http" and self._allowed is not None and scope["path"] not in PROBES:
             host = Headers(scope=scope).get("host", "")
             if _name(host) not in self._allowed:
                 refusal = fault(

@@ -19,7 +19,7 @@ from lead_service.repository import ENRICH_LEAD, PostgresLeadStore
 from lead_service.servicer import LeadServicer
 from lead_service.settings import LeadSettings, MigrationSettings, WorkerSettings
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
-from services import migrations, server
+from services import schema, server
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.jobs import Worker
@@ -68,7 +68,7 @@ async def serve(settings: LeadSettings) -> None:
                 servicer,
             )
         ],
-        ready=partial(migrations.check, PACKAGE, database),
+        ready=partial(schema.check, PACKAGE, database),
     )
     await database.close()
 
@@ -91,7 +91,7 @@ async def work(settings: WorkerSettings) -> None:
         settings,
         process=PROCESS,
         loops=[worker.run, jobs.sweep],
-        ready=partial(migrations.check, PACKAGE, database),
+        ready=partial(schema.check, PACKAGE, database),
     )
     await database.close()
 
@@ -104,6 +104,9 @@ def main() -> None:
         case ["work"]:
             server.run(work(WorkerSettings.load()))
         case ["migrate"]:
+            # Alembic is for this command alone: no serving process carries it.
+            from services import migrations
+
             migrations.upgrade(PACKAGE, MigrationSettings.load().lead_migration_database_url)
         case _:
             sys.exit("usage: python -m lead_service serve | work | migrate")

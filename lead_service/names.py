@@ -105,8 +105,6 @@ def host_name(text: str, *, field: str = "domain") -> str:
         raise _refusal(field, "must be a name, not an IP address")
     if labels[-1] in _RESERVED:
         raise _refusal(field, f"must be a public name; .{labels[-1]} is reserved")
-    if len(ascii_name) > 253:
-        raise _refusal(field, "must be at most 253 characters long")
     return ascii_name
 
 

@@ -8,7 +8,7 @@ from lineage_service.servicer import LineageServicer
 from lineage_service.settings import LineageSettings, MigrationSettings, ServerSettings, WorkerSettings
 from lineage_service.usage import UsageMeter
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
-from services import migrations, server
+from services import schema, server
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 
@@ -37,7 +37,7 @@ async def serve(settings: ServerSettings) -> None:
                 servicer,
             )
         ],
-        ready=partial(migrations.check, PACKAGE, database),
+        ready=partial(schema.check, PACKAGE, database),
     )
     await database.close()
 
@@ -50,7 +50,7 @@ async def work(settings: WorkerSettings) -> None:
         settings,
         process="lineage-worker",
         loops=[meter.run],
-        ready=partial(migrations.check, PACKAGE, database),
+        ready=partial(schema.check, PACKAGE, database),
     )
     await database.close()
 
@@ -63,6 +63,9 @@ def main() -> None:
         case ["work"]:
             server.run(work(WorkerSettings.load()))
         case ["migrate"]:
+            # Alembic is for this command alone: no serving process carries it.
+            from services import migrations
+
             migrations.upgrade(PACKAGE, MigrationSettings.load().lineage_migration_database_url)
         case _:
             sys.exit("usage: python -m lineage_service serve | work | migrate")

@@ -18,7 +18,7 @@ from report_service.servicer import ReportServicer
 from report_service.session import ReportSession
 from report_service.settings import MigrationSettings, ReportSettings, ServerSettings, WorkerSettings
 from report_service.upkeep import Upkeep
-from services import jobs, migrations, server, telemetry
+from services import jobs, schema, server, telemetry
 from services.channels import open_channel
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
@@ -59,7 +59,7 @@ async def serve(settings: ServerSettings) -> None:
                 servicer,
             )
         ],
-        ready=partial(migrations.check, PACKAGE, database),
+        ready=partial(schema.check, PACKAGE, database),
     )
     await channel.close()
     await database.close()
@@ -102,7 +102,7 @@ async def work(settings: WorkerSettings) -> None:
             settings,
             process=generation.PROCESS,
             loops=[worker.run, relay.run, Upkeep(reports, outbox).run],
-            ready=partial(migrations.check, PACKAGE, database),
+            ready=partial(schema.check, PACKAGE, database),
         )
     finally:
         await pool.close()
@@ -119,6 +119,9 @@ def main() -> None:
         case ["work"]:
             server.run(work(WorkerSettings.load()))
         case ["migrate"]:
+            # Alembic is for this command alone: no serving process carries it.
+            from services import migrations
+
             migrations.upgrade(PACKAGE, MigrationSettings.load().report_migration_database_url)
         case _:
             sys.exit("usage: python -m report_service serve | work | migrate")

@@ -11,13 +11,9 @@ from pathlib import Path
 
 from alembic import command, context, op
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
-
-from services.database import Database
-from services.errors import Unavailable
 
 # One migration at a time in a database, whoever starts it.
 ADVISORY_LOCK = 0x6C66_6D69_6772
@@ -41,16 +37,6 @@ def run_env() -> None:
     context.configure(connection=connection, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
-
-
-async def check(package: str, database: Database) -> None:
-    """Raise Unavailable unless the schema is at this code's revision or later."""
-    expected = ScriptDirectory.from_config(_config(package)).get_current_head()
-    async with database.read() as session:
-        exists = await session.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
-        found = await session.scalar(text("SELECT version_num FROM alembic_version")) if exists else None
-    if found is None or (expected or "") > found:
-        raise Unavailable(f"The schema is at {found}, not yet at {expected}: migrate first.")
 
 
 def execute_script(sql: str) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 from joserfc import jws, jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import KeySet
@@ -72,6 +71,9 @@ class Keys:
     async def _read(self) -> Any:
         if not self._location.startswith("https://"):
             return json.loads(await asyncio.to_thread(Path(self._location).read_bytes))
+        # Only an issuer behind a URL needs an HTTP client, which is much to carry for all others.
+        import httpx
+
         try:
             async with httpx.AsyncClient(timeout=3.0, trust_env=False) as client:
                 response = await client.get(self._location)

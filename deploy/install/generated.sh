@@ -1,11 +1,12 @@
 #!/bin/sh
 # generated.sh VENV: fail if the committed generated code is not what its sources give today.
 set -eu
-python=$(cd "$1" && pwd)/bin/python
+bin=$(cd "$1" && pwd)/bin
+python=$bin/python
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cp -R protos "$scratch/protos"
-"$python" "$scratch/protos/generate.py"
+PATH=$bin:$PATH "$python" "$scratch/protos/generate.py" # protoc finds its plugins by PATH
 types=gateway/console/src/api/schema.d.ts
 "$python" -m gateway openapi >"$scratch/openapi.json"
 deploy/install/node.sh "$1" npm exec --no -- openapi-typescript "$scratch/openapi.json" --output "$scratch/types" >&2

@@ -4,7 +4,7 @@ Prints snake_case names and every field without presence, defaults too; int64 as
 snake_case and lowerCamelCase names, and refuses what it does not know, naming the path of it.
 """
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 from google.protobuf import message_factory
@@ -88,12 +88,22 @@ def class_of(descriptor: Descriptor) -> type[Message]:
     return message_factory.GetMessageClass(descriptor)
 
 
+class _Member(NamedTuple):
+    """What reading needs to know of a field."""
+
+    name: str
+    oneof: str
+    """Name of the oneof that it shares with others; empty if none."""
+    takes_null: bool
+    set: Setter
+
+
 class _Fields:
     """An ordinary message: one JSON object, one member a field."""
 
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
-        self._members: dict[str, tuple[FieldDescriptor, Setter]] = {}
+        self._members: dict[str, _Member] = {}
         self._names = tuple(field.name for field in descriptor.fields)
         self._values = members.getter(self._names)
         self._printed: list[tuple[str, Write]] = []
@@ -101,14 +111,17 @@ class _Fields:
 
     def compile(self, codec: Codec) -> None:
         for field in self._descriptor.fields:
-            member = (field, members.setter(field, codec))
-            self._members[field.json_name] = member
-            self._members[field.name] = member
+            oneof = field.containing_oneof
+            shared = oneof.name if oneof is not None and len(oneof.fields) > 1 else ""
+            setter = members.setter(field, codec)
+            self._members[field.name] = _Member(field.name, shared, members.takes_null(field), setter)
             write = members.writer(field, codec)
             if field.has_presence:
                 self._present.append((field.name, write))
             elif write:
                 self._printed.append((field.name, write))
+        for field in self._descriptor.fields:
+            self._members.setdefault(field.json_name, self._members[field.name])
 
     def write(self, message: Any) -> dict[str, Any]:
         tree = dict(zip(self._names, self._values(message), strict=True))
@@ -129,20 +142,17 @@ class _Fields:
         for key, item in value.items():
             member = self._members.get(key)
             if member is None:
-                raise InvalidField(
-                    join(path, key), f"is not a field of {self._descriptor.name}", "UNKNOWN_FIELD"
-                )
-            field, set_field = member
-            if item is None and not members.takes_null(field):
+                what = f"is not a field of {self._descriptor.name}"
+                raise InvalidField(join(path, key), what, "UNKNOWN_FIELD")
+            name, oneof, takes_null, set_member = member
+            if item is None and not takes_null:
                 continue
-            if key != field.name and field.name in value:
-                raise InvalidField(join(path, key), f"is given twice, also as {field.name}", "GIVEN_TWICE")
-            oneof = field.containing_oneof
-            if oneof is not None and (other := message.WhichOneof(oneof.name)):
-                raise InvalidField(
-                    join(path, key), f"excludes {other}, which is given too", "ONEOF_GIVEN_TWICE"
-                )
-            set_field(item, message, path, depth)
+            if key != name and name in value:
+                raise InvalidField(join(path, key), f"is given twice, also as {name}", "GIVEN_TWICE")
+            if oneof and (other := message.WhichOneof(oneof)):
+                what = f"excludes {other}, which is given too"
+                raise InvalidField(join(path, key), what, "ONEOF_GIVEN_TWICE")
+            set_member(item, message, path, depth)
 
 
 class _WellKnown:

@@ -5,6 +5,7 @@ Each has a `read_x(value, message)`, which fills an empty message, and a `write_
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import copysign, isfinite
 from typing import Any
 
@@ -54,8 +55,16 @@ def write_timestamp(message: Any) -> str:
     seconds, nanos = message.seconds, message.nanos
     if not (_FIRST_SECOND <= seconds <= _LAST_SECOND and 0 <= nanos <= 999_999_999):
         raise Unprintable("a timestamp is out of range")
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment.isoformat()[:19]}{_fraction(nanos)}Z"
+    days, second = divmod(seconds, 86_400)
+    minute, second = divmod(second, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{_date(days)}T{hour:02}:{minute:02}:{second:02}{_fraction(nanos)}Z"
+
+
+@lru_cache(maxsize=512)
+def _date(days: int) -> str:
+    """Print a date; the times of one reply mostly share a few."""
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def read_duration(value: Any, message: Any) -> None:

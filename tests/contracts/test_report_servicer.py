@@ -13,10 +13,11 @@ from google.rpc import error_details_pb2, status_pb2
 
 from protos.leadfactory.report.v1 import report_pb2 as pb
 from report_service import payload
-from report_service.domain import LineageStatus, Pdf, Report, Status
+from report_service.domain import LineageStatus, Pdf, Report, ReportFilter, Status
 from report_service.memory import Memory
 from report_service.rendering import bundles
 from report_service.servicer import ReportServicer
+from services import paging
 from services.errors import Unavailable
 from services.identity import Actor
 from services.ids import uuid7
@@ -231,7 +232,10 @@ def test_a_page_token_of_another_filter_is_refused(service: Service) -> None:
     assert violations(service.call("ListReports", other)) == ["page_token"]
 
 
-@pytest.mark.parametrize("token", ["garbage", "bm8", "W10"])
+FORGED = paging.token(["not-a-uuid"], binding=ReportFilter().binding)
+
+
+@pytest.mark.parametrize("token", ["garbage", "bm8", "W10", FORGED])
 def test_a_garbled_page_token_is_refused(service: Service, token: str) -> None:
     assert violations(service.call("ListReports", pb.ListReportsRequest(page_token=token))) == ["page_token"]
 

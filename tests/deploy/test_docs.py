@@ -29,6 +29,22 @@ def test_operations_names_what_the_cluster_must_bring():
         assert f"`{name}`" in page
 
 
+def test_operations_lists_every_metric_and_no_other():
+    sources = [
+        file.read_text()
+        for room in ("services", "lead_service", "report_service", "lineage_service", "gateway")
+        for file in (ROOT / room).rglob("*.py")
+        if "node_modules" not in file.parts
+    ]
+    made = {
+        name
+        for source in sources
+        for name in re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"([a-z_]+)"', source)
+    }
+    listed = PAGE.read_text().partition("## Metrics")[2].partition("## ")[0]
+    assert set(re.findall(r"`([a-z_]+_[a-z_]+)`", listed)) == made
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_file_and_folder_that_a_page_names_exists(page):
     text = page.read_text()

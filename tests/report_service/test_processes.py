@@ -167,12 +167,6 @@ class House:
         reports = await self.stub.ListReports(report_pb2.ListReportsRequest(), metadata=self.ada)
         return any(each.step == "render" for each in reports.reports)
 
-    async def any_is_running(self) -> bool:
-        connection = await asyncpg.connect(self._database.superuser_url)
-        count = await connection.fetchval("SELECT count(*) FROM reports WHERE status = 'RUNNING'")
-        await connection.close()
-        return bool(count)
-
     async def drop_connections(self) -> None:
         connection = await asyncpg.connect(self._database.superuser_url)
         await connection.execute(
@@ -289,10 +283,10 @@ async def test_a_database_that_drops_every_connection_only_delays_reports(house:
     async with house.open(), house.lineage():
         worker = await house.worker()
         ids = [await house.generate() for _ in range(3)]
+        await until(house.any_is_rendering)
         for _ in range(3):
-            await until(house.any_is_running)
             await house.drop_connections()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.3)
         for each in ids:
             await house.until(each, is_recorded)
         await end(worker)

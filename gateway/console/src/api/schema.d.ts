@@ -232,7 +232,7 @@ export interface components {
                 status: string;
                 /** @description What to tell a developer, in English. */
                 message: string;
-                /** @description `google.rpc.ErrorInfo`, `BadRequest`, `RetryInfo` and others, told apart by `@type`. */
+                /** @description `google.rpc.ErrorInfo`, `BadRequest` and others, told apart by `@type`. */
                 details: ({
                     "@type": string;
                 } & {
