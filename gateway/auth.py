@@ -22,6 +22,12 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _LONGEST_USER_AGENT = 256
 
 
+def cookie_name(connection: HTTPConnection) -> str:
+    """Return the name of the session cookie at the port that the browser asked."""
+    port = connection.url.port
+    return COOKIE if port is None else f"{COOKIE}_{port}"
+
+
 def fault(status: str, reason: str, message: str, **headers: str) -> Fault:
     """Make a refusal of the gateway's own, in the form of all others."""
     info = {
@@ -76,7 +82,7 @@ class Callers:
             if not found:
                 raise unauthenticated("The Authorization header must be 'Bearer <token>'.")
             return found[1]
-        cookie = cookie_parser(connection.headers.get("cookie", "")).get(COOKIE, "")
+        cookie = cookie_parser(connection.headers.get("cookie", "")).get(cookie_name(connection), "")
         if not cookie:
             raise unauthenticated(
                 "Send 'Authorization: Bearer <token>', or log in: `python -m deploy.local token` and"

@@ -7,7 +7,11 @@ from typing import Any
 from gateway.transcoding import openapi
 from gateway.transcoding.image import Image
 
+# Asked for by address, and telling nothing that a stranger could use.
+PROBES = frozenset({"/healthz", "/readyz"})
 COOKIE = "leadfactory_session"
+"""Followed by ``_<port>`` where the port is not the scheme's own: browsers tell ports apart everywhere
+but in cookies, and two stacks on one machine must not sign each other out."""
 ERROR_DOMAIN = "leadfactory"
 _DESCRIPTION = """\
 Leads in, PDF reports out, and proof of where every page came from.

@@ -16,8 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from gateway import pages
-from gateway.auth import Callers, from_service_error
-from gateway.contract import COOKIE
+from gateway.auth import Callers, cookie_name, from_service_error
 from gateway.transcoding import Fault
 from services.errors import ServiceError
 from services.tokens import Principal, TokenVerifier
@@ -75,7 +74,7 @@ class Sessions:
             return RedirectResponse("/", 303) if await self._is_logged_in(request) else pages.link_is_used()
         response = RedirectResponse("/", 303, headers={"cache-control": "no-store"})
         response.set_cookie(
-            COOKIE,
+            cookie_name(request),
             bearer,
             max_age=max(0, int(principal.expires_at - time.time())),
             path="/",
@@ -90,7 +89,11 @@ class Sessions:
         self._callers.require_same_origin(request)
         response = Response(status_code=204)
         response.delete_cookie(
-            COOKIE, path="/", secure=self._callers.is_secure(request), httponly=True, samesite="lax"
+            cookie_name(request),
+            path="/",
+            secure=self._callers.is_secure(request),
+            httponly=True,
+            samesite="lax",
         )
         return response
 

@@ -11,6 +11,7 @@ from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.contract import PROBES
 from gateway.transcoding.transcoder import ROUTE
 from services.ids import uuid7
 
@@ -75,7 +76,9 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "OTHER"
     route = scope.get(ROUTE) or scope.get(PAGE) or "unmatched"
     DURATION.labels(method, route, str(status)).observe(seconds)
-    log.info(
+    # A probe asks every few seconds and is of interest to nobody until it fails.
+    note = log.debug if route in PROBES and status < 400 else log.info
+    note(
         HTTP_HANDLED,
         http_method=method,
         route=route,

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.auth import fault
+from gateway.contract import PROBES
 from gateway.settings import GatewaySettings
 from gateway.transcoding.transcoder import respond
 
@@ -47,10 +48,6 @@ def allowed_hosts(settings: GatewaySettings) -> frozenset[str] | None:
             {"127.0.0.1", "localhost", "::1", settings.gateway_host, *([public] if public else [])}
         )
     return frozenset({public}) if public else None
-
-
-# Asked for by address, and telling nothing that a stranger could use.
-PROBES = frozenset({"/healthz", "/readyz"})
 
 
 class Hosts:

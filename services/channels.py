@@ -25,7 +25,8 @@ SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
         {
-            # Nothing was processed when UNAVAILABLE comes back before any header.
+            # A connection that breaks may have carried the request: services ask each other only what
+            # may be asked twice, to read or to record the same facts again.
             "name": [{}],
             "retryPolicy": {
                 "maxAttempts": 3,

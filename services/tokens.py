@@ -1,4 +1,4 @@
-"""Bearer tokens: ES256 JSON Web Tokens (RFC 7519, RFC 8725), verified by every service itself.
+"""Bearer tokens: signed JSON Web Tokens (RFC 7519, RFC 8725), verified by every service itself.
 
 One issuer speaks for people, another for processes; no token of the one is believed as the other's.
 """
@@ -19,7 +19,8 @@ from joserfc.jwk import KeySet
 from services.errors import Unauthenticated, Unavailable
 from services.settings import ServiceSettings
 
-ALGORITHMS = ["ES256"]
+# What Kubernetes and OIDC issuers sign with. Both are asymmetric, and a key fits one of them only.
+ALGORITHMS = ["ES256", "RS256"]
 ROLES = frozenset({"viewer", "operator", "auditor", "admin"})
 LEEWAY_SECONDS = 60
 MAXIMUM_TOKEN_BYTES = 8192

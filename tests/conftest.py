@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 pytest_plugins = [
     "tests.fixtures.postgres",
@@ -14,6 +15,14 @@ pytest_plugins = [
 
 KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "CI", "TERM", "TZ"}
 KEPT_PREFIXES = ("PYTEST", "COV", "PIP_", "SSL_", "NODE", "npm_", "NPM_")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Log without structlog's default for terminals, which takes seconds to draw a traceback."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()]
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

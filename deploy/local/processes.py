@@ -146,6 +146,8 @@ def _surroundings() -> dict[str, str]:
     direct = {LOOPBACK, "localhost", *filter(None, surroundings.get("no_proxy", "").split(","))}
     surroundings["no_proxy"] = surroundings["NO_PROXY"] = ",".join(sorted(direct))
     surroundings.setdefault("DRAIN_SECONDS", "2")
+    # Nothing forks a process that serves gRPC; without this each start of a renderer is complained about.
+    surroundings.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     # Threads would otherwise keep a heap each, which is memory and no speed at this size.
     surroundings.setdefault("MALLOC_ARENA_MAX", "2")
     return surroundings

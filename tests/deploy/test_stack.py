@@ -128,8 +128,20 @@ async def test_neither_a_stop_nor_a_kill_leaves_a_process_and_the_next_start_fin
             assert found.json()["email"] == "ada@example.com"
 
 
-async def test_a_stop_takes_its_pid_files_and_addresses_along(own: Stack) -> None:
-    own.start()
-    own.stop(signal.SIGTERM)
-    assert list((own.home / "run").rglob("*.pid")) == []
-    assert not (own.home / "run" / "endpoints.json").exists()
+async def test_a_demonstration_without_a_network_ends_well_and_a_stop_tidies_up(tmp_path: Path) -> None:
+    offline = Stack(tmp_path / "home", {"ENRICHMENT_NAMESERVERS": "127.0.0.1:9"})
+    try:
+        printed = offline.start("demo", "--domain", "example.com")
+        assert "UNREACHABLE" in printed
+        (pdf,) = (offline.home / "demo").glob("example.com-*.pdf")
+        assert pdf.read_bytes().startswith(b"%PDF-")
+        assert str(pdf) in printed
+        report_id = pdf.stem.removeprefix("example.com-")
+        assert f"{offline.url}/reports/{report_id}\n" in printed
+        assert f"{offline.url}/api/lineage/{report_id} " in printed
+        assert f"{offline.url}/login?token=" in printed
+        assert await is_ready(offline)
+    finally:
+        assert offline.stop(signal.SIGTERM) == 0
+    assert list((offline.home / "run").rglob("*.pid")) == []
+    assert not (offline.home / "run" / "endpoints.json").exists()

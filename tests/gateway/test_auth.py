@@ -15,6 +15,9 @@ from gateway.login import Links
 from tests.fixtures.identity import Issuer
 from tests.gateway.conftest import OpenGateway, Services, new
 
+# Two stacks on one machine differ in the port alone, which cookies do not tell apart.
+HERE = f"{COOKIE}_8080"
+
 TOKEN = "Zm9ydHktdHdvLWlzLXRoZS1hbnN3ZXI"
 LEADS = "leadfactory.lead.v1.ListLeadsResponse"
 LEAD = {"email": "ada@example.com"}
@@ -39,8 +42,8 @@ def error(reply: httpx.Response) -> Any:
         {"authorization": "Bearer"},
         {"authorization": "Bearer a b"},
         {"authorization": "Bearer é"},
-        {"cookie": f"{COOKIE}="},
-        {"cookie": f"{COOKIE}=a,b"},
+        {"cookie": f"{HERE}="},
+        {"cookie": f"{HERE}=a,b"},
     ],
 )
 async def test_a_call_without_a_usable_credential_is_a_401_that_no_service_sees(
@@ -118,7 +121,7 @@ async def test_a_link_logs_in_once_and_leaves_nothing_behind(
     reply = await client.get("/login", params={"token": TOKEN})
     assert (reply.status_code, reply.headers["location"]) == (303, "/")
     assert reply.headers["cache-control"] == "no-store"
-    cookie = http.cookies.SimpleCookie(reply.headers["set-cookie"])[COOKIE]
+    cookie = http.cookies.SimpleCookie(reply.headers["set-cookie"])[HERE]
     assert (cookie.value, cookie["path"], cookie["samesite"]) == (bearer, "/", "lax")
     assert cookie["httponly"]
     assert not cookie["secure"]
@@ -182,10 +185,10 @@ def test_a_link_that_nobody_used_within_the_hour_is_dead(logins: Path) -> None:
 
 
 async def test_logging_out_clears_the_cookie(client: httpx.AsyncClient, issuer: Issuer) -> None:
-    client.cookies.set(COOKIE, issuer.person("ada", "viewer"))
+    client.cookies.set(HERE, issuer.person("ada", "viewer"))
     reply = await client.post("/logout", headers={"origin": "http://127.0.0.1:8080"})
     assert reply.status_code == 204
-    assert http.cookies.SimpleCookie(reply.headers["set-cookie"])[COOKIE]["max-age"] == "0"
+    assert http.cookies.SimpleCookie(reply.headers["set-cookie"])[HERE]["max-age"] == "0"
     assert (await client.post("/logout", headers={"origin": "http://evil.test"})).status_code == 403
 
 
@@ -193,7 +196,7 @@ async def test_nobody_logged_in_is_a_401_and_so_is_a_bad_cookie(
     client: httpx.AsyncClient, issuer: Issuer
 ) -> None:
     for cookie in ("", "rubbish", issuer.person("ada", exp=1)):
-        reply = await client.get("/session", headers={"cookie": f"{COOKIE}={cookie}"} if cookie else {})
+        reply = await client.get("/session", headers={"cookie": f"{HERE}={cookie}"} if cookie else {})
         assert reply.status_code == 401
         assert error(reply)["status"] == "UNAUTHENTICATED"
 
@@ -215,7 +218,7 @@ async def test_a_cookie_changes_things_from_this_site_s_own_pages_only(
     client: httpx.AsyncClient, services: Services, issuer: Issuer, headers: dict[str, str], status: int
 ) -> None:
     services.answers["CreateLead"] = lambda request, _: new("leadfactory.lead.v1.Lead", email=request.email)
-    client.cookies.set(COOKIE, issuer.person("ada", "operator"))
+    client.cookies.set(HERE, issuer.person("ada", "operator"))
     reply = await client.post("/api/leads", json=LEAD, headers=headers)
     assert reply.status_code == status
     assert len(services.requests) == (status == 200)

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 import pytest
-import structlog
 
 from report_service.domain import OutboxStores, ReportStores
 from report_service.outbox import PostgresOutboxStore
@@ -11,14 +10,6 @@ from report_service.repository import PostgresReportStore
 from report_service.session import ReportSession
 from services.database import Database, UnitsOfWork
 from tests.fixtures.postgres import TestDatabase
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _plain_logs() -> None:
-    """Log without structlog's default for terminals, which takes seconds to draw a traceback."""
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()]
-    )
 
 
 @pytest.fixture

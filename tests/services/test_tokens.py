@@ -5,10 +5,12 @@ import hmac
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from joserfc.jwk import ECKey
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
 
 from services.errors import Unauthenticated
 from services.settings import ServiceSettings
@@ -107,6 +109,19 @@ async def test_a_changed_payload_does_not_pass_under_a_good_signature(
     body = issuer.person("ada", "admin").split(".")[1]
     with pytest.raises(Unauthenticated):
         await verifier.verify(f"{head}.{body}.{signature}")
+
+
+async def test_an_issuer_may_sign_with_rsa_as_kubernetes_does(issuer: Issuer, tmp_path: Path) -> None:
+    key = RSAKey.generate_key(2048, {"kid": "rsa-1"})
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    settings = {**issuer.settings(), "workload_jwks": str(keys)}
+    verifier = TokenVerifier.from_settings(ServiceSettings(**settings))
+    claims = {"iss": WORKLOADS, "sub": "system:report", "aud": "leadfactory", "exp": int(time.time()) + 60}
+    token = jwt.encode({"alg": "RS256", "kid": "rsa-1"}, claims, key)
+    assert (await verifier.verify(token)).workload == "report"
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(jwt.encode({"alg": "PS256", "kid": "rsa-1"}, claims, key, algorithms=["PS256"]))
 
 
 async def test_a_key_that_was_added_later_is_found_without_a_restart(
