@@ -67,12 +67,15 @@ class Stack:
         """Renew tokens and trim logs, for ever."""
         renewed = time.time()
         while True:
-            # The wall clock is what tokens go by; unlike the monotonic one it counts a laptop's sleep.
-            if abs(time.time() - renewed) > TOKEN_REFRESH_SECONDS:
-                keys.write_workload_tokens(self._home, PYTHON)
-                renewed = time.time()
-            keys.forget_old_logins(self._home)
-            self._supervisor.trim_logs()
+            try:
+                # The wall clock is what tokens go by; unlike the monotonic one it counts a laptop's sleep.
+                if abs(time.time() - renewed) > TOKEN_REFRESH_SECONDS:
+                    keys.write_workload_tokens(self._home, PYTHON)
+                    renewed = time.time()
+                keys.forget_old_logins(self._home)
+                self._supervisor.trim_logs()
+            except OSError as error:  # a full disk, say: what runs may run on
+                self._progress.say(f"Cannot keep house in {self._home.path}: {error}")
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def stop(self) -> None:
