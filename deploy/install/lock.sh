@@ -5,10 +5,11 @@ set -eu
 pin() {
     output=$1
     shift
-    "$venv/bin/uv" pip compile pyproject.toml "$@" --upgrade --universal --python-version 3.11 \
+    "$venv/bin/uv" pip compile "$@" --upgrade --universal --python-version 3.11 \
         --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
         --quiet --output-file "requirements/$output.txt"
 }
 venv=$1
-pin runtime
-pin dev --group dev
+pin runtime pyproject.toml
+pin dev pyproject.toml --group dev
+pin node --group node

@@ -213,6 +213,7 @@ async def test_whichever_process_is_killed_comes_back_and_the_report_and_its_lin
             return (0, 1, 1)
 
     await eventually(balance, lambda counts: counts[0] == counts[1] + counts[2])
+    await eventually(lambda: api.get("/readyz"), lambda reply: reply.status_code == 200)
 
 
 BAD = {
@@ -260,7 +261,7 @@ async def test_bad_input_is_refused_with_the_field_or_the_thing_named(
     assert named in json.dumps(error)
 
 
-@pytest.mark.parametrize("token", ["", "Bearer ", "Bearer hello", "Basic YWRhOmFkYQ=="])
+@pytest.mark.parametrize("token", ["", "Bearer", "Bearer hello", "Basic YWRhOmFkYQ=="])
 async def test_a_wrong_token_is_told_apart_from_a_missing_right(token: str, stack: Stack) -> None:
     async with httpx.AsyncClient(base_url=stack.url, trust_env=False) as client:
         refused = await client.get("/api/leads", headers={"authorization": token})
