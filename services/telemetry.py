@@ -18,6 +18,7 @@ from services.settings import ServiceSettings
 RPC_HANDLED = "rpc.handled"
 RPC_FAILED = "rpc.failed"
 PROCESS_READY = "process.ready"
+PROCESS_UNREADY = "process.unready"
 PROCESS_STOPPING = "process.stopping"
 PROCESS_STOPPED = "process.stopped"
 JOB_RETRIED = "job.retried"

@@ -32,7 +32,7 @@ ROOMS = {
 
 # Imports as if only the locked packages were installed: others are not found, as in the image.
 IMPORT = """
-import importlib, sys
+import importlib, importlib.util, sys
 
 class Locked:
     def __init__(self, missing):
@@ -44,7 +44,9 @@ class Locked:
 
 package, *missing = sys.argv[1:]
 sys.meta_path.insert(0, Locked(set(missing)))
-importlib.import_module(package + ".__main__")
+for part in ("__main__", "server", "worker"):
+    if importlib.util.find_spec(f"{package}.{part}"):
+        importlib.import_module(f"{package}.{part}")
 """
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from gateway import app, backends, contract
 from gateway.settings import GatewaySettings
-from services.server import READINESS
+from services.process import READINESS
 from services.settings import ServiceSettings
 from tests.deploy.manifests import MIGRATIONS, PROCESSES, SECRETS, Workload, objects, selected, workloads
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lead_service.__main__ import providers
 from lead_service.settings import MigrationSettings, WorkerSettings
+from lead_service.worker import providers
 from services.settings import InvalidSettings
 from tests.site import Site
 

@@ -20,7 +20,8 @@ PATIENCE = 20
 PROGRAM = """
 import asyncio, pathlib, sys
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
-from services.server import Service, run, serve
+from services.process import live, run
+from services.server import Service, build
 from services.settings import ServiceSettings
 
 flag = pathlib.Path(sys.argv[1])
@@ -43,7 +44,12 @@ service = Service(
     lead_pb2_grpc.add_LeadServiceServicer_to_server,
     Leads(),
 )
-run(serve(ServiceSettings.load(), process="test", services=[service], loops=[loop], ready=ready))
+settings = ServiceSettings.load()
+
+async def main():
+    await live(settings, process="test", server=build(settings, [service]), loops=[loop], ready=ready)
+
+run(main())
 """
 
 

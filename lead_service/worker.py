@@ -1,0 +1,70 @@
+"""The process that looks leads up: ``lead-worker``, the only one that dials out."""
+
+import ssl
+from functools import partial
+
+import httpcore
+import httpx
+
+from lead_service.domain import Provider
+from lead_service.egress.dial import Door
+from lead_service.egress.http import Limits
+from lead_service.egress.resolver import Resolver
+from lead_service.jobs import PROCESS, LeadJobs
+from lead_service.providers.dns import DnsProvider
+from lead_service.providers.homepage import HomepageProvider
+from lead_service.providers.tls import TlsProvider
+from lead_service.repository import ENRICH_LEAD, PostgresLeadStore
+from lead_service.settings import WorkerSettings
+from services import schema
+from services.clock import utc_now
+from services.database import Database, UnitsOfWork
+from services.jobs import Worker
+from services.process import live
+
+
+def providers(settings: WorkerSettings) -> list[Provider]:
+    """Return every source of facts, all of them behind the one door."""
+    resolver = Resolver(settings.enrichment_nameservers, timeout_seconds=settings.enrichment_dns_seconds)
+    door = Door(
+        resolver, httpcore.AnyIOBackend(), settings.enrichment_ports, settings.enrichment_allowed_networks
+    )
+    trust = (
+        ssl.create_default_context(cafile=settings.enrichment_ca_bundle)
+        if settings.enrichment_ca_bundle
+        else httpx.create_ssl_context(trust_env=False)
+    )
+    limits = Limits(
+        settings.enrichment_body_bytes, settings.enrichment_decoded_bytes, settings.enrichment_read_seconds
+    )
+    budget = settings.enrichment_budget_seconds
+    return [
+        DnsProvider(resolver, utc_now, timeout_seconds=budget),
+        TlsProvider(door, trust, utc_now, timeout_seconds=0.8 * budget),
+        HomepageProvider(door, trust, limits, utc_now, timeout_seconds=0.9 * budget),
+    ]
+
+
+async def work(settings: WorkerSettings) -> None:
+    """Look leads up until told to stop."""
+    database = Database(
+        settings.lead_database_url, name=PROCESS, pool_size=settings.lead_database_connections
+    )
+    jobs = LeadJobs(
+        UnitsOfWork(database, PostgresLeadStore),
+        providers(settings),
+        budget_seconds=settings.enrichment_budget_seconds,
+        clock=utc_now,
+    )
+    worker = Worker(
+        settings.lead_database_url,
+        {ENRICH_LEAD: jobs.enrich},
+        concurrency=settings.enrichment_concurrency,
+    )
+    await live(
+        settings,
+        process=PROCESS,
+        loops=[worker.run, jobs.sweep],
+        ready=partial(schema.check, "lead_service", database),
+    )
+    await database.close()

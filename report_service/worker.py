@@ -1,0 +1,75 @@
+"""The process that makes reports and hands over their lineage: ``report-worker``."""
+
+from functools import partial
+
+import structlog
+
+from report_service import generation, metrics
+from report_service.objects import StoredObjects
+from report_service.outbox import PostgresOutboxStore
+from report_service.peers import LeadPeer, LineagePeer
+from report_service.relay import Relay
+from report_service.rendering import environment
+from report_service.rendering.pool import RenderPool
+from report_service.repository import GENERATE, PostgresReportStore
+from report_service.session import ReportSession
+from report_service.settings import WorkerSettings
+from report_service.upkeep import Upkeep
+from services import jobs, schema, telemetry
+from services.channels import open_channel
+from services.clock import utc_now
+from services.database import Database, UnitsOfWork
+from services.process import live
+
+log = structlog.get_logger(__name__)
+
+
+async def work(settings: WorkerSettings) -> None:
+    """Make reports, hand over their lineage, and see that none is forgotten, until told to stop."""
+    telemetry.configure(settings, generation.PROCESS)
+    if missing := environment.missing():
+        log.error(metrics.RENDERING_INCOMPLETE, missing=missing)
+    if not settings.enable_report_lineage:
+        log.warning(metrics.CAPTURE_DISABLED)
+    # Before the channels: its processes are forked, and gRPC does not like to be.
+    pool = RenderPool(settings.render_workers)
+    await pool.start()
+    database = Database(
+        settings.report_database_url,
+        name=generation.PROCESS,
+        pool_size=settings.report_database_connections,
+        session_class=ReportSession,
+    )
+    reports = UnitsOfWork(database, PostgresReportStore)
+    outbox = UnitsOfWork(database, PostgresOutboxStore)
+    lead_channel = open_channel(settings.lead_service_address, settings)
+    lineage_channel = open_channel(settings.lineage_service_address, settings)
+    relay = Relay(outbox, LineagePeer(lineage_channel))
+    try:
+        workshop = generation.Workshop(
+            stores=reports,
+            leads=LeadPeer(lead_channel),
+            objects=StoredObjects(settings.objects_url),
+            renderer=pool,
+            environment_digest=environment.digest(),
+            clock=utc_now,
+            captures=settings.enable_report_lineage,
+            completed=relay.wake,
+        )
+        worker = jobs.Worker(
+            settings.report_database_url,
+            {GENERATE: partial(generation.generate, workshop)},
+            # One report more than there are render processes reads its lead meanwhile.
+            concurrency=settings.render_workers + 1,
+        )
+        await live(
+            settings,
+            process=generation.PROCESS,
+            loops=[worker.run, relay.run, Upkeep(reports, outbox).run],
+            ready=partial(schema.check, "report_service", database),
+        )
+    finally:
+        await pool.close()
+    await lead_channel.close()
+    await lineage_channel.close()
+    await database.close()
