@@ -1,7 +1,4 @@
-"""How much faster the compiled JSON codec is than protobuf's own, for a page of leads.
-
-.venv/bin/pytest tests/performance/test_codec.py -s
-"""
+"""How much faster the compiled JSON codec is than protobuf's own, for a page of leads."""
 
 import time
 import timeit
@@ -12,6 +9,7 @@ from google.protobuf import json_format
 
 from gateway import contract
 from gateway.transcoding.codec import Codec, class_of
+from tests.performance.conftest import Note
 
 LEADS = 50
 
@@ -33,7 +31,7 @@ def best(work: Callable[[], object]) -> float:
     return min(timeit.repeat(work, timer=time.process_time, number=20, repeat=5)) / 20 * 1000
 
 
-def test_the_compiled_codec_earns_its_place() -> None:
+def test_the_compiled_codec_earns_its_place(note: Note) -> None:
     codec, message = Codec(contract.image()), page()
     text = codec.write(message)
     pool = contract.image().pool
@@ -55,5 +53,5 @@ def test_the_compiled_codec_earns_its_place() -> None:
         ),
     }
     for name, (ours, reference) in found.items():
-        print(f"{name} {LEADS} leads: {ours:.2f} ms")
-        print(f"  json_format: {reference:.2f} ms, {reference / ours:.1f} times as long")
+        note(f"codec: {name} {LEADS} leads", ours, "ms")
+        note(f"codec: {name} {LEADS} leads, json_format", reference, "ms")

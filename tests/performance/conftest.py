@@ -1,0 +1,37 @@
+"""Collects figures: prints them as one table at the end and writes ``build/bench.json``."""
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+OUTPUT = Path("build/bench.json")
+
+Note = Callable[[str, float, str], None]
+"""Keeps one figure: what it is, the number, the unit."""
+
+_figures: list[dict[str, str | float]] = []
+
+
+@pytest.fixture(scope="session")
+def note() -> Note:
+    """Return what keeps a figure."""
+    return lambda name, value, unit: _figures.append({"name": name, "value": round(value, 3), "unit": unit})
+
+
+def pytest_terminal_summary() -> None:
+    """Show what was measured."""
+    if not _figures:
+        return
+    table = Table("figure", "value", "unit")
+    for each in _figures:
+        table.add_row(str(each["name"]), f"{each['value']:g}", str(each["unit"]))
+    Console().print(table)
+    OUTPUT.parent.mkdir(exist_ok=True)
+    machine = {"cpus": os.cpu_count(), "load": os.getloadavg()[0], "python": platform.python_version()}
+    OUTPUT.write_text(json.dumps({"machine": machine, "figures": _figures}, indent=2))
