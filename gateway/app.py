@@ -28,8 +28,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def create(settings: GatewaySettings, backends: Backends, console: Path = pages.DIST) -> Starlette:
     """Put the application together; must run inside the event loop that the channels belong to."""
-    callers = Callers(WorkloadToken(settings.workload_token_file), settings.gateway_public_url)
-    sessions = Sessions(Links(settings.login_directory), TokenVerifier.from_settings(settings), callers)
+    verifier = TokenVerifier.from_settings(settings)
+    callers = Callers(WorkloadToken(settings.workload_token_file), verifier, settings.gateway_public_url)
+    sessions = Sessions(Links(settings.login_directory), verifier, callers)
     transcoder = Transcoder(
         contract.image(),
         backends.by_service(),

@@ -1,7 +1,8 @@
 """Credentials: what speaks for a request, and what the services are told about its caller.
 
-The gateway believes nobody itself: it passes the bearer on and each service verifies it again. What it
-does refuse is a request without any credential, and one that another site made with this site's cookie.
+The gateway's word counts for nothing: it passes the bearer on and each service verifies it again. It
+verifies too, so that a stranger's request is refused before its body is read, and refuses what another
+site made a browser send with this site's cookie.
 """
 
 import re
@@ -15,6 +16,7 @@ from gateway.observation import request_id
 from gateway.transcoding import Fault
 from services.channels import WorkloadToken
 from services.errors import ServiceError
+from services.tokens import TokenVerifier
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
@@ -49,15 +51,23 @@ def from_service_error(error: ServiceError) -> Fault:
 class Callers:
     """Says who calls, in the metadata that services believe."""
 
-    def __init__(self, token: WorkloadToken, public_url: str = "") -> None:
-        """Take the gateway's own token, and the origin that browsers see if it is not the address."""
+    def __init__(self, token: WorkloadToken, verifier: TokenVerifier, public_url: str = "") -> None:
+        """Take the gateway's own token, who says whom a token speaks for, and the origin that browsers see.
+
+        An empty ``public_url`` means that they see the address itself.
+        """
         self._token = token
+        self._verifier = verifier
         self._public_url = public_url
 
     async def metadata(self, scope: Scope) -> list[tuple[str, str | bytes]]:
         """Return the metadata of one call. Raises Fault for a request that may not be passed on."""
         connection = HTTPConnection(scope)
         bearer = self.bearer(connection)
+        try:
+            await self._verifier.verify(bearer)
+        except ServiceError as error:
+            raise from_service_error(error) from error
         headers = connection.headers
         pairs = [
             ("authorization", f"Bearer {bearer}"),
@@ -85,8 +95,8 @@ class Callers:
         cookie = cookie_parser(connection.headers.get("cookie", "")).get(cookie_name(connection), "")
         if not cookie:
             raise unauthenticated(
-                "Send 'Authorization: Bearer <token>', or log in: `python -m deploy.local token` and"
-                " `python -m deploy.local login` give you either."
+                "Send 'Authorization: Bearer <token>', or log in: on one machine `make token` and"
+                " `make login` give you either."
             )
         self.require_same_origin(connection)
         # Whatever the cookie holds goes into a header: nothing but a token may.

@@ -16,7 +16,7 @@ ERROR_DOMAIN = "leadfactory"
 _DESCRIPTION = """\
 Leads in, PDF reports out, and proof of where every page came from.
 
-Send `Authorization: Bearer …` with a token from `python -m deploy.local token --role operator`,
+Send `Authorization: Bearer …` with a token (on one machine, `make token` prints one),
 or open the one-time login link and let the cookie speak.
 
 Errors are `{"error": {"code", "status", "message", "details"}}` as in AIP-193. Names are snake_case;

@@ -46,6 +46,9 @@ class Links:
         try:
             fresh = taken.stat().st_mtime > time.time() - LINK_SECONDS
             return taken.read_text().strip() if fresh else ""
+        except OSError:
+            # Made by another account; the same to whoever came with it as a used one.
+            return ""
         finally:
             taken.unlink(missing_ok=True)
 

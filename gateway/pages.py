@@ -48,7 +48,7 @@ def link_is_used() -> Response:
     return note(
         "This login link does not work any more",
         "A link logs in once, and within the hour. Get a new one on the machine that LeadFactory runs on:",
-        "python -m deploy.local login",
+        "make login",
         401,
     )
 

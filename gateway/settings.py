@@ -29,7 +29,7 @@ class GatewaySettings(ServiceSettings):
         description="Directory of login links: files named by a token's SHA-256 that hold a bearer.",
     )
     maximum_body_bytes: int = Field(
-        8 * 1024 * 1024, gt=0, description="Largest request body in bytes; more is refused with 413."
+        4 * 1024 * 1024, gt=0, description="Largest request body in bytes; more is refused with 413."
     )
     unary_timeout_seconds: float = Field(30.0, gt=0, description="Seconds that a call may take.")
     stream_timeout_seconds: float = Field(600.0, gt=0, description="Seconds that a download may take.")

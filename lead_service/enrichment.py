@@ -13,7 +13,6 @@ import structlog
 
 from lead_service.domain import (
     MAX_ATTEMPTS,
-    EnrichmentStatus,
     Fact,
     FactState,
     Lead,
@@ -45,6 +44,7 @@ async def enrich(
     """Carry out the job `task_id`: from PENDING, or from where a killed worker left it, to an end.
 
     Does nothing if the lead is gone, has ended, or waits for another job: a job may come twice.
+    An attempt that a later one has overtaken, because its worker stalled, keeps nothing of its own.
     Raises whatever broke the look-up while another attempt is left; the last one ends in FAILED.
     """
     lead = await _begin(stores, lead_id, task_id, clock)
@@ -55,6 +55,9 @@ async def enrich(
         facts = await look_up(providers, lead.domain, budget_seconds)
         async with stores.write() as leads:
             current = await leads.get_for_change(lead_id)
+            if current.enrichment != lead.enrichment:
+                log.info(ENRICHMENT_SKIPPED, lead_id=str(lead_id), job=task_id)
+                return
             await leads.replace_facts(lead_id, facts)
             now = clock()
             await leads.change(current.with_enrichment(current.enrichment.completed(now), now))
@@ -62,7 +65,7 @@ async def enrich(
         if lead.enrichment.attempts < MAX_ATTEMPTS:
             raise
         log.exception(ENRICHMENT_FAILED, lead_id=str(lead_id), job=task_id)
-        await _fail(stores, lead_id, f"the look-up broke: {error or type(error).__name__}", clock)
+        await _fail(stores, lead, f"the look-up broke: {error or type(error).__name__}", clock)
     else:
         found = sum(fact.state is FactState.FOUND for fact in facts)
         log.info(LEAD_ENRICHED, lead_id=str(lead_id), job=task_id, facts=len(facts), found=found)
@@ -104,10 +107,10 @@ async def _begin(stores: LeadStores, lead_id: UUID, task_id: str, clock: Clock) 
         return lead
 
 
-async def _fail(stores: LeadStores, lead_id: UUID, reason: str, clock: Clock) -> None:
+async def _fail(stores: LeadStores, begun: Lead, reason: str, clock: Clock) -> None:
     async with stores.write() as leads:
-        lead = await leads.get_for_change(lead_id)
-        if lead.enrichment.status is EnrichmentStatus.IN_PROGRESS:
+        lead = await leads.get_for_change(begun.id)
+        if lead.enrichment == begun.enrichment:
             now = clock()
             await leads.change(lead.with_enrichment(lead.enrichment.failed(now, reason), now))
 

@@ -90,7 +90,7 @@ class PostgresLeadStore:
 
     async def enqueue(self, task: EnrichmentTask) -> str:
         """See LeadStore."""
-        return await enqueue(self._session, ENRICH_LEAD, task.to_bytes(), key=f"lead:{task.lead_id}")
+        return await enqueue(self._session, ENRICH_LEAD, task.to_bytes())
 
     async def unattended(self, limit: int) -> list[Lead]:
         """See LeadStore. What another transaction holds at the moment is left for the next time."""

@@ -1,6 +1,6 @@
 """Between `leadfactory.lead.v1` messages and the domain's values."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -41,7 +41,8 @@ def page_request(request: pb.ListLeadsRequest) -> tuple[int, Position | None]:
         position = Position(datetime.fromisoformat(created_at), UUID(lead_id))
     except ValueError:
         position = None
-    if position is None or position.created_at.tzinfo is None:
+    # Anyone can write a token. Ours say UTC; a time near the calendar's ends would leave it in UTC.
+    if position is None or position.created_at.utcoffset() != timedelta(0):
         raise InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID")
     return asked.size, position
 

@@ -115,7 +115,7 @@ async def _make(workshop: Workshop, assignment: Assignment) -> None:
         with _step(capture, "lead"):
             lead = await workshop.leads.get(report.lead_id)
         with _step(capture, "assess"):
-            inputs = canonical_inputs(assignment, lead)
+            inputs = await asyncio.to_thread(canonical_inputs, assignment, lead)
         await _advance(workshop, report, "render", 20)
         with _step(capture, "render"):
             rendering = await _render(workshop, report, inputs, capture)

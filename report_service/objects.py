@@ -7,15 +7,20 @@ row that names it, so a row never points to nothing; what a crash leaves without
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 
 import obstore
+import structlog
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from services.errors import DataLoss, Unavailable
 
 READ_BYTES = 256 * 1024
+OBJECT_DAMAGED = "object.damaged"
+
+log = structlog.get_logger(__name__)
 
 
 class StoredObjects:
@@ -33,21 +38,39 @@ class StoredObjects:
         key = f"sha256/{sha256[:2]}/{sha256}"
         try:
             try:
-                await self._write(key, data, mode="create")
+                await obstore.put_async(self._store, key, data, mode="create")
             except AlreadyExistsError:
                 # Left by an earlier attempt. A power cut may have torn it: it is not trusted unseen.
                 if await self._whole(key) != data:
-                    await self._write(key, data, mode="overwrite")
+                    await obstore.put_async(self._store, key, data, mode="overwrite")
+            if isinstance(self._store, LocalStore) and self._store.prefix is not None:
+                # A local store answers before the bytes are on the disk, and an attempt that was cut
+                # short may not have got that far; the row must not be there first.
+                await asyncio.to_thread(_sync, self._store.prefix / key, self._store.prefix)
         except (BaseError, OSError) as error:
             raise Unavailable("The object store cannot be written to.", retry_after=1) from error
         return key
 
     async def read(self, key: str, start: int, length: int) -> AsyncIterator[bytes]:
-        """Stream a range of an object; raises DataLoss if it is gone."""
+        """Stream a range of an object.
+
+        Raises DataLoss if it is gone, and, for a whole object, if it no longer has the digest that it
+        is named by; the last bytes are held back until that is known, so that nobody gets an altered
+        file whole.
+        """
+        digest, held = sha256(), b""
         try:
             found = await obstore.get_async(self._store, key, options={"range": (start, start + length)})
+            is_whole = start == 0 and length == found.meta["size"]
             async for chunk in found.stream(min_chunk_size=READ_BYTES):
-                yield bytes(chunk)
+                digest.update(chunk)
+                if held:
+                    yield held
+                held = bytes(chunk)
+            if is_whole and digest.hexdigest() != key.rpartition("/")[2]:
+                log.error(OBJECT_DAMAGED, key=key)
+                raise DataLoss("What was stored is damaged.", reason="OBJECT_DAMAGED")
+            yield held
         except (FileNotFoundError, NotFoundError) as error:
             raise DataLoss("The file is gone from the object store.") from error
         except BaseError as error:
@@ -56,12 +79,6 @@ class StoredObjects:
     async def _whole(self, key: str) -> bytes:
         found = await obstore.get_async(self._store, key)
         return bytes(await found.bytes_async())
-
-    async def _write(self, key: str, data: bytes, *, mode: str) -> None:
-        await obstore.put_async(self._store, key, data, mode=mode)  # type: ignore[arg-type]
-        if isinstance(self._store, LocalStore) and self._store.prefix is not None:
-            # A local store answers before the bytes are on the disk; the row must not be there first.
-            await asyncio.to_thread(_sync, self._store.prefix / key, self._store.prefix)
 
 
 def _sync(path: Path, root: Path) -> None:

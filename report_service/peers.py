@@ -20,11 +20,19 @@ CHUNK_BYTES = 256 * 1024
 # What any other code says of a delivery may pass.
 FAULTS = {
     **dict.fromkeys(
-        ("INVALID_ARGUMENT", "ALREADY_EXISTS", "FAILED_PRECONDITION", "OUT_OF_RANGE", "UNIMPLEMENTED"),
+        ("INVALID_ARGUMENT", "ALREADY_EXISTS", "FAILED_PRECONDITION", "OUT_OF_RANGE"),
         Fault.FINAL,
     ),
     **dict.fromkeys(
-        ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED", "PERMISSION_DENIED"),
+        (
+            "UNAVAILABLE",
+            "DEADLINE_EXCEEDED",
+            "RESOURCE_EXHAUSTED",
+            "UNAUTHENTICATED",
+            "PERMISSION_DENIED",
+            # An older service during a rollout, or a wrong address: nothing that is wrong with the delivery.
+            "UNIMPLEMENTED",
+        ),
         Fault.SERVICE,
     ),
 }

@@ -9,7 +9,7 @@ facts again are answered with the first record. So nothing here needs an order, 
 lost costs one more call.
 
 While the service is out, one delivery at a time, whichever is next, finds out when it is back; the
-first that succeeds makes all others due.
+first that gets an answer makes all others due.
 """
 
 import asyncio
@@ -66,8 +66,13 @@ class Relay:
             with acting_as(ACTOR):
                 while not stop.is_set():
                     self._awake.clear()
+                    if self._failures and not self._running:
+                        # Nothing that completes meanwhile makes an absent service answer any sooner.
+                        await _within(_jittered(self._failures, LONGEST_PROBE_SECONDS), stop)
+                        if stop.is_set():
+                            break
                     await self.start_due()
-                    await self._rest(stop)
+                    await _within(POLL_SECONDS, self._awake)
         finally:
             stopper.cancel()
             await asyncio.gather(*self._running)
@@ -93,15 +98,6 @@ class Relay:
         self._running.discard(task)
         self.wake()
 
-    async def _rest(self, stop: asyncio.Event) -> None:
-        with suppress(TimeoutError):
-            if self._failures and not self._running:
-                # Nothing that completes meanwhile makes an absent service answer any sooner.
-                pause = _jittered(self._failures, LONGEST_PROBE_SECONDS)
-                await asyncio.wait_for(stop.wait(), pause)
-            else:
-                await asyncio.wait_for(self._awake.wait(), POLL_SECONDS)
-
     async def _deliver(self, delivery: Delivery) -> None:
         mebibytes = delivery.capture.payload_size_bytes / (1024 * 1024)
         try:
@@ -118,10 +114,7 @@ class Relay:
         try:
             async with self._stores.write() as outbox:
                 recorded = await outbox.acknowledge(delivery.report_id)
-            if self._is_out:
-                self._is_out, self._failures = False, 0
-                async with self._stores.write() as outbox:
-                    await outbox.hasten()
+            await self._answered()
         except Exception:
             # Acknowledged there, unknown here: the lease runs out and the row is delivered again.
             log.exception(metrics.LINEAGE_POSTPONED, report_id=str(delivery.report_id))
@@ -140,6 +133,8 @@ class Relay:
         if fault is Fault.SERVICE:
             self._is_out, self._failures = True, self._failures + 1
         try:
+            if fault is not Fault.SERVICE:
+                await self._answered()
             async with self._stores.write() as outbox:
                 if fault is Fault.FINAL:
                     await outbox.bury(delivery.report_id, delivery.attempt, reason)
@@ -155,6 +150,18 @@ class Relay:
         else:
             metrics.DELIVERIES.labels("postponed").inc()
             log.warning(metrics.LINEAGE_POSTPONED, **facts)
+
+    async def _answered(self) -> None:
+        """Take it that the service is there, whatever it said; if it was out, all that waits is due now."""
+        if self._is_out:
+            self._is_out, self._failures = False, 0
+            async with self._stores.write() as outbox:
+                await outbox.hasten()
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
 
 
 def _jittered(failures: int, longest: float) -> float:

@@ -55,6 +55,12 @@ async def generate(
     if len(request.assessment_data or b"") > MAXIMUM_ASSESSMENT_BYTES:
         raise InvalidArgument("assessment_data", "must be at most 1 MiB of canonical JSON", "TOO_LARGE")
     bundle = bundles.find(request.template or DEFAULT_TEMPLATE, request.template_version)
+    locale = request.locale or DEFAULT_LOCALE
+    if bundle.locales.isdisjoint({locale, locale.partition("-")[0].lower()}):
+        spoken = ", ".join(sorted(bundle.locales))
+        raise InvalidArgument(
+            "locale", f"{bundle.template_version_id} speaks {spoken} only", "LOCALE_UNKNOWN"
+        )
     lead = await leads.get(request.lead_id)
     report = Report(
         id=uuid7(),
@@ -64,7 +70,7 @@ async def generate(
         pipeline_run_id=request.pipeline_run_id or str(uuid4()),
         template_version_id=bundle.template_version_id,
         template_digest=bundle.digest,
-        locale=request.locale or DEFAULT_LOCALE,
+        locale=locale,
         created_by=created_by,
         created_at=clock(),
     )

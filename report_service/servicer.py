@@ -1,5 +1,6 @@
 """ReportService over gRPC: decode, one call, encode."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -34,10 +35,12 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         self, request: report_pb2.GenerateReportRequest, context: Context
     ) -> report_pb2.Report:
         """Queue a report."""
+        # In a thread: megabytes of assessment data take a second, and all other calls would wait.
+        wanted = await asyncio.to_thread(wire.report_request, request)
         queued = await reports.generate(
             self._stores,
             self._leads,
-            wire.report_request(request),
+            wanted,
             current_actor().subject,
             self._clock,
             queue_limit=self._queue_limit,

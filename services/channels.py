@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 
@@ -45,6 +46,8 @@ OPTIONS = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.max_receive_message_length", MAXIMUM_MESSAGE_BYTES),
+    # A failure travels as metadata, and names every wrong field.
+    ("grpc.max_metadata_size", 32 * 1024),
     # A service that was restarted is found again at once, not after gRPC's two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
@@ -112,7 +115,8 @@ class _Caller:
             metadata["authorization"] = f"Bearer {token}"
             actor = identity.actor_if_any()
             if actor is not None and actor.is_person:
-                metadata["x-leadfactory-on-behalf-of"] = actor.subject
+                # Metadata is ASCII; a subject need not be.
+                metadata["x-leadfactory-on-behalf-of"] = quote(actor.subject)
         if call is not None:
             metadata["x-request-id"] = call.request_id
             if call.traceparent:

@@ -74,6 +74,8 @@ class Database:
             max_overflow=0,
             pool_timeout=CHECKOUT_TIMEOUT_SECONDS,
             pool_pre_ping=True,
+            # The values of a statement are people's data, and the text of an error may be logged.
+            hide_parameters=True,
             connect_args={
                 "timeout": 5,
                 "server_settings": {
@@ -94,7 +96,8 @@ class Database:
         """Open a READ ONLY transaction."""
         with translated_errors():
             async with self._sessions() as session:
-                await session.execute(text("SET TRANSACTION READ ONLY"))
+                # Said with BEGIN: a statement of its own would be one more round trip to each reading.
+                await session.connection(execution_options={"postgresql_readonly": True})
                 yield session
 
     @asynccontextmanager
@@ -159,13 +162,16 @@ def translated_errors() -> Iterator[None]:
         raise Unavailable("The database is busy. Try again.", retry_after=1) from error
     except DBAPIError as error:
         raise _translate(error.orig.__cause__ if error.orig else None, error) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise _translate(error, error) from error
     except OSError as error:
         raise Unavailable("The database cannot be reached. Try again.", retry_after=1) from error
 
 
 def _translate(cause: BaseException | None, error: Exception) -> Exception:
+    if isinstance(cause, asyncpg.PostgresError):
+        # "Failing row contains …" tells a log what hide_parameters keeps from it.
+        cause.detail = None
     match cause:
         case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
             return Aborted("Somebody else changed this at the same time. Read it again, then retry.")
@@ -181,6 +187,8 @@ def _translate(cause: BaseException | None, error: Exception) -> Exception:
             asyncpg.PostgresConnectionError()
             | asyncpg.OperatorInterventionError()
             | asyncpg.InterfaceError()
+            # What asyncpg says when the connection ends at the very moment that it is used.
+            | asyncpg.InternalClientError()
             | OSError()
         ):
             return Unavailable("The database cannot be reached. Try again.", retry_after=1)

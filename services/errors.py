@@ -19,7 +19,11 @@ Standard library only, so that a domain module may raise them.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import NamedTuple
+
+# A failure travels as metadata, of which gRPC bears some kilobytes.
+MAXIMUM_VIOLATIONS = 20
 
 
 class FieldViolation(NamedTuple):
@@ -70,8 +74,8 @@ class InvalidArgument(ServiceError):
 
     @classmethod
     def of(cls, violations: Iterable[FieldViolation]) -> "InvalidArgument":
-        """Name every wrong field at once; at least one."""
-        first, *others = violations
+        """Name every wrong field at once, or the first twenty; at least one."""
+        first, *others = islice(violations, MAXIMUM_VIOLATIONS)
         error = cls(*first)
         error.violations = (first, *others)
         if others:

@@ -25,7 +25,7 @@ import grpc
 import protovalidate
 import structlog
 from google.protobuf import descriptor_pool
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
@@ -68,7 +68,7 @@ class Rpc:
     """unary, server_stream, client_stream or bidi_stream."""
     metadata: dict[str, str]
     context: grpc.aio.ServicerContext[Any, Any]
-    check: Callable[[Message], None] | None = None
+    check: "Callable[[Message | Undecodable], None] | None" = None
     """Set by the validation step; applied to every request message."""
     code: str = "OK"
 
@@ -207,8 +207,14 @@ async def validation(rpc: Rpc) -> AsyncIterator[None]:
     yield
 
 
-def validate(message: Message) -> None:
+class Undecodable:
+    """Stands for a request whose bytes are no message of its type."""
+
+
+def validate(message: Message | Undecodable) -> None:
     """Check a message against its proto's rules; raises InvalidArgument that names every field."""
+    if isinstance(message, Undecodable):
+        raise InvalidArgument("request", "is not a protobuf message of the method's type", "UNDECODABLE")
     violations = [
         FieldViolation(path, "must not hold a NUL character", "NUL_CHARACTER")
         if problem == "nul"
@@ -281,6 +287,13 @@ class Interceptor(grpc.aio.ServerInterceptor):
             rpc.check(request)
             return request
 
+        def decoded(data: bytes) -> Any:
+            try:
+                return handler.request_deserializer(data)
+            except DecodeError:
+                # Told after the caller is known and admitted, like anything else that is wrong with it.
+                return Undecodable()
+
         async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             rpc = begin(context)
             async with self._around(rpc):
@@ -301,7 +314,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
             return handler
         return make(
             stream if streams_out else unary,
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=decoded,
             response_serializer=handler.response_serializer,
         )
 
@@ -319,7 +332,7 @@ async def _abort(rpc: Rpc, failure: status_pb2.Status) -> None:
 
 
 async def _checked_stream(
-    requests: AsyncIterable[Message], check: Callable[[Message], None]
+    requests: AsyncIterable[Message], check: Callable[[Message | Undecodable], None]
 ) -> AsyncIterator[Message]:
     async for request in requests:
         check(request)
@@ -340,7 +353,7 @@ async def _peer(rpc: Rpc, verifier: TokenVerifier) -> str | None:
 def _actor(rpc: Rpc, principal: Principal, peer: str | None) -> identity.Actor:
     subject = principal.subject
     if principal.workload is not None:
-        person = rpc.metadata.get("x-leadfactory-on-behalf-of", "")
+        person = unquote(rpc.metadata.get("x-leadfactory-on-behalf-of", ""))
         if person and not person.startswith("system:") and person.isprintable():
             subject = person[:256]
     if peer == "gateway":

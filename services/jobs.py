@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 from pgqueuer import AsyncpgDriver, AsyncpgPoolDriver, Queries, QueueManager, RetryRequested
 from pgqueuer import Job as QueuedJob
+from pgqueuer.models import TracebackRecord
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import telemetry
@@ -26,6 +27,7 @@ POLL_INTERVAL = timedelta(seconds=2)
 MAXIMUM_ATTEMPTS = 6
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
+JOB_LEFT = "job.left"
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +94,7 @@ class Worker:
             timeout=5,
             server_settings={"application_name": "jobs"},
         ) as pool:
-            manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
+            manager = QueueManager(_Queue(AsyncpgPoolDriver(pool)))
             for entrypoint, handler in self._handlers.items():
                 manager.entrypoint(entrypoint)(_once(entrypoint, handler))
             stopper = asyncio.create_task(_forward(stop, manager.shutdown))
@@ -108,6 +110,21 @@ class Worker:
                 stopper.cancel()
 
 
+class _Queue(Queries):
+    async def retry_job(
+        self, job: QueuedJob, delay: timedelta, traceback_record: TracebackRecord | None
+    ) -> None:
+        """Put a job back; one that cannot be, because the database is gone, is left as it is.
+
+        PgQueuer would drop it as failed as soon as the database is back. Left alone, it shows no
+        more sign of life, and is taken over like the job of a killed worker.
+        """
+        try:
+            await super().retry_job(job, delay, traceback_record)
+        except Exception:
+            log.exception(JOB_LEFT, job=str(job.id))
+
+
 def backoff(attempts: int) -> timedelta:
     """Return a delay with full jitter: any time up to a ceiling that doubles with each attempt."""
     ceiling = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2**attempts)
@@ -121,6 +138,9 @@ def _once(entrypoint: str, handler: Handler) -> Callable[[QueuedJob], Awaitable[
             await handler(job)
         except Retry as retry:
             delay, reason = retry.delay, str(retry)
+        except asyncio.CancelledError:
+            # Only a worker that ends before its job does this. PgQueuer would drop the job as cancelled.
+            delay, reason = timedelta(0), "the worker was stopped"
         except Exception as error:
             if job.is_last_attempt:
                 telemetry.JOBS.labels(entrypoint, "failed").inc()

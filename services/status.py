@@ -14,6 +14,11 @@ _TYPES: dict[str, type[ServiceError]] = {
     each.code: each for each in ServiceError.__subclasses__() if each.code != ServiceError.code
 }
 
+_FROM_THE_CHANNEL = {
+    grpc.StatusCode.UNAVAILABLE: "A service that this one asks does not answer now. Try again.",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "A service that this one asks took too long. Try again.",
+}
+
 
 def to_status(error: ServiceError) -> status_pb2.Status:
     """Write a failure as a Status with ErrorInfo, BadRequest and RetryInfo."""
@@ -55,7 +60,14 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> ServiceError:
         for target in (info, bad_request, retry):
             if detail.Is(target.DESCRIPTOR):
                 detail.Unpack(target)
-    rebuilt = ServiceError(
+    if not info.reason and error.code() in _FROM_THE_CHANNEL:
+        # gRPC's own words name addresses, and are no use to a caller.
+        return errors.Unavailable(_FROM_THE_CHANNEL[error.code()], retry_after=1)
+    kind = _TYPES.get(error.code().name, errors.Unavailable)
+    # Not kind(…): what a kind asks of those who raise it is not what comes over the wire.
+    rebuilt = kind.__new__(kind)
+    ServiceError.__init__(
+        rebuilt,
         error.details() or "The service gave no reason.",
         reason=info.reason,
         metadata=info.metadata,
@@ -64,7 +76,4 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> ServiceError:
         ],
         retry_after=retry.retry_delay.ToNanoseconds() / 1e9 if retry.HasField("retry_delay") else None,
     )
-    kind = _TYPES.get(error.code().name, errors.Unavailable)
-    rebuilt.__class__ = kind
-    rebuilt.reason = info.reason or kind.default_reason
     return rebuilt

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from joserfc import jws, jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import KeySet
@@ -25,7 +26,11 @@ ROLES = frozenset({"viewer", "operator", "auditor", "admin"})
 LEEWAY_SECONDS = 60
 MAXIMUM_TOKEN_BYTES = 8192
 MINIMUM_REFETCH_SECONDS = 10.0
+MAXIMUM_AGE_SECONDS = 300.0
+KEYS_UNREADABLE = "keys.unreadable"
 CACHED_TOKENS = 1024
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,23 +56,44 @@ class Issuer:
 
 
 class Keys:
-    """A JWK set (RFC 7517) from a file or an https URL, read again when a key is missing."""
+    """A JWK set (RFC 7517) from a file or an https URL.
+
+    Read again when it is five minutes old, so that a key that was withdrawn is forgotten, and when a
+    key is missing, at most every ten seconds. While it cannot be read the keys last read stay.
+    """
 
     def __init__(self, location: str) -> None:
         """Name the file or URL; nothing is read yet."""
         self._location = location
         self._keys: KeySet | None = None
-        self._read_at = float("-inf")
+        self._tried_at = float("-inf")
         self._lock = asyncio.Lock()
 
     async def current(self, *, missing: bool = False) -> KeySet:
-        """Return the keys; ``missing`` asks for a fresh reading, at most every ten seconds."""
-        async with self._lock:
-            stale = time.monotonic() - self._read_at > MINIMUM_REFETCH_SECONDS
-            if self._keys is None or (missing and stale):
-                self._keys = KeySet.import_key_set(await self._read())
-                self._read_at = time.monotonic()
-            return self._keys
+        """Return the keys; ``missing`` asks for a fresh reading.
+
+        Raises Unavailable if they could never be read.
+        """
+        if self._is_due(missing):
+            async with self._lock:
+                # Whoever waited for the lock finds the work done.
+                if self._is_due(missing):
+                    await self._refresh()
+        if self._keys is None:
+            raise Unavailable("The issuer's keys cannot be read now.", retry_after=5)
+        return self._keys
+
+    def _is_due(self, missing: bool) -> bool:
+        age = time.monotonic() - self._tried_at
+        return age > (MINIMUM_REFETCH_SECONDS if missing or self._keys is None else MAXIMUM_AGE_SECONDS)
+
+    async def _refresh(self) -> None:
+        self._tried_at = time.monotonic()
+        try:
+            self._keys = KeySet.import_key_set(await self._read())
+        except Exception as error:
+            # A missing file, an answer that is no key set, an issuer that is down: all the same to callers.
+            log.warning(KEYS_UNREADABLE, reason=repr(error))
 
     async def _read(self) -> Any:
         if not self._location.startswith("https://"):
@@ -75,13 +101,10 @@ class Keys:
         # Only an issuer behind a URL needs an HTTP client, which is much to carry for all others.
         import httpx
 
-        try:
-            async with httpx.AsyncClient(timeout=3.0, trust_env=False) as client:
-                response = await client.get(self._location)
-                response.raise_for_status()
-                return response.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise Unavailable("The issuer's keys cannot be read now.", retry_after=5) from error
+        async with httpx.AsyncClient(timeout=3.0, trust_env=False) as client:
+            response = await client.get(self._location)
+            response.raise_for_status()
+            return response.json()
 
 
 class TokenVerifier:

@@ -14,13 +14,15 @@ LIBRARIES = {
     "libfontconfig.so.1": "libfontconfig1",
 }
 FONTS = ("/usr/share/fonts", "/usr/local/share/fonts")
+# For the letters that a template's own fonts lack: most alphabets, and Chinese, Japanese and Korean.
+FONT_PACKAGES = ("fonts-dejavu-core", "fonts-droid-fallback")
 
 
 def missing() -> list[str]:
     """Return the packages to install, each once."""
     packages = [package for library, package in LIBRARIES.items() if not _loads(library)]
     if not any(font for folder in FONTS for font in Path(folder).glob("**/*.[ot]tf")):
-        packages.append("fonts-dejavu-core")
+        packages.extend(FONT_PACKAGES)
     return packages
 
 

@@ -30,10 +30,16 @@ class Home:
 
     def create(self) -> None:
         """Make the folders that are missing, closed to other people."""
-        # Started as root, the database runs as an account of its own, which must get through here.
-        self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-        for private in (self.keys, self.run, self.tokens, self.logins, self.logs, self.objects, self.demo):
-            private.mkdir(mode=0o700, exist_ok=True)
+        private = (self.keys, self.run, self.tokens, self.logins, self.logs, self.objects, self.demo)
+        try:
+            # Started as root, the database runs as an account of its own, which must get through here.
+            self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            for each in private:
+                each.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Problem(
+                f"{self.path} cannot be used ({error.strerror}): set LEADFACTORY_HOME to a folder of yours."
+            ) from None
 
     @property
     def postgres(self) -> Path:

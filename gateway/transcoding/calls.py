@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import grpc
@@ -43,6 +44,10 @@ _BYTES_ONLY = frozenset(
 )
 _STATUSES = frozenset({200, 201, 202, 204, 206, 304, 416})
 _BODYLESS = frozenset({204, 304})
+# A megabyte of JSON takes up to half a second to read, and all other requests would wait for it.
+_QUICKLY_READ_BYTES = 64 * 1024
+# One at a time: as messages, bodies take many times the memory that they took as text.
+_large_bodies = ThreadPoolExecutor(1, "large-bodies")
 
 Result = TypeVar("Result")
 Pairs = list[tuple[str, str]]
@@ -73,8 +78,8 @@ class Caller:
         # First of all: whom the application refuses learns nothing about the request.
         metadata = await self._metadata(scope, headers)
         timeout = requests.timeout(headers, self._timeout)
-        message = await self._request(variables, scope, headers, receive)
-        call = self._call(self._packed(message), metadata=metadata, timeout=timeout)
+        packed = await self._request(variables, scope, headers, receive)
+        call = self._call(packed, metadata=metadata, timeout=timeout)
         response = _Response(send, head=scope["method"] == "HEAD")
         answer = self._stream if self.binding.rpc.server_streaming else self._unary
         try:
@@ -89,9 +94,16 @@ class Caller:
 
     async def _request(
         self, variables: dict[str, str], scope: Scope, headers: Headers, receive: Receive
-    ) -> Message:
+    ) -> bytes:
         query = requests.query(scope)
         body = await requests.body(receive, headers, self._options, self._faults)
+        if len(body) <= _QUICKLY_READ_BYTES:
+            return self._packed(self._message(variables, query, headers, body))
+        return await asyncio.get_running_loop().run_in_executor(
+            _large_bodies, lambda: self._packed(self._message(variables, query, headers, body))
+        )
+
+    def _message(self, variables: dict[str, str], query: Pairs, headers: Headers, body: bytes) -> Message:
         if self.binding.raw_body:
             return self._assembly.raw(variables, query, headers.get("content-type", ""), body)
         if not body:

@@ -38,7 +38,6 @@ _INTEGER_BOUNDS = {
 # JSON numbers are doubles to most readers, so these travel as text.
 LONG_INTEGERS = {kind for kind, (_, high) in _INTEGER_BOUNDS.items() if high >= 2**63 - 1}
 INTEGERS = frozenset(_INTEGER_BOUNDS)
-MESSAGES = (_F.TYPE_MESSAGE, _F.TYPE_GROUP)
 
 
 class InvalidField(ValueError):

@@ -158,7 +158,8 @@ def _checked(location: str, ports: Ports, base: httpx.URL | None = None) -> http
     if url.userinfo:
         raise Refused("the URL has credentials in it")
     try:
-        host = host_name(url.host)
+        # Not url.host, which breaks on an A-label that is none.
+        host = host_name(url.raw_host.decode("ascii"))
     except InvalidArgument as error:
         raise Refused(f"the URL's host {error.violations[0].description}") from error
     return url.copy_with(host=host, fragment=None)

@@ -16,6 +16,7 @@ import dns.name
 import dns.nameserver
 import dns.rcode
 import dns.rdata
+import dns.rdatatype
 import dns.resolver
 
 from lead_service.egress import Unreachable, Unresolved
@@ -45,6 +46,7 @@ class Resolver:
     def __init__(self, nameservers: Sequence[tuple[str, int]] = (), *, timeout_seconds: float) -> None:
         """Ask `nameservers` (address and port), or the machine's own if none are given."""
         self._timeout = timeout_seconds
+        self._is_configured = bool(nameservers)
         self._resolver: dns.asyncresolver.Resolver | None = None
         try:
             self._resolver = dns.asyncresolver.Resolver(configure=not nameservers)
@@ -74,7 +76,10 @@ class Resolver:
                 lifetime=self._timeout,
             )
         except dns.resolver.NXDOMAIN as error:
-            raise NoSuchName(_wire(next(iter(error.kwargs["responses"].values()), None))) from error
+            denial = next(iter(error.kwargs["responses"].values()), None)
+            if not (self._is_configured or _is_proven(denial)):
+                raise Unreachable("the nameserver denies the name without naming its zone") from error
+            raise NoSuchName(_wire(denial)) from error
         except dns.exception.Timeout as error:
             raise Unreachable(f"no nameserver answered within {self._timeout:g} s") from error
         except dns.resolver.NoNameservers as error:
@@ -117,6 +122,15 @@ def nameservers(text: str) -> tuple[tuple[str, int], ...]:
             raise ValueError(f"{port} is not a port")
         pairs.append((str(ip_address(host.removeprefix("[").removesuffix("]"))), int(port)))
     return tuple(pairs)
+
+
+def _is_proven(denial: dns.message.Message | None) -> bool:
+    """Return whether a denial carries the SOA record that every real one does (RFC 2308 section 3).
+
+    The machine's own nameserver may be one without a way out, which denies whatever it is asked; that
+    is no word about the name.
+    """
+    return denial is not None and any(rrset.rdtype == dns.rdatatype.SOA for rrset in denial.authority)
 
 
 def _wire(message: dns.message.Message | None) -> bytes:

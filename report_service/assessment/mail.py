@@ -22,7 +22,7 @@ def _spf_records(txt: Fact) -> list[str]:
 
 
 def _spf(domain: str, txt: Fact) -> Verdict:
-    records = [value for value in txt.values if re.match(r"v=spf1(\s|$)", value, re.IGNORECASE)]
+    records = _spf_records(txt)
     if not records:
         return Verdict("fail", "none", "No SPF record: anyone can send mail in this domain's name.")
     if len(records) > 1:  # RFC 7208 section 4.5

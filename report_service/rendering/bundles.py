@@ -35,6 +35,11 @@ class Bundle:
     """The folder that holds the files."""
 
     @property
+    def locales(self) -> frozenset[str]:
+        """The languages it speaks, as BCP 47 tags."""
+        return frozenset(strings.stem for strings in self.path.glob("strings/*.json"))
+
+    @property
     def template_version_id(self) -> str:
         """The name people and lineage use: ``name@version``."""
         return f"{self.name}@{self.version}"

@@ -15,6 +15,9 @@ from report_service.rendering.confinement import allow_cpu, confine, give_back_m
 TEMPLATES = 4
 """Bundles kept loaded, the ones used last."""
 
+PDF_BYTES = 64 * 1024 * 1024
+"""The largest PDF that is handed to the worker, which holds one of each process in memory."""
+
 
 def main() -> None:
     """Confine this process, warm it up, say so, then serve."""
@@ -52,6 +55,8 @@ class Renderer:
             identity = self._metadata.identity_from(head["identity"])
             template = self._template(Path(head["bundle"]), identity.template_digest)
             pdf, pages = self._document.make_pdf(template, inputs, identity, log)
+            if len(pdf) > PDF_BYTES:
+                raise ValueError(f"the PDF is larger than {PDF_BYTES // 1024 // 1024} MiB")
         except MemoryError:
             return {"error": "the report needs more memory than a render may use", "log": log}, b""
         except Exception as failure:

@@ -141,6 +141,9 @@ class RenderPool:
         except (ProcessEnded, TimeoutError, OSError) as failure:
             # The cause, which the log shows, has the process's last words; users need not read them.
             raise RenderFailed("no render process can be started", transient=True) from failure
+        if self._closed:  # meanwhile, and nobody would end it
+            await process.kill()
+            raise RenderFailed("rendering has been shut down", transient=True)
         self._processes.add(process)
         return process
 

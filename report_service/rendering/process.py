@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -21,6 +22,8 @@ END_SECONDS = 2.0
 _ROOT = Path(__file__).resolve().parents[2]
 _FONTS = Path(__file__).with_name("fonts.conf")
 _SCRATCH = "leadfactory-render-"
+# Beside the process id, which in a container that was restarted is that of the worker before.
+_RUN = secrets.token_hex(4)
 
 
 class ProcessEnded(Exception):
@@ -52,7 +55,7 @@ class RenderProcess:
     @classmethod
     async def start(cls, memory_bytes: int) -> "RenderProcess":
         """Start a process and wait until it is warm; raises ``ProcessEnded`` if it does not get there."""
-        scratch = tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-")
+        scratch = tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-{_RUN}-")
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
         command = [
             sys.executable,
@@ -141,8 +144,9 @@ class RenderProcess:
 def sweep() -> None:
     """Remove the temporary folders of workers that were killed and could not do it themselves."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*-*"):
-        worker = folder.name.removeprefix(_SCRATCH).partition("-")[0]
-        if worker.isdecimal() and not Path("/proc", worker).exists():
+        worker, _, rest = folder.name.removeprefix(_SCRATCH).partition("-")
+        lives = Path("/proc", worker).exists() if worker != str(os.getpid()) else rest.startswith(_RUN)
+        if worker.isdecimal() and not lives:
             shutil.rmtree(folder, ignore_errors=True)
 
 

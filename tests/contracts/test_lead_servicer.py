@@ -167,6 +167,8 @@ def test_a_forged_position_in_a_token_is_refused(call: Callable[[str, Any], Repl
         ["x", lead_id],
         [NOW.isoformat(), "x"],
         ["2026-11-21T09:30:00", lead_id],
+        ["0001-01-01T00:00:00+14:00", lead_id],
+        ["9999-12-31T23:59:59-14:00", lead_id],
         ["a"] * 3,
     ):
         forged = paging.token(position, binding=wire._binding(LeadFilter()))

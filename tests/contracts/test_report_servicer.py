@@ -104,11 +104,11 @@ def test_what_the_caller_says_is_kept(service: Service) -> None:
         template="website_audit",
         template_version=BUNDLE.version,
         pipeline_run_id="run/2026-11:7",
-        locale="pt-BR",
+        locale="en-GB",
     )
     json_format.ParseDict({"score": 7, "big": 1e20, "who": ["é", None, True]}, request.assessment_data)
     report = service.call("GenerateReport", request).message
-    assert (report.pipeline_run_id, report.locale, report.lead_id) == ("run/2026-11:7", "pt-BR", LEAD)
+    assert (report.pipeline_run_id, report.locale, report.lead_id) == ("run/2026-11:7", "en-GB", LEAD)
     kept = service.memory.assessment_data[UUID(report.id)]
     assert kept == '{"big":100000000000000000000,"score":7,"who":["é",null,true]}'.encode()
 
@@ -160,6 +160,7 @@ def test_a_full_queue_says_when_to_come_back(service: Service) -> None:
         ({"pipeline_run_id": "x" * 129}, "pipeline_run_id"),
         ({"pipeline_run_id": "a b"}, "pipeline_run_id"),
         ({"locale": "english please"}, "locale"),
+        ({"locale": "ar"}, "locale"),
         ({"assessment_data": {"note": "a\0b"}}, "assessment_data"),
         ({"assessment_data": {"note": "x" * (1024 * 1024)}}, "assessment_data"),
     ],

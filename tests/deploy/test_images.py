@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.install.libraries import LIBRARIES
+from deploy.install.libraries import FONT_PACKAGES, LIBRARIES
 from gateway import pages
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +161,11 @@ def test_a_final_stage_installs_no_build_tools(target):
 def test_the_report_image_has_the_libraries_that_rendering_loads():
     (command,) = stages()["report"].all("RUN")
     assert set(LIBRARIES.values()) <= set(command.split())
+
+
+def test_the_report_image_has_fonts_beside_those_of_the_templates():
+    (command,) = stages()["report"].all("RUN")
+    assert set(FONT_PACKAGES) <= set(command.split())
 
 
 def test_the_gateway_image_has_everything_of_its_room_but_the_consoles_sources(tmp_path):

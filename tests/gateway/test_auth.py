@@ -139,7 +139,7 @@ async def test_a_link_logs_in_once_and_leaves_nothing_behind(
     client.cookies.clear()
     used = await client.get("/login", params={"token": TOKEN})
     assert used.status_code == 401
-    assert "python -m deploy.local login" in used.text
+    assert "make login" in used.text
     assert "set-cookie" not in used.headers
 
 

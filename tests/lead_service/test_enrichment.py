@@ -59,6 +59,18 @@ class Oracle:
         return Observation(self.name, domain, "ASKING", NOW)
 
 
+class Slow(Oracle):
+    """A provider that answers with one value, after a while."""
+
+    def __init__(self, value: str, seconds: float) -> None:
+        super().__init__(timeout_seconds=10)
+        self._value, self._seconds = value, seconds
+
+    async def look_up(self, domain: str) -> list[Fact]:
+        await asyncio.sleep(self._seconds)
+        return [self._seen(domain).found("answer", [self._value])]
+
+
 class Breaking(MemoryLeadStore):
     """A store that cannot keep facts."""
 
@@ -128,6 +140,38 @@ async def test_a_killed_look_up_is_taken_up_again(stores: MemoryLeadStores) -> N
     await asyncio.wait([killed])
     assert (await get(stores, lead.id)).enrichment.status is EnrichmentStatus.IN_PROGRESS
     assert (await run(stores, lead, Oracle())).enrichment.status is EnrichmentStatus.COMPLETED
+
+
+async def begun(stores: MemoryLeadStores, lead: Lead, provider: Provider) -> asyncio.Task[Lead]:
+    before = (await get(stores, lead.id)).enrichment.attempts
+    task = asyncio.create_task(run(stores, lead, provider))
+    while (await get(stores, lead.id)).enrichment.attempts == before:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_a_stalled_attempt_keeps_nothing_once_another_has_begun(stores: MemoryLeadStores) -> None:
+    lead = await added(stores)
+    stalled = await begun(stores, lead, Slow("stalled", 0.02))
+    ended = await (await begun(stores, lead, Slow("taken over", 0.1)))
+    assert stalled.done()
+    assert [fact.values for fact in ended.facts] == [("taken over",)]
+    assert ended.enrichment.attempts == 2
+
+
+async def test_a_stalled_attempt_does_not_end_a_look_up_that_was_asked_for_later(
+    stores: MemoryLeadStores,
+) -> None:
+    lead = await added(stores)
+    stalled = await begun(stores, lead, Slow("stalled", 0.1))
+    await run(stores, lead, Slow("first", 0))
+    async with stores.write() as leads:
+        current = await leads.get_for_change(lead.id)
+        again = current.enrichment.requested("77").begun()
+        await leads.change(current.with_enrichment(again, NOW))
+    after = await stalled
+    assert after.enrichment == again
+    assert [fact.values for fact in after.facts] == [("first",)]
 
 
 async def test_a_look_up_that_is_killed_every_time_ends_failed(stores: MemoryLeadStores) -> None:

@@ -53,5 +53,6 @@ def test_the_compiled_codec_earns_its_place(note: Note) -> None:
         ),
     }
     for name, (ours, reference) in found.items():
+        assert ours < reference
         note(f"codec: {name} {LEADS} leads", ours, "ms")
         note(f"codec: {name} {LEADS} leads, json_format", reference, "ms")

@@ -86,7 +86,7 @@ async def test_a_report_is_completed_with_pdf_and_capture(memory: Memory, worksh
 
 
 async def test_the_inputs_hold_everything_in_canonical_form(memory: Memory, workshop: Workshop) -> None:
-    report = await queued(memory, locale="de")
+    report = await queued(memory, locale="en-GB")
     await generation.generate(workshop, job(report))
     capture = memory.outbox[report.id].delivery.capture
     raw = gzip.decompress(capture.raw_inputs)
@@ -97,7 +97,7 @@ async def test_the_inputs_hold_everything_in_canonical_form(memory: Memory, work
     assert inputs["assessment"]["checks"]
     assert inputs["assessment_data"] == {"note": "of the caller"}
     assert inputs["render_time"] == "2026-11-21T12:00:00Z"
-    assert inputs["locale"] == "de"
+    assert inputs["locale"] == "en-GB"
     assert inputs["format"] == 1
     assert inputs["parameters"] == {}
 

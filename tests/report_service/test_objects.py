@@ -51,6 +51,17 @@ async def test_a_torn_object_of_an_earlier_crash_is_made_whole(tmp_path: Path) -
     assert (tmp_path / key).read_bytes() == PDF
 
 
+async def test_what_an_attempt_that_was_cut_short_has_written_is_brought_to_the_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = StoredObjects(f"file://{tmp_path}")
+    synced: list[Path] = []
+    monkeypatch.setattr("report_service.objects._sync", lambda path, root: synced.append(path))
+    key = await objects.put(PDF, payload.sha256(PDF))
+    await objects.put(PDF, payload.sha256(PDF))
+    assert synced == [tmp_path / key] * 2
+
+
 async def test_an_object_that_is_gone_is_a_loss_and_says_so(objects: StoredObjects) -> None:
     with pytest.raises(DataLoss):
         await together(objects.read("sha256/ab/ab", 0, 10))

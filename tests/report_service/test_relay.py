@@ -114,6 +114,20 @@ async def test_an_absent_service_is_asked_with_one_delivery_at_a_time() -> None:
     assert len(set(lineages.calls)) == 5, "each time it is the turn of another"
 
 
+@pytest.mark.parametrize("fault", [Fault.SERVICE, Fault.PASSING])
+async def test_after_a_failure_there_is_a_pause_from_the_first_delivery_on(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    monkeypatch.setattr(relay_module, "_jittered", lambda failures, longest: 3600)
+    memory, lineages = Memory(), stubs.Lineages()
+    lineages.fault = lambda _: fault
+    await completed(memory.reports_stores())
+    async with running(memory, lineages):
+        await until(lambda: bool(lineages.calls))
+        await asyncio.sleep(0.2)
+    assert len(lineages.calls) == 1
+
+
 async def test_the_backlog_is_due_at_once_when_the_service_is_back() -> None:
     memory, lineages = Memory(), stubs.Lineages()
     relay = Relay(memory.outbox_stores(), lineages)

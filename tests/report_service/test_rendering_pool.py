@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from report_service.rendering import child
 from report_service.rendering.bundles import Bundle
 from report_service.rendering.pool import RenderFailed, Rendering, RenderPool
 from tests.report_service.rendering_inputs import (
@@ -191,6 +192,15 @@ async def test_a_template_that_eats_memory_is_stopped(tmp_path: Path) -> None:
         assert (await render(pool, the_bundle())).page_count == 4
 
 
+def test_a_pdf_that_is_too_large_to_be_handed_over_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "PDF_BYTES", 1024)
+    bundle, inputs = the_bundle(), canonical(sample())
+    head = {"bundle": str(bundle.path), "identity": asdict(identity_of(bundle, inputs))}
+    reply, pdf = child.Renderer().render(head, inputs)
+    assert "larger than" in reply["error"]
+    assert pdf == b""
+
+
 async def test_a_faulty_template_fails_with_its_fault_and_keeps_its_process(tmp_path: Path) -> None:
     async with a_pool() as pool:
         before = pool.pids
@@ -257,6 +267,23 @@ async def test_closing_ends_every_process_and_every_wait(tmp_path: Path) -> None
         await render(pool, runaway)
 
 
+async def test_a_process_that_was_being_started_when_the_pool_closed_is_ended_too(tmp_path: Path) -> None:
+    pool = RenderPool(1)
+    await pool.start()
+    (pid,) = pool.pids
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: not psutil.pid_exists(pid))
+    await asyncio.sleep(0.2)  # for the loop to notice the end
+    late = asyncio.create_task(render(pool, the_bundle()))
+    ours = psutil.Process()
+    await until(lambda: any("rendering.child" in " ".join(each.cmdline()) for each in ours.children()))
+    await pool.close()
+    with pytest.raises(RenderFailed, match="shut down"):
+        await late
+    assert pool.pids == frozenset()
+    assert not any("rendering.child" in " ".join(each.cmdline()) for each in ours.children())
+
+
 async def test_a_process_that_cannot_start_says_why() -> None:
     pool = RenderPool(2, memory_bytes=30 * 1024 * 1024)
     with pytest.raises(RenderFailed, match="no render process can be started"):
@@ -315,6 +342,19 @@ async def test_render_processes_do_not_outlive_a_killed_worker(worker: subproces
     assert left
     async with a_pool():
         assert not any(folder.exists() for folder in left)
+
+
+async def test_a_worker_sweeps_up_after_one_that_had_its_process_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / f"leadfactory-render-{os.getpid()}-0123abcd-x"
+    left.mkdir()
+    async with a_pool():
+        (own,) = tmp_path.iterdir()
+        assert own != left
+        async with a_pool():
+            assert own.exists()
 
 
 def _runs(pid: int) -> bool:

@@ -21,12 +21,22 @@ from tests.fixtures.identity import Issuer
 from tests.fixtures.rpc import ServeInProcess
 
 ID = "0190a0f0-0000-7000-8000-000000000000"
+ENDLESS = "0190a0f0-0000-7000-8000-00000000000e"
 
 
 class Leads(lead_pb2_grpc.LeadServiceServicer):
-    """Tells who called and how much time is left."""
+    """Tells who called and how much time is left, or hangs until the caller has gone."""
+
+    def __init__(self) -> None:
+        self.asked, self.left = asyncio.Event(), asyncio.Event()
 
     async def GetLead(self, request: lead_pb2.GetLeadRequest, context: Any) -> lead_pb2.Lead:
+        if request.id == ENDLESS:
+            self.asked.set()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                self.left.set()
         if request.id != ID:
             raise errors.NotFound("lead", request.id)
         actor, call = identity.current_actor(), identity.current_call()
@@ -36,11 +46,16 @@ class Leads(lead_pb2_grpc.LeadServiceServicer):
 
 
 @pytest.fixture
-async def stub(serve_in_process: ServeInProcess, issuer: Issuer) -> AsyncIterator[Any]:
+def leads() -> Leads:
+    return Leads()
+
+
+@pytest.fixture
+async def stub(serve_in_process: ServeInProcess, issuer: Issuer, leads: Leads) -> AsyncIterator[Any]:
     service = Service(
         lead_pb2.DESCRIPTOR.services_by_name["LeadService"],
         lead_pb2_grpc.add_LeadServiceServicer_to_server,
-        Leads(),
+        leads,
     )
     async with serve_in_process(service) as address:
         channel = open_channel(address, ServiceSettings(**issuer.settings("report-worker")))
@@ -65,6 +80,9 @@ async def test_a_worker_calls_as_itself_and_names_the_person_it_works_for(stub: 
         assert (await ask(stub))[:2] == ["bob", "report-worker"]
     with identity.acting_as(Actor("system:report-worker", workload="report-worker")):
         assert (await ask(stub))[:2] == ["system:report-worker", "report-worker"]
+    for subject in ("jürgen müller", "100%25", "ada|lovelace@example.org"):
+        with identity.acting_as(Actor(subject, workload="report-worker")):
+            assert (await ask(stub))[:2] == [subject, "report-worker"]
 
 
 async def test_a_call_never_gets_more_time_than_its_caller_has(stub: Any, issuer: Issuer) -> None:
@@ -98,11 +116,16 @@ async def test_a_service_that_is_not_there_is_unavailable(issuer: Issuer) -> Non
     await channel.close()
 
 
-async def test_a_call_that_is_cancelled_is_cancelled(stub: Any) -> None:
-    task = asyncio.create_task(ask(stub))
+async def test_a_call_that_is_cancelled_is_cancelled_at_the_other_end_too(stub: Any, leads: Leads) -> None:
+    async def call() -> None:
+        await stub.GetLead(lead_pb2.GetLeadRequest(id=ENDLESS))
+
+    task = asyncio.create_task(call())
+    await asyncio.wait_for(leads.asked.wait(), 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    await asyncio.wait_for(leads.left.wait(), 5)
 
 
 def test_a_process_reads_its_token_again_when_the_file_changes(tmp_path: Path) -> None:

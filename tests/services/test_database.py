@@ -1,10 +1,12 @@
 """Promise: only the edge commits, reading cannot write, and no driver's words reach a caller."""
 
 import asyncio
+import traceback
 
 import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from services import errors
 from services.database import Database
@@ -62,6 +64,24 @@ async def test_a_write_that_is_cancelled_leaves_nothing_and_gives_its_connection
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert await count(database) == 0
+
+
+async def test_an_error_that_may_be_logged_holds_no_value(database: Database) -> None:
+    # Put together here: a traceback shows the lines of this file too.
+    secret = "hunter" + str(2)
+    with pytest.raises(DBAPIError) as caught:
+        async with database.write() as session:
+            await session.execute(text("INSERT INTO thing (name) VALUES (:name)"), {"name": secret})
+    assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_after_a_reader_the_same_connection_can_write(empty: TestDatabase) -> None:
+    database = Database(empty.url, name="test", pool_size=1)
+    for number in range(2):
+        assert await count(database) == number
+        async with database.write() as session:
+            await session.execute(text("INSERT INTO thing VALUES (:id, 'x')"), {"id": number})
+    await database.close()
 
 
 async def test_a_reader_cannot_write(database: Database) -> None:

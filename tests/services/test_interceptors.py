@@ -13,9 +13,10 @@ from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
 from services import identity, interceptors
-from services.errors import InvalidArgument, NotFound, ServiceError
+from services.errors import InvalidArgument, NotFound, PermissionDenied, ServiceError
 from services.server import Service
 from services.status import from_rpc_error
+from services.tokens import ROLES
 from tests.fixtures.identity import Issuer
 from tests.fixtures.rpc import ServeInProcess
 
@@ -157,6 +158,16 @@ async def test_a_stranger_learns_nothing_about_what_is_wrong_with_the_request(
     assert (await failure(call)).violations == ()
 
 
+@pytest.mark.parametrize("data", [b"\xff\xff\xff", b"\x0a\x01\xff"])
+async def test_bytes_that_are_no_message_are_an_invalid_argument(
+    data: bytes, channel: grpc.aio.Channel, issuer: Issuer
+) -> None:
+    call = channel.unary_unary("/leadfactory.lead.v1.LeadService/GetLead")
+    told = await failure(call(data, metadata=bearer(issuer.person("ada", "viewer"))))
+    assert (told.code, told.violations[0].reason) == ("INVALID_ARGUMENT", "UNDECODABLE")
+    assert (await failure(call(data))).code == "UNAUTHENTICATED"
+
+
 async def test_every_wrong_field_is_named_at_once(channel: grpc.aio.Channel, issuer: Issuer) -> None:
     call = lead_pb2_grpc.LeadServiceStub(channel).CreateLead(
         lead_pb2.CreateLeadRequest(domain="d\0" * 200, name="x" * 1_000_000),
@@ -189,7 +200,9 @@ async def test_a_deadline_ends_the_call(channel: grpc.aio.Channel, issuer: Issue
         metadata=bearer(issuer.person("ada", "operator")),
         timeout=0.3,
     )
-    assert (await failure(call)).code == "DEADLINE_EXCEEDED"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 async def test_a_stream_is_served_and_refused_by_the_same_rules(
@@ -231,11 +244,18 @@ async def test_every_message_of_a_client_stream_is_checked(channel: grpc.aio.Cha
     ).code == ("PERMISSION_DENIED")
 
 
-async def test_a_method_without_an_access_option_is_closed_to_everybody() -> None:
-    rule = interceptors._rule("leadfactory.lead.v1.LeadService/GetLead")
-    assert rule.roles
-    assert not type(rule)().roles
-    assert not type(rule)().workloads
+@pytest.mark.parametrize(
+    "actor", [identity.Actor("root", ROLES), identity.Actor("system:gateway", workload="gateway")]
+)
+async def test_a_method_without_an_access_option_is_closed_to_everybody(
+    actor: identity.Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The health service's methods have no option; here it is not open either.
+    monkeypatch.setattr(interceptors, "OPEN_SERVICES", frozenset())
+    unruled: Any = interceptors.Rpc("grpc.health.v1.Health/Check", "unary", {}, context=None)  # type: ignore[arg-type]
+    with identity.acting_as(actor), pytest.raises(PermissionDenied):
+        async with interceptors.access(unruled):
+            pass
 
 
 def test_every_method_of_ours_says_who_may_call_it() -> None:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
+from pgqueuer import Queries
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 
 from services import jobs
@@ -162,6 +164,51 @@ async def test_the_job_of_a_killed_worker_is_taken_over_by_another(
     recorder = Recorder()
     await run_until(recorder.done, queue, recorder)
     assert [each.payload for each in recorder.seen] == [b"precious"]
+
+
+async def test_the_job_of_a_worker_that_had_no_time_to_end_it_is_run_again(
+    queue: TestDatabase, database: Database
+) -> None:
+    async with database.write() as session:
+        await jobs.enqueue(session, "work", b"precious")
+    begun = asyncio.Event()
+
+    async def hang(job: Job) -> None:
+        begun.set()
+        await asyncio.sleep(600)
+
+    stop = asyncio.Event()
+    worker = asyncio.create_task(Worker(queue.url, {"work": hang}, concurrency=2).run(stop))
+    await asyncio.wait_for(begun.wait(), PATIENCE)
+    stop.set()
+    await asyncio.sleep(0.1)
+    worker.cancel()
+    await asyncio.wait([worker], timeout=PATIENCE)
+    recorder = Recorder()
+    await run_until(recorder.done, queue, recorder)
+    assert [each.payload for each in recorder.seen] == [b"precious"]
+
+
+async def test_a_job_that_could_not_be_put_back_is_run_again(
+    queue: TestDatabase, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "HEARTBEAT_TIMEOUT", timedelta(seconds=1))
+    async with database.write() as session:
+        await jobs.enqueue(session, "work", b"precious")
+    put_back = Queries.retry_job
+    lost: list[object] = []
+
+    async def fail_once(queries: Queries, *what: Any) -> None:
+        if not lost:
+            lost.append(what)
+            raise ConnectionRefusedError
+        await put_back(queries, *what)
+
+    monkeypatch.setattr(Queries, "retry_job", fail_once)
+    recorder = Recorder(failures=1)
+    await run_until(recorder.done, queue, recorder)
+    assert lost
+    assert [each.payload for each in recorder.seen] == [b"precious"] * 2
 
 
 def test_the_delay_before_a_retry_is_spread_below_a_ceiling() -> None:

@@ -12,7 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from services.errors import Unauthenticated
+from services.errors import Unauthenticated, Unavailable
 from services.settings import ServiceSettings
 from services.tokens import TokenVerifier
 from tests.fixtures.identity import PEOPLE, WORKLOADS, Issuer
@@ -109,6 +109,26 @@ async def test_a_changed_payload_does_not_pass_under_a_good_signature(
     body = issuer.person("ada", "admin").split(".")[1]
     with pytest.raises(Unauthenticated):
         await verifier.verify(f"{head}.{body}.{signature}")
+
+
+async def test_keys_that_cannot_be_read_are_told_as_such_and_those_known_stay(
+    issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tmp_path / "keys.json"
+    verifier = TokenVerifier.from_settings(
+        ServiceSettings(**{**issuer.settings(), "identity_jwks": str(keys)})
+    )
+    with pytest.raises(Unavailable):
+        await verifier.verify(issuer.person("ada", "viewer"))
+    monkeypatch.setattr("services.tokens.MINIMUM_REFETCH_SECONDS", 0)
+    keys.write_text(issuer.people_jwks.read_text())
+    assert (await verifier.verify(issuer.person("ada", "viewer"))).subject == "ada"
+    monkeypatch.setattr("services.tokens.MAXIMUM_AGE_SECONDS", 0)
+    keys.write_text("rubbish")
+    assert (await verifier.verify(issuer.person("bob", "viewer"))).subject == "bob"
+    keys.write_text(issuer.workload_jwks.read_text())
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(issuer.person("eve", "viewer"))
 
 
 async def test_an_issuer_may_sign_with_rsa_as_kubernetes_does(issuer: Issuer, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from gateway.transcoding import Fault
+from gateway.transcoding import Fault, calls
 from tests.gateway.transcoding.conftest import Zoo, listening, new
 
 
@@ -152,6 +153,27 @@ async def test_bytes_of_any_type_can_be_uploaded(zoo: Zoo) -> None:
     assert zoo.requests[0] == new(
         "HangPhotoRequest", id="1", photo={"content_type": "image/png", "data": b"\x00\xff"}
     )
+
+
+@pytest.mark.parametrize(("size", "aside"), [(10, False), (200_000, True)])
+async def test_a_large_body_is_read_aside_and_holds_up_nobody(
+    zoo: Zoo, monkeypatch: pytest.MonkeyPatch, size: int, aside: bool
+) -> None:
+    parse, readers = calls.parse, []
+
+    def note_reader(text: bytes) -> Any:
+        readers.append(threading.current_thread())
+        return parse(text)
+
+    monkeypatch.setattr(calls, "parse", note_reader)
+    zoo.on("CreateAnimal", lambda request, _: request)
+    async with zoo.client() as client:
+        made = await client.post("/zoo/animals", json={"name": "x" * size})
+        assert made.json()["name"] == "x" * size
+        refused = await client.post("/zoo/animals", json={"nickname": "x" * size})
+        assert refused.status_code == 400
+        assert "nickname" in refused.text
+    assert [reader is not threading.main_thread() for reader in readers] == [aside, aside]
 
 
 async def test_a_stream_is_one_json_object_a_line(zoo: Zoo) -> None:

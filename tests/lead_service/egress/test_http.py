@@ -56,6 +56,7 @@ HOSTILE_REDIRECTS = [
         "http://%6c%6f%63%61%6c%68%6f%73%74/",
         "http://[fe80::1%25lo]/",
     ),
+    *("http://xn--a/", "http://xn--zzzz99999.example/"),
 ]
 
 

@@ -34,6 +34,16 @@ async def test_a_name_that_does_not_exist_is_told_from_one_that_fails(resolver: 
         await resolver.ask("broken.leadfactory.test", "A")
 
 
+async def test_a_denial_without_proof_from_the_machines_own_nameserver_says_nothing_about_the_name(
+    site: Site,
+) -> None:
+    resolver = Resolver(nameservers(site.nameserver), timeout_seconds=1)
+    resolver._is_configured = False
+    with pytest.raises(Unreachable, match="without naming its zone"):
+        await resolver.ask("missing.leadfactory.test", "A")
+    assert (await resolver.ask("docs.leadfactory.test", "MX")).records
+
+
 async def test_a_server_that_never_answers_is_given_up(site: Site) -> None:
     impatient = Resolver(nameservers(site.nameserver), timeout_seconds=0.2)
     with pytest.raises(Unreachable, match=r"no nameserver answered within 0\.2 s"):

@@ -16,7 +16,7 @@ export function SignedOut({ retry }: { retry: () => unknown }) {
         <h1>You are signed out</h1>
         <p>Open the login link that LeadFactory printed in the terminal when it started. It works once.</p>
         <p>For a new one, run this where LeadFactory is installed:</p>
-        <code className={styles.command}>python -m deploy.local login</code>
+        <code className={styles.command}>make login</code>
         <Button variant="primary" icon={LogIn} onClick={() => void retry()}>
           I have signed in
         </Button>
