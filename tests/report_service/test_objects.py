@@ -38,6 +38,17 @@ async def test_any_range_is_read_alone(objects: StoredObjects, start: int, lengt
     assert await together(objects.read(key, start, length)) == PDF[start : start + length]
 
 
+async def test_a_file_that_was_altered_in_the_store_is_not_handed_out_whole(tmp_path: Path) -> None:
+    objects = StoredObjects(f"file://{tmp_path}")
+    key = await objects.put(PDF, payload.sha256(PDF))
+    (tmp_path / key).write_bytes(PDF[:-1] + b"?")
+    sent = b""
+    with pytest.raises(DataLoss, match="damaged"):
+        async for piece in objects.read(key, 0, len(PDF)):
+            sent += piece
+    assert len(sent) < len(PDF)
+
+
 async def test_the_same_bytes_are_one_object(objects: StoredObjects, tmp_path: Path) -> None:
     keys = {await objects.put(PDF, payload.sha256(PDF)) for _ in range(3)}
     assert len(keys) == 1
