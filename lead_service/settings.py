@@ -1,9 +1,8 @@
 """The lead context's settings: environment variables, one class for each process."""
 
-from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import AliasChoices, BeforeValidator, Field, FilePath
 from pydantic_settings import NoDecode
 
 from lead_service.egress import addresses, resolver
@@ -53,7 +52,7 @@ class WorkerSettings(LeadSettings):
         validate_default=False,
         description="TCP ports where http and https URLs are dialled, `http,https`; no other ever is.",
     )
-    enrichment_ca_bundle: Path | None = Field(
+    enrichment_ca_bundle: FilePath | None = Field(
         default=None,
         description="PEM file of the certificate authorities to trust instead of the built-in ones.",
     )
