@@ -6,6 +6,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor
 
 from gateway.transcoding.bindings import Binding, bindings
+from gateway.transcoding.conventions import Conventions
 from gateway.transcoding.image import Image
 from gateway.transcoding.parameters import Parameter
 from gateway.transcoding.schemas import Schema, Schemas
@@ -142,7 +143,12 @@ def _parameters(schemas: Schemas, binding: Binding) -> list[dict[str, Any]]:
     found = [_parameter(schemas, each, "path") for each in binding.path.values()]
     # By both names it is one parameter; the proto name, which replies use too, is the one to write down.
     unique = {each.path: each for each in binding.query.values()}
-    return found + [_parameter(schemas, each, "query") for each in unique.values()]
+    found += [_parameter(schemas, each, "query") for each in unique.values()]
+    headers = Conventions(binding).headers.items()
+    return found + [
+        {"name": header, "in": "header", "description": f"Means `{name}`.", "schema": {"type": "string"}}
+        for name, header in headers
+    ]
 
 
 def _parameter(schemas: Schemas, parameter: Parameter, place: str) -> dict[str, Any]:

@@ -21,6 +21,25 @@ def test_migrations_go_up_and_leave_nothing_when_they_go_down(postgres: Postgres
     postgres.drop(database)
 
 
+async def test_of_leads_that_stand_twice_the_first_stays_and_the_others_are_deleted(
+    postgres: Postgres,
+) -> None:
+    database = postgres.empty("lead")
+    migrations.upgrade("lead_service", database.owner_url)
+    migrations.downgrade("lead_service", database.owner_url, "0001")
+    connection = await asyncpg.connect(database.owner_url)
+    await connection.execute(
+        "INSERT INTO leads SELECT gen_random_uuid(), email, domain, n::text, true, 'PENDING', NULL, 0, '', NULL,"
+        " 'ada', now() + n * interval '1 s', now() FROM (VALUES (1, 'ada@a.example', 'a.example'),"
+        " (2, 'Ada@a.example', 'a.example'), (3, 'ada@a.example', 'b.example')) AS leads (n, email, domain)"
+    )
+    migrations.upgrade("lead_service", database.owner_url)
+    living = await connection.fetch("SELECT name FROM leads WHERE deleted_at IS NULL ORDER BY name")
+    await connection.close()
+    postgres.drop(database)
+    assert [row["name"] for row in living] == ["1", "3"]
+
+
 async def test_the_tables_are_what_the_code_believes(lead_database: TestDatabase) -> None:
     def differences(connection: Connection) -> list[object]:
         def ours(_: object, name: str | None, kind: str, *__: object) -> bool:
