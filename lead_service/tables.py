@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    ColumnElement,
     DateTime,
     ForeignKey,
     Index,
@@ -32,6 +33,9 @@ class Base(DeclarativeBase):
     """What this context's tables have in common."""
 
     metadata = MetaData(naming_convention=NAMING)
+
+
+_SEARCHED = "lower((((email || chr(10)) || domain) || chr(10)) || name)"
 
 
 def _living(*columns: str) -> Index:
@@ -81,6 +85,12 @@ class LeadRow(Base):
             "enrichment_job_id",
             postgresql_where=text("enrichment_status IN ('PENDING', 'IN_PROGRESS')"),
         ),
+        Index(
+            "ix_leads_searched",
+            literal_column(_SEARCHED).label("searched"),
+            postgresql_using="gin",
+            postgresql_ops={"searched": "gin_trgm_ops"},
+        ),
     )
 
 
@@ -88,11 +98,8 @@ LIVING = LeadRow.deleted_at.is_(None)
 # Of living leads, uq_leads_living admits one for each value of these.
 UNIQUE = (func.lower(LeadRow.email), LeadRow.domain)
 # What ix_leads_searched finds parts of; its words must be these.
-SEARCHED = literal_column(
-    "lower(leads.email || E'\\n' || leads.domain || E'\\n' || leads.name)", type_=Text()
-)
+SEARCHED: ColumnElement[str] = literal_column(_SEARCHED, Text())
 Index("uq_leads_living", *UNIQUE, unique=True, postgresql_where=LIVING)
-Index("ix_leads_searched", SEARCHED, postgresql_using="gin", postgresql_ops={"searched": "gin_trgm_ops"})
 
 
 class AnswerRow(Base):

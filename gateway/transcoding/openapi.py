@@ -55,7 +55,7 @@ def document(
         for each in bindings(image)
         if not each.rpc.client_streaming and each.method not in (ANY_METHOD, "HEAD", "OPTIONS")
     ]
-    schemas = Schemas(image, [kind for each in routes if (kind := _body_type(each))])
+    schemas = Schemas(image, [kind for each in routes if (kind := _body_type(each)) and not _edits(each)])
     schemas.components["Error"] = ERROR
     paths: dict[str, dict[str, Any]] = {}
     seen: set[str] = set()
@@ -99,6 +99,11 @@ def operation_id(binding: Binding, seen: set[str]) -> str:
 
 def _body_type(binding: Binding) -> Descriptor | None:
     return binding.request if binding.whole_body else binding.body.message_type if binding.body else None
+
+
+def _edits(binding: Binding) -> bool:
+    """Say whether the body is the resource that the reply is, too: its schema tells what a reply holds."""
+    return binding.body is not None and binding.body.message_type == binding.response
 
 
 def _path(binding: Binding) -> str:
@@ -171,7 +176,10 @@ def _request(schemas: Schemas, binding: Binding) -> dict[str, Any]:
     if binding.raw_body:
         return {"required": True, "content": {"*/*": {"schema": {}}}}
     if binding.body is not None:
-        return {"required": True, "content": _json(schemas.field(binding.body))}
+        schema = schemas.field(binding.body)
+        if _edits(binding):
+            schema = schemas.edited(binding.response, whole=binding.method != "PATCH")
+        return {"required": True, "content": _json(schema)}
     schema = schemas.message(binding.request)
     if binding.path and "$ref" in schema:
         schema = _without(schemas, binding)

@@ -29,7 +29,7 @@ class Gateway(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
-    do_GET = do_POST = reply
+    do_GET = do_POST = reply  # noqa: N815
 
     def log_message(self, *_: object) -> None:
         pass
