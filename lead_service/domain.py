@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Final, Protocol, Self
 from uuid import UUID
 
 from lead_service.names import display_name, email_address, host_name, is_harmless
-from services.errors import FailedPrecondition, FieldViolation, InvalidArgument
+from services.errors import Aborted, AlreadyExists, FailedPrecondition, FieldViolation, InvalidArgument
 from services.ids import uuid7
 
 # A look-up that dies this often, by crash or by kill, ends as FAILED instead of beginning again.
@@ -22,6 +22,10 @@ MAX_VALUES: Final = 100
 MAX_VALUE_LENGTH: Final = 4096
 # The highest total that is counted; above it the query planner's estimate is good enough.
 EXACT_TOTAL_LIMIT: Final = 1000
+# What people may change about a lead.
+EDITABLE: Final = ("email", "domain", "name", "is_manual")
+# How long a request can be sent again and gets its first answer.
+ANSWERS_KEPT: Final = timedelta(days=1)
 
 
 class EnrichmentStatus(StrEnum):
@@ -157,7 +161,10 @@ def clean_text(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """Someone who might buy an audit. `email` and `domain` are normalised (see `names`)."""
+    """Someone who might buy an audit. `email` and `domain` are normalised (see `names`).
+
+    `version` counts how often the lead was written; `deleted_at` is set while it is deleted.
+    """
 
     id: UUID
     email: str
@@ -169,10 +176,53 @@ class Lead:
     updated_at: datetime
     enrichment: Enrichment = Enrichment()
     facts: tuple[Fact, ...] = ()
+    version: int = 1
+    deleted_at: datetime | None = None
+
+    @property
+    def etag(self) -> str:
+        """An opaque name of the lead as it is now; another one after every write."""
+        return hashlib.sha256(f"{self.id} {self.version}".encode()).hexdigest()[:16]
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What no two living leads have in common."""
+        return self.email.lower(), self.domain
+
+    def expect(self, etags: Collection[str]) -> None:
+        """Raise Aborted unless every one of `etags` names the lead as it is now."""
+        if any(etag != self.etag for etag in etags):
+            raise Aborted(
+                "Somebody else changed this lead. Read it again, then retry.", reason="ETAG_MISMATCH"
+            )
 
     def with_enrichment(self, enrichment: Enrichment, now: datetime) -> Self:
         """Return the lead with its look-up in another state."""
         return replace(self, enrichment=enrichment, updated_at=now)
+
+    def revised(self, draft: "Draft", fields: Collection[str], now: datetime) -> Self:
+        """Return the lead with the named EDITABLE fields as in `draft`; itself if they are so already.
+
+        Raises:
+            FailedPrecondition: if the lead is deleted.
+            InvalidArgument: naming every field that is wrong.
+        """
+        if self.deleted_at is not None:
+            raise FailedPrecondition("This lead is deleted. Undelete it first.", reason="LEAD_DELETED")
+        wanted = Draft(
+            **{name: getattr(draft if name in fields else self, name) for name in EDITABLE}
+        ).normalised()
+        values = {name: getattr(wanted, name) for name in EDITABLE}
+        revised = replace(self, **values)
+        return self if revised == self else replace(revised, updated_at=now)
+
+    def deleted(self, now: datetime) -> Self:
+        """Return the lead deleted; itself if it is so already."""
+        return self if self.deleted_at else replace(self, deleted_at=now, updated_at=now)
+
+    def undeleted(self, now: datetime) -> Self:
+        """Return the lead living; itself if it does."""
+        return replace(self, deleted_at=None, updated_at=now) if self.deleted_at else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +235,14 @@ class Draft:
     is_manual: bool = False
 
     def lead(self, created_by: str, now: datetime) -> Lead:
-        """Return the new lead, whose domain is the address's own if none is given.
+        """Return the new lead; raises InvalidArgument as `normalised` does."""
+        checked = self.normalised()
+        return Lead(
+            uuid7(), checked.email, checked.domain, checked.name, self.is_manual, created_by, now, now
+        )
+
+    def normalised(self) -> "Draft":
+        """Return the draft with its names as leads have them; no domain means the address's own.
 
         Raises:
             InvalidArgument: naming every field that is wrong.
@@ -206,7 +263,13 @@ class Draft:
         name = checked(display_name, self.name)
         if violations:
             raise InvalidArgument.of(violations)
-        return Lead(uuid7(), email, domain, name, self.is_manual, created_by, now, now)
+        return Draft(email, domain, name, self.is_manual)
+
+
+def duplicate(lead: Lead, living: UUID) -> AlreadyExists:
+    """Return the refusal of a lead whose place is taken by the one named `living`."""
+    message = f"There is a lead with this e-mail address and domain: {lead.email}, {lead.domain}."
+    return AlreadyExists("lead", str(living), message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,17 +292,61 @@ class EnrichmentTask:
 
 @dataclass(frozen=True, slots=True)
 class LeadFilter:
-    """Which leads to list; None matches all."""
+    """Which leads to list; None and empty texts match all.
+
+    `q` is part of the e-mail address, the domain or the name; `q` and `email` pass over upper and lower
+    case. `created_after` is included, `created_before` is not.
+    """
 
     is_manual: bool | None = None
     enrichment_status: EnrichmentStatus | None = None
+    q: str = ""
+    email: str = ""
+    domain: str = ""
+    created_by: str = ""
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    show_deleted: bool = False
+
+
+class OrderKey(StrEnum):
+    """What a list may be ordered by."""
+
+    CREATED_AT = "created_at"
+    EMAIL = "email"
+    DOMAIN = "domain"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of a list; ids decide between equals, in the same direction."""
+
+    key: OrderKey = OrderKey.CREATED_AT
+    descending: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> "Order":
+        """Read an AIP-132 `order_by`; empty means newest first. Raises InvalidArgument."""
+        match text.split():
+            case []:
+                return cls()
+            case [key, *direction] if key in set(OrderKey) and direction in ([], ["asc"], ["desc"]):
+                return cls(OrderKey(key), direction == ["desc"])
+        keys = ", ".join(OrderKey)
+        raise InvalidArgument("order_by", f"must be one of {keys}, and asc or desc", "ORDER_INVALID")
+
+    def __str__(self) -> str:
+        return f"{self.key} {'desc' if self.descending else 'asc'}"
+
+
+NEWEST_FIRST: Final = Order()
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A lead's place in the order of lists: newest first, ids deciding between equal times."""
+    """A lead's place in a list: the value that the list is ordered by, and the id."""
 
-    created_at: datetime
+    value: datetime | str
     id: UUID
 
 
@@ -252,11 +359,42 @@ class LeadPage:
     total_estimate: int
 
 
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A request that its caller may send again: who calls it what, and a digest of what it asks for."""
+
+    subject: str
+    method: str
+    key: str
+    request_sha256: bytes
+
+    def require_same(self, request_sha256: bytes) -> None:
+        """Raise FailedPrecondition unless this digest is the request's own."""
+        if request_sha256 != self.request_sha256:
+            raise FailedPrecondition(
+                "Another request was sent under this key before. Use a new key for a new request.",
+                reason="IDEMPOTENCY_KEY_REUSED",
+            )
+
+
 class LeadStore(Protocol):
     """Leads inside one unit of work."""
 
+    async def claim(self, request: RequestKey, now: datetime) -> bytes | None:
+        """Return the first answer to a request, or None if it is new and is to be `settle`d here.
+
+        Waits for a unit of work that has claimed the same key. Raises FailedPrecondition if the key
+        stands for a different request.
+        """
+
+    async def settle(self, request: RequestKey, answer: bytes) -> None:
+        """Keep the answer to a request that was claimed."""
+
+    async def forget_answers(self, before: datetime) -> int:
+        """Forget answers to requests claimed before; returns how many."""
+
     async def add(self, lead: Lead) -> None:
-        """Keep a new lead."""
+        """Keep a new lead; raises AlreadyExists, naming the living lead with the same identity."""
 
     async def get(self, lead_id: UUID) -> Lead:
         """Return the lead with its facts, ordered by provider and name; raises NotFound."""
@@ -264,13 +402,22 @@ class LeadStore(Protocol):
     async def get_for_change(self, lead_id: UUID) -> Lead:
         """Return the lead without its facts, held until this unit of work ends; raises NotFound."""
 
-    async def change(self, lead: Lead) -> None:
-        """Keep every value of a known lead but its facts."""
+    async def change(self, lead: Lead) -> Lead:
+        """Keep every value of a known lead but its facts, and return it in its next version.
+
+        Raises Aborted if the lead was written since it was read. For an identity that may be
+        another's, see `revise`.
+        """
+
+    async def revise(self, lead: Lead) -> Lead:
+        """Do as `change`; raises AlreadyExists, naming the living lead with the same identity."""
 
     async def replace_facts(self, lead_id: UUID, facts: Iterable[Fact]) -> None:
         """Keep `facts`, and none of the facts before."""
 
-    async def page(self, lead_filter: LeadFilter, size: int, after: Position | None) -> LeadPage:
+    async def page(
+        self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    ) -> LeadPage:
         """Return at most `size` leads behind `after`; the total is exact up to EXACT_TOTAL_LIMIT."""
 
     async def enqueue(self, task: EnrichmentTask) -> str:

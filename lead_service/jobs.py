@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from lead_service import enrichment
+from lead_service import answers, enrichment
 from lead_service.domain import EnrichmentTask, LeadStores, Provider
 from services.clock import Clock
 from services.identity import Actor, acting_as
@@ -48,10 +48,11 @@ class LeadJobs:
             )
 
     async def sweep(self, stop: asyncio.Event) -> None:
-        """End look-ups that lost their job, again and again until `stop` is set."""
+        """End look-ups that lost their job, and forget old answers, until `stop` is set."""
         while not stop.is_set():
             with acting_as(Actor(f"system:{PROCESS}", workload=PROCESS)):
                 if given_up := await enrichment.end_unattended(self._stores, self._clock):
                     log.warning(ENRICHMENTS_GIVEN_UP, leads=given_up)
+                await answers.forget_old(self._stores, self._clock)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _SWEEP_SECONDS)

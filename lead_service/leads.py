@@ -1,5 +1,6 @@
-"""What people do with leads: write one down, have one looked up, read one, leaf through them."""
+"""What people do with leads: write one down, change it, delete it, have one looked up, leaf through them."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from lead_service.domain import (
@@ -10,6 +11,7 @@ from lead_service.domain import (
     LeadFilter,
     LeadPage,
     LeadStores,
+    Order,
     Position,
 )
 from services.clock import Clock
@@ -39,7 +41,49 @@ async def get(stores: LeadStores, lead_id: UUID) -> Lead:
         return await leads.get(lead_id)
 
 
-async def page(stores: LeadStores, lead_filter: LeadFilter, size: int, after: Position | None) -> LeadPage:
-    """Return the page behind a position, newest leads first, without their facts."""
+async def update(
+    stores: LeadStores,
+    lead_id: UUID,
+    draft: Draft,
+    fields: Collection[str],
+    etags: Collection[str],
+    clock: Clock,
+) -> Lead:
+    """Change the named fields of a lead to what the draft says, if it is still as `etags` name it.
+
+    Raises NotFound, Aborted, FailedPrecondition, AlreadyExists or InvalidArgument.
+    """
+    async with stores.write() as leads:
+        await leads.get_for_change(lead_id)
+        lead = await leads.get(lead_id)
+        lead.expect(etags)
+        revised = lead.revised(draft, fields, clock())
+        return lead if revised is lead else await leads.revise(revised)
+
+
+async def delete(stores: LeadStores, lead_id: UUID, etags: Collection[str], clock: Clock) -> Lead:
+    """Delete a lead, softly, if it is still as `etags` name it; raises NotFound or Aborted."""
+    async with stores.write() as leads:
+        await leads.get_for_change(lead_id)
+        lead = await leads.get(lead_id)
+        lead.expect(etags)
+        deleted = lead.deleted(clock())
+        return lead if deleted is lead else await leads.change(deleted)
+
+
+async def undelete(stores: LeadStores, lead_id: UUID, etags: Collection[str], clock: Clock) -> Lead:
+    """Bring a deleted lead back; raises NotFound, Aborted, or AlreadyExists if another took its place."""
+    async with stores.write() as leads:
+        await leads.get_for_change(lead_id)
+        lead = await leads.get(lead_id)
+        lead.expect(etags)
+        living = lead.undeleted(clock())
+        return lead if living is lead else await leads.revise(living)
+
+
+async def page(
+    stores: LeadStores, lead_filter: LeadFilter, size: int, after: Position | None, order: Order
+) -> LeadPage:
+    """Return the page behind a position, without the leads' facts."""
     async with stores.read() as leads:
-        return await leads.page(lead_filter, size, after)
+        return await leads.page(lead_filter, size, after, order)

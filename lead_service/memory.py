@@ -6,16 +6,37 @@ import itertools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from lead_service.domain import EnrichmentTask, Fact, Lead, LeadFilter, LeadPage, Position
-from services.errors import AlreadyExists, NotFound
+from lead_service.domain import (
+    NEWEST_FIRST,
+    EnrichmentTask,
+    Fact,
+    Lead,
+    LeadFilter,
+    LeadPage,
+    Order,
+    Position,
+    RequestKey,
+    duplicate,
+)
+from services.errors import Aborted, AlreadyExists, NotFound
 
 
 @dataclass
 class _State:
     leads: dict[UUID, Lead] = field(default_factory=dict)
     jobs: dict[str, EnrichmentTask] = field(default_factory=dict)
+    answers: dict[tuple[str, str, str], "_Answer"] = field(default_factory=dict)
+
+
+@dataclass
+class _Answer:
+    request_sha256: bytes
+    claimed_at: datetime
+    answer: bytes = b""
 
 
 class MemoryLeadStore:
@@ -26,10 +47,29 @@ class MemoryLeadStore:
         self._state = state
         self._job_ids = iter(job_ids)
 
+    async def claim(self, request: RequestKey, now: datetime) -> bytes | None:
+        """See LeadStore. Writes exclude each other here, so nobody has to wait."""
+        known = self._state.answers.setdefault(_name(request), _Answer(request.request_sha256, now))
+        request.require_same(known.request_sha256)
+        return known.answer or None
+
+    async def settle(self, request: RequestKey, answer: bytes) -> None:
+        """See LeadStore."""
+        claimed = self._state.answers[_name(request)]
+        self._state.answers[_name(request)] = replace(claimed, answer=answer)
+
+    async def forget_answers(self, before: datetime) -> int:
+        """See LeadStore."""
+        old = [name for name, kept in self._state.answers.items() if kept.claimed_at < before]
+        for name in old:
+            del self._state.answers[name]
+        return len(old)
+
     async def add(self, lead: Lead) -> None:
         """See LeadStore."""
         if lead.id in self._state.leads:
             raise AlreadyExists("lead", str(lead.id), "There is a lead with this id.")
+        self._refuse_duplicate(lead)
         self._state.leads[lead.id] = replace(lead, facts=())
 
     async def get(self, lead_id: UUID) -> Lead:
@@ -43,29 +83,46 @@ class MemoryLeadStore:
         """See LeadStore. Writes exclude each other here, so every lead is held."""
         return replace(await self.get(lead_id), facts=())
 
-    async def change(self, lead: Lead) -> None:
+    async def change(self, lead: Lead) -> Lead:
         """See LeadStore."""
-        self._state.leads[lead.id] = replace(lead, facts=(await self.get(lead.id)).facts)
+        known = await self.get(lead.id)
+        if known.version != lead.version:
+            raise Aborted("Somebody else changed this lead. Read it again, then retry.")
+        self._state.leads[lead.id] = replace(lead, facts=known.facts, version=lead.version + 1)
+        return replace(lead, version=lead.version + 1)
+
+    async def revise(self, lead: Lead) -> Lead:
+        """See LeadStore."""
+        self._refuse_duplicate(lead)
+        return await self.change(lead)
 
     async def replace_facts(self, lead_id: UUID, facts: Iterable[Fact]) -> None:
         """See LeadStore."""
         ordered = tuple(sorted(facts, key=lambda fact: (fact.provider, fact.name)))
         self._state.leads[lead_id] = replace(await self.get(lead_id), facts=ordered)
 
-    async def page(self, lead_filter: LeadFilter, size: int, after: Position | None) -> LeadPage:
+    async def page(
+        self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    ) -> LeadPage:
         """See LeadStore. The total is always exact."""
+
+        def place(lead: Lead) -> tuple[Any, UUID]:
+            return getattr(lead, order.key), lead.id
+
+        def is_behind(lead: Lead) -> bool:
+            if after is None:
+                return True
+            start = (after.value, after.id)
+            return place(lead) < start if order.descending else place(lead) > start
+
         matching = sorted(
             (lead for lead in self._state.leads.values() if _matches(lead, lead_filter)),
-            key=lambda lead: (lead.created_at, lead.id),
-            reverse=True,
+            key=place,
+            reverse=order.descending,
         )
-        behind = [
-            replace(lead, facts=())
-            for lead in matching
-            if after is None or (lead.created_at, lead.id) < (after.created_at, after.id)
-        ]
+        behind = [replace(lead, facts=()) for lead in matching if is_behind(lead)]
         leads = tuple(behind[:size])
-        more = Position(leads[-1].created_at, leads[-1].id) if len(behind) > size else None
+        more = Position(*place(leads[-1])) if len(behind) > size else None
         return LeadPage(leads, more, len(matching))
 
     async def enqueue(self, task: EnrichmentTask) -> str:
@@ -84,6 +141,11 @@ class MemoryLeadStore:
             and lead.enrichment.task_id not in self._state.jobs
         )
         return list(itertools.islice(found, limit))
+
+    def _refuse_duplicate(self, lead: Lead) -> None:
+        for other in self._state.leads.values():
+            if other.identity == lead.identity and other.id != lead.id and other.deleted_at is None:
+                raise duplicate(lead, other.id)
 
 
 class MemoryLeadStores:
@@ -114,10 +176,25 @@ class MemoryLeadStores:
             self._state = changed
 
     def _copy(self) -> _State:
-        return _State(copy.copy(self._state.leads), copy.copy(self._state.jobs))
+        return _State(*(copy.copy(each) for each in vars(self._state).values()))
 
 
 def _matches(lead: Lead, wanted: LeadFilter) -> bool:
-    return (wanted.is_manual is None or lead.is_manual == wanted.is_manual) and (
-        wanted.enrichment_status is None or lead.enrichment.status == wanted.enrichment_status
+    texts = (lead.email.lower(), lead.domain.lower(), lead.name.lower())
+    return all(
+        (
+            wanted.is_manual is None or lead.is_manual == wanted.is_manual,
+            wanted.enrichment_status is None or lead.enrichment.status == wanted.enrichment_status,
+            any(wanted.q.lower() in text for text in texts),
+            not wanted.email or lead.email.lower() == wanted.email.lower(),
+            not wanted.domain or lead.domain == wanted.domain,
+            not wanted.created_by or lead.created_by == wanted.created_by,
+            wanted.created_after is None or lead.created_at >= wanted.created_after,
+            wanted.created_before is None or lead.created_at < wanted.created_before,
+            wanted.show_deleted or lead.deleted_at is None,
+        )
     )
+
+
+def _name(request: RequestKey) -> tuple[str, str, str]:
+    return request.subject, request.method, request.key

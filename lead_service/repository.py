@@ -1,9 +1,11 @@
 """Leads in PostgreSQL: every SQL statement of the lead context."""
 
 import json
+import re
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any, Final
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,12 +25,15 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from lead_service.domain import (
     EXACT_TOTAL_LIMIT,
+    NEWEST_FIRST,
     Enrichment,
     EnrichmentStatus,
     EnrichmentTask,
@@ -37,10 +42,13 @@ from lead_service.domain import (
     Lead,
     LeadFilter,
     LeadPage,
+    Order,
     Position,
+    RequestKey,
+    duplicate,
 )
-from lead_service.tables import FactRow, LeadRow, jobs
-from services.errors import NotFound
+from lead_service.tables import LIVING, SEARCHED, UNIQUE, AnswerRow, FactRow, LeadRow, jobs
+from services.errors import Aborted, NotFound
 from services.jobs import enqueue
 
 ENRICH_LEAD: Final = "enrich_lead"
@@ -54,9 +62,39 @@ class PostgresLeadStore:
         """Speak in the session's transaction."""
         self._session = session
 
+    async def claim(self, request: RequestKey, now: datetime) -> bytes | None:
+        """See LeadStore. Whoever inserts the same key meanwhile waits for this transaction's end."""
+        added = await self._session.execute(
+            postgresql.insert(AnswerRow)
+            .values(**asdict(request), response=b"", created_at=now)
+            .on_conflict_do_nothing()
+            .returning(AnswerRow.key)
+        )
+        if added.first() is not None:
+            return None
+        known = (await self._session.scalars(select(AnswerRow).where(_is(request)))).one()
+        request.require_same(known.request_sha256)
+        return known.response
+
+    async def settle(self, request: RequestKey, answer: bytes) -> None:
+        """See LeadStore."""
+        await self._session.execute(update(AnswerRow).where(_is(request)).values(response=answer))
+
+    async def forget_answers(self, before: datetime) -> int:
+        """See LeadStore."""
+        old = delete(AnswerRow).where(AnswerRow.created_at < before).returning(literal(1))
+        return len((await self._session.execute(old)).all())
+
     async def add(self, lead: Lead) -> None:
         """See LeadStore."""
-        await self._session.execute(insert(LeadRow).values(id=lead.id, **_columns(lead)))
+        added = await self._session.execute(
+            postgresql.insert(LeadRow)
+            .values(id=lead.id, **_columns(lead))
+            .on_conflict_do_nothing(index_elements=UNIQUE, index_where=LIVING)
+            .returning(LeadRow.id)
+        )
+        if added.first() is None:
+            await self._refuse_duplicate(lead)
 
     async def get(self, lead_id: UUID) -> Lead:
         """See LeadStore."""
@@ -70,9 +108,28 @@ class PostgresLeadStore:
         """See LeadStore."""
         return _lead(await self._row(select(LeadRow).where(LeadRow.id == lead_id).with_for_update(), lead_id))
 
-    async def change(self, lead: Lead) -> None:
+    async def change(self, lead: Lead) -> Lead:
         """See LeadStore."""
-        await self._session.execute(update(LeadRow).where(LeadRow.id == lead.id).values(**_columns(lead)))
+        changed = replace(lead, version=lead.version + 1)
+        written = await self._session.execute(
+            update(LeadRow)
+            .where(LeadRow.id == lead.id, LeadRow.version == lead.version)
+            .values(**_columns(changed))
+            .returning(LeadRow.id)
+        )
+        if written.first() is None:
+            raise Aborted("Somebody else changed this lead. Read it again, then retry.")
+        return changed
+
+    async def revise(self, lead: Lead) -> Lead:
+        """See LeadStore. A savepoint keeps the transaction alive, to find out who is in the way."""
+        try:
+            async with self._session.begin_nested():
+                return await self.change(lead)
+        except IntegrityError as error:
+            if "uq_leads_living" in str(error.orig):
+                await self._refuse_duplicate(lead)
+            raise
 
     async def replace_facts(self, lead_id: UUID, facts: Iterable[Fact]) -> None:
         """See LeadStore."""
@@ -81,11 +138,13 @@ class PostgresLeadStore:
         if rows:
             await self._session.execute(insert(FactRow), rows)
 
-    async def page(self, lead_filter: LeadFilter, size: int, after: Position | None) -> LeadPage:
+    async def page(
+        self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    ) -> LeadPage:
         """See LeadStore. A page costs the same at any depth: the index is entered at the position."""
-        rows = (await self._session.scalars(page_of_rows(lead_filter, size + 1, after))).all()
+        rows = (await self._session.scalars(page_of_rows(lead_filter, size + 1, after, order))).all()
         leads = tuple(map(_lead, rows[:size]))
-        more = Position(leads[-1].created_at, leads[-1].id) if len(rows) > size else None
+        more = Position(getattr(leads[-1], order.key), leads[-1].id) if len(rows) > size else None
         return LeadPage(leads, more, await self._total(lead_filter))
 
     async def enqueue(self, task: EnrichmentTask) -> str:
@@ -106,6 +165,19 @@ class PostgresLeadStore:
             .with_for_update(skip_locked=True)
         )
         return list(map(_lead, rows))
+
+    async def _refuse_duplicate(self, lead: Lead) -> NoReturn:
+        living = await self._session.scalar(
+            select(LeadRow.id).where(
+                func.lower(LeadRow.email) == func.lower(lead.email),
+                LeadRow.domain == lead.domain,
+                LeadRow.id != lead.id,
+                LIVING,
+            )
+        )
+        if living is None:
+            raise Aborted("The lead that was in the way of this one has just gone. Retry.")
+        raise duplicate(lead, living)
 
     async def _row(self, statement: Select[LeadRow], lead_id: UUID) -> LeadRow:
         row = await self._session.scalar(statement)
@@ -143,13 +215,17 @@ def _explain(element: Explained, compiler: SQLCompiler, **keywords: Any) -> str:
     return "EXPLAIN (FORMAT JSON) " + compiler.process(element.statement, **keywords)
 
 
-def page_of_rows(lead_filter: LeadFilter, size: int, after: Position | None) -> Select[LeadRow]:
-    """Return the statement of one page, newest leads first."""
+def page_of_rows(
+    lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+) -> Select[LeadRow]:
+    """Return the statement of one page."""
     statement = select(LeadRow).where(*_conditions(lead_filter))
+    columns = (getattr(LeadRow, order.key), LeadRow.id)
     if after is not None:
-        place = tuple_(literal(after.created_at), literal(after.id))
-        statement = statement.where(tuple_(LeadRow.created_at, LeadRow.id) < place)
-    return statement.order_by(LeadRow.created_at.desc(), LeadRow.id.desc()).limit(size)
+        here, place = tuple_(*columns), tuple_(literal(after.value), literal(after.id))
+        statement = statement.where(here < place if order.descending else here > place)
+    directed = (each.desc() if order.descending else each.asc() for each in columns)
+    return statement.order_by(*directed).limit(size)
 
 
 def _conditions(wanted: LeadFilter) -> Iterable[ColumnElement[bool]]:
@@ -157,6 +233,27 @@ def _conditions(wanted: LeadFilter) -> Iterable[ColumnElement[bool]]:
         yield LeadRow.is_manual == wanted.is_manual
     if wanted.enrichment_status is not None:
         yield LeadRow.enrichment_status == wanted.enrichment_status.value
+    if wanted.q:
+        escaped = re.sub(r"([\\%_])", r"\\\1", wanted.q)
+        yield SEARCHED.like(func.lower(f"%{escaped}%"))
+    if wanted.email:
+        yield func.lower(LeadRow.email) == func.lower(wanted.email)
+    if wanted.domain:
+        yield LeadRow.domain == wanted.domain
+    if wanted.created_by:
+        yield LeadRow.created_by == wanted.created_by
+    if wanted.created_after is not None:
+        yield LeadRow.created_at >= wanted.created_after
+    if wanted.created_before is not None:
+        yield LeadRow.created_at < wanted.created_before
+    if not wanted.show_deleted:
+        yield LIVING
+
+
+def _is(request: RequestKey) -> ColumnElement[bool]:
+    return tuple_(AnswerRow.subject, AnswerRow.method, AnswerRow.key) == tuple_(
+        literal(request.subject), literal(request.method), literal(request.key)
+    )
 
 
 def _columns(lead: Lead) -> dict[str, Any]:
@@ -173,6 +270,8 @@ def _columns(lead: Lead) -> dict[str, Any]:
         "created_by": lead.created_by,
         "created_at": lead.created_at,
         "updated_at": lead.updated_at,
+        "version": lead.version,
+        "deleted_at": lead.deleted_at,
     }
 
 
@@ -194,6 +293,8 @@ def _lead(row: LeadRow, facts: tuple[Fact, ...] = ()) -> Lead:
             ended_at=row.enriched_at,
         ),
         facts=facts,
+        version=row.version,
+        deleted_at=row.deleted_at,
     )
 
 

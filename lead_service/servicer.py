@@ -1,12 +1,13 @@
 """The lead context's RPCs: decode, one call, encode."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
 import grpc.aio
 
-from lead_service import leads, wire
-from lead_service.domain import LeadStores
+from lead_service import answers, leads, wire
+from lead_service.domain import Lead, LeadStores
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import lead_pb2_grpc
 from services.clock import Clock
@@ -30,14 +31,50 @@ class LeadServicer(lead_pb2_grpc.LeadServiceServicer):
 
     async def CreateLead(self, request: pb.CreateLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""
-        made = await leads.create(self._stores, wire.draft(request), current_actor().subject, self._clock)
-        return wire.lead(made)
+        draft, subject = wire.draft(request), current_actor().subject
+        return await self._once(
+            request, "CreateLead", lambda stores: leads.create(stores, draft, subject, self._clock)
+        )
 
     async def QuickAddLead(self, request: pb.QuickAddLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""
-        draft = wire.quick_draft(request)
-        return wire.lead(await leads.quick_add(self._stores, draft, current_actor().subject, self._clock))
+        draft, subject = wire.quick_draft(request), current_actor().subject
+        return await self._once(
+            request, "QuickAddLead", lambda stores: leads.quick_add(stores, draft, subject, self._clock)
+        )
 
     async def GetLead(self, request: pb.GetLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""
         return wire.lead(await leads.get(self._stores, UUID(request.id)))
+
+    async def UpdateLead(self, request: pb.UpdateLeadRequest, context: Context) -> pb.Lead:
+        """See the proto."""
+        lead_id, (draft, fields), etags = UUID(request.id), wire.revision(request), wire.etags(request)
+        return await self._once(
+            request,
+            "UpdateLead",
+            lambda stores: leads.update(stores, lead_id, draft, fields, etags, self._clock),
+        )
+
+    async def DeleteLead(self, request: pb.DeleteLeadRequest, context: Context) -> pb.Lead:
+        """See the proto."""
+        lead_id, etags = UUID(request.id), wire.etags(request)
+        return await self._once(
+            request, "DeleteLead", lambda stores: leads.delete(stores, lead_id, etags, self._clock)
+        )
+
+    async def UndeleteLead(self, request: pb.UndeleteLeadRequest, context: Context) -> pb.Lead:
+        """See the proto."""
+        etags = wire.etags(request)
+        return wire.lead(await leads.undelete(self._stores, UUID(request.id), etags, self._clock))
+
+    async def _once(
+        self, request: wire.Keyed, method: str, work: Callable[[LeadStores], Awaitable[Lead]]
+    ) -> pb.Lead:
+        """Do the work, or answer as the first time if the request was sent before."""
+
+        async def answer(stores: LeadStores) -> bytes:
+            return wire.lead(await work(stores)).SerializeToString()
+
+        key = wire.request_key(request, method, current_actor().subject)
+        return pb.Lead.FromString(await answers.once(self._stores, key, self._clock, answer))

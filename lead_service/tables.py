@@ -7,14 +7,19 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    ColumnElement,
     DateTime,
     ForeignKey,
     Index,
+    Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Text,
     Uuid,
     column,
+    func,
+    literal_column,
     table,
     text,
 )
@@ -30,8 +35,19 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+_SEARCHED = "lower((((email || chr(10)) || domain) || chr(10)) || name)"
+
+
+def _living(*columns: str) -> Index:
+    name = "_".join(("ix_leads_living", *columns))
+    return Index(name, *columns, "id", postgresql_where=text("deleted_at IS NULL"))
+
+
 class LeadRow(Base):
-    """One lead. Every index ends in the order of lists, so that each filter pages along its own."""
+    """One lead. Every index of a filter ends in the order of lists, so that each pages along its own.
+
+    They hold the living, whom nearly every list is about; the deleted are found by time alone.
+    """
 
     __tablename__ = "leads"
 
@@ -48,6 +64,8 @@ class LeadRow(Base):
     created_by: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (
         CheckConstraint(
@@ -55,16 +73,48 @@ class LeadRow(Base):
             name="enrichment_status",
         ),
         Index(None, "created_at", "id"),
-        Index(None, "is_manual", "created_at", "id"),
-        Index(None, "enrichment_status", "created_at", "id"),
-        Index(None, "email", "created_at", "id"),
-        Index(None, "domain", "created_at", "id"),
+        _living("created_at"),
+        _living("is_manual", "created_at"),
+        _living("enrichment_status", "created_at"),
+        _living("created_by", "created_at"),
+        _living("domain", "created_at"),
+        _living("email"),
+        _living("domain"),
         Index(
             "ix_leads_under_way",
             "enrichment_job_id",
             postgresql_where=text("enrichment_status IN ('PENDING', 'IN_PROGRESS')"),
         ),
+        Index(
+            "ix_leads_searched",
+            literal_column(_SEARCHED).label("searched"),
+            postgresql_using="gin",
+            postgresql_ops={"searched": "gin_trgm_ops"},
+        ),
     )
+
+
+LIVING = LeadRow.deleted_at.is_(None)
+# Of living leads, uq_leads_living admits one for each value of these.
+UNIQUE = (func.lower(LeadRow.email), LeadRow.domain)
+# What ix_leads_searched finds parts of; its words must be these.
+SEARCHED: ColumnElement[str] = literal_column(_SEARCHED, Text())
+Index("uq_leads_living", *UNIQUE, unique=True, postgresql_where=LIVING)
+
+
+class AnswerRow(Base):
+    """The first answer to a request that may be sent again; empty only inside its own transaction."""
+
+    __tablename__ = "idempotency_keys"
+
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    method: Mapped[str] = mapped_column(Text, primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    request_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    response: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (Index(None, "created_at"),)
 
 
 class FactRow(Base):

@@ -1,14 +1,33 @@
 """Between `leadfactory.lead.v1` messages and the domain's values."""
 
-from datetime import datetime, timedelta
+import hashlib
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from lead_service.domain import Draft, EnrichmentStatus, Fact, Lead, LeadFilter, LeadPage, Position
+from lead_service.domain import (
+    EDITABLE,
+    Draft,
+    EnrichmentStatus,
+    Fact,
+    Lead,
+    LeadFilter,
+    LeadPage,
+    Order,
+    OrderKey,
+    Position,
+    RequestKey,
+)
+from lead_service.names import host_name
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from services import paging
 from services.errors import InvalidArgument
+
+Keyed = pb.CreateLeadRequest | pb.QuickAddLeadRequest | pb.UpdateLeadRequest | pb.DeleteLeadRequest
+Guarded = pb.UpdateLeadRequest | pb.DeleteLeadRequest | pb.UndeleteLeadRequest
 
 
 def quick_draft(request: pb.QuickAddLeadRequest) -> Draft:
@@ -21,41 +40,78 @@ def draft(request: pb.CreateLeadRequest) -> Draft:
     return Draft(request.email, request.domain, request.name, request.is_manual)
 
 
+def request_key(request: Keyed, method: str, subject: str) -> RequestKey:
+    """Decode what a request is called by its sender, with a digest of everything else it says."""
+    rest = type(request)()
+    rest.CopyFrom(request)  # type: ignore[arg-type]
+    rest.ClearField("request_id")
+    digest = hashlib.sha256(rest.SerializeToString(deterministic=True)).digest()
+    return RequestKey(subject, method, request.request_id, digest)
+
+
+def revision(request: pb.UpdateLeadRequest) -> tuple[Draft, Collection[str]]:
+    """Decode a lead's new values, and which of them to take; raises InvalidArgument."""
+    given = request.lead
+    if given.id not in ("", request.id):
+        raise InvalidArgument("lead.id", "differs from the id of the lead to change", "ID_DIFFERS")
+    # A PATCH that sends back what names the lead does not ask for that to be changed.
+    fields = [path for path in request.update_mask.paths if path not in ("id", "etag")]
+    for path in fields:
+        if path not in (*EDITABLE, "*"):
+            allowed = ", ".join(EDITABLE)
+            raise InvalidArgument("update_mask", f"{path} cannot be changed, only {allowed}", "NOT_EDITABLE")
+    whole = not request.update_mask.paths or "*" in fields
+    draft = Draft(given.email, given.domain, given.name, given.is_manual)
+    return draft, EDITABLE if whole else fields
+
+
+def etags(request: Guarded) -> set[str]:
+    """Decode how the caller knows the lead."""
+    given = {request.etag}
+    if isinstance(request, pb.UpdateLeadRequest):
+        given.add(request.lead.etag)
+    return given - {""}
+
+
 def lead_filter(request: pb.ListLeadsRequest) -> LeadFilter:
-    """Decode which leads to list."""
+    """Decode which leads to list; raises InvalidArgument."""
     return LeadFilter(
         is_manual=request.is_manual if request.HasField("is_manual") else None,
         enrichment_status=EnrichmentStatus(pb.Lead.EnrichmentStatus.Name(request.enrichment_status))
         if request.enrichment_status
         else None,
+        q=" ".join(request.q.split()),
+        email=request.email.strip(),
+        domain=host_name(request.domain) if request.domain else "",
+        created_by=request.created_by,
+        created_after=_instant(request, "created_after"),
+        created_before=_instant(request, "created_before"),
+        show_deleted=request.show_deleted,
     )
 
 
-def page_request(request: pb.ListLeadsRequest) -> tuple[int, Position | None]:
-    """Decode the page's size and the place behind which it begins; raises InvalidArgument."""
-    asked = paging.request(request.page_size, request.page_token, binding=_binding(lead_filter(request)))
+def page_request(request: pb.ListLeadsRequest) -> tuple[int, Position | None, Order]:
+    """Decode the page's size, the place behind which it begins, and the order; raises InvalidArgument."""
+    order = Order.parse(request.order_by)
+    asked = paging.request(request.page_size, request.page_token, binding=_binding(request))
     if asked.after is None:
-        return asked.size, None
+        return asked.size, None, order
     try:
-        created_at, lead_id = asked.after
-        position = Position(datetime.fromisoformat(created_at), UUID(lead_id))
+        text, lead_id = asked.after
+        text.encode()
+        value = _moment(text) if order.key is OrderKey.CREATED_AT else text
+        return asked.size, Position(value, UUID(lead_id)), order
     except ValueError:
-        position = None
-    # Anyone can write a token. Ours say UTC; a time near the calendar's ends would leave it in UTC.
-    if position is None or position.created_at.utcoffset() != timedelta(0):
-        raise InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID")
-    return asked.size, position
+        raise InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID") from None
 
 
 def page(found: LeadPage, request: pb.ListLeadsRequest) -> pb.ListLeadsResponse:
     """Encode the reply to `request`."""
-    following = (
-        paging.token(
-            [found.next.created_at.isoformat(), str(found.next.id)], binding=_binding(lead_filter(request))
-        )
-        if found.next
-        else ""
-    )
+    following = ""
+    if found.next:
+        value = found.next.value
+        text = value.isoformat() if isinstance(value, datetime) else value
+        following = paging.token([text, str(found.next.id)], binding=_binding(request))
     return pb.ListLeadsResponse(
         leads=map(lead, found.leads),
         next_page_token=following,
@@ -79,6 +135,8 @@ def lead(value: Lead) -> pb.Lead:
         created_by=value.created_by,
         created_at=_timestamp(value.created_at),
         updated_at=_timestamp(value.updated_at),
+        etag=value.etag,
+        delete_time=_timestamp(value.deleted_at) if value.deleted_at else None,
     )
 
 
@@ -96,11 +154,28 @@ def _fact(value: Fact) -> pb.Fact:
     )
 
 
-def _binding(wanted: LeadFilter) -> str:
-    return (
-        f"is_manual={wanted.is_manual} enrichment_status={wanted.enrichment_status} "
-        "order=created_at desc, id desc"
-    )
+def _binding(request: pb.ListLeadsRequest) -> str:
+    return f"{lead_filter(request)!r} order={Order.parse(request.order_by)}"
+
+
+def _instant(
+    request: pb.ListLeadsRequest, field: Literal["created_after", "created_before"]
+) -> datetime | None:
+    if not request.HasField(field):
+        return None
+    try:
+        stamp: Timestamp = getattr(request, field)
+        return stamp.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidArgument(field, "must lie between the years 1 and 9999", "TIME_INVALID") from None
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    # Anyone can write a token. Ours say UTC; a time near the calendar's ends would leave it in UTC.
+    if moment.utcoffset() != timedelta(0):
+        raise ValueError("a time that is not in UTC")
+    return moment
 
 
 def _timestamp(moment: datetime) -> Timestamp:

@@ -21,6 +21,15 @@ Json = dict[str, Any]
 PATIENCE_SECONDS = 120.0
 
 
+class Conflict(Problem):
+    """Something else stands there already."""
+
+    def __init__(self, words: str, name: str) -> None:
+        """Take the service's own words, and what identifies the thing that stands there."""
+        super().__init__(words)
+        self.name = name
+
+
 class Client:
     """The REST interface, and patience with a service that is being restarted."""
 
@@ -78,8 +87,8 @@ def _show(console: Terminal, client: Client, home: Home, url: str, domain: str) 
     def say(what: str, text: str) -> None:
         console.print(f"  {what:<9}{text}", markup=False)
 
-    lead = client.post("/api/leads/quick-add", {"email": f"hello@{domain}", "domain": domain})
-    say("Lead", f"{lead['email']}, to be looked up")
+    lead, is_new = _lead(client, domain)
+    say("Lead", f"{lead['email']}, {'to be looked up' if is_new else 'known from before'}")
     lead = client.wait(
         f"/api/leads/{lead['id']}",
         f"Looking up {lead['domain']}",
@@ -115,11 +124,22 @@ def _show(console: Terminal, client: Client, home: Home, url: str, domain: str) 
     say("", f"{url}/api/lineage/{report['id']}  (API)")
 
 
+def _lead(client: Client, domain: str) -> tuple[Json, bool]:
+    """Return the demonstration's lead of this domain, and whether it is new."""
+    try:
+        return client.post("/api/leads/quick-add", {"email": f"hello@{domain}", "domain": domain}), True
+    except Conflict as conflict:
+        return client.get(f"/api/leads/{conflict.name}").json(), False
+
+
 def _checked(answer: httpx.Response) -> httpx.Response:
     if answer.is_error:
         try:
-            words = answer.json()["error"]["message"]
-        except (ValueError, KeyError, TypeError):
+            error = answer.json()["error"]
+            words = error["message"]
+            if error["status"] == "ALREADY_EXISTS":
+                raise Conflict(words, error["details"][0]["metadata"]["name"])
+        except (ValueError, LookupError, TypeError):
             words = answer.text[:200]
         raise Problem(f"{answer.request.method} {answer.request.url.path} gave {answer.status_code}: {words}")
     return answer

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from gateway.transcoding import requests
+from gateway.transcoding import conventions, requests
 from gateway.transcoding.bindings import Assembly, Binding
 from gateway.transcoding.codec import Codec, class_of, parse
 from gateway.transcoding.errors import Fault, Faults
@@ -66,6 +66,7 @@ class Caller:
         self._faults = faults
         self._options = options
         self._assembly = Assembly(binding, codec, options.ignored_parameters)
+        self._conventions = conventions.Conventions(binding)
         self._reply = class_of(binding.response)
         # No serialisers: what the codec refuses must be told apart from what the network does.
         make = channel.unary_stream if binding.rpc.server_streaming else channel.unary_unary
@@ -81,11 +82,14 @@ class Caller:
         packed = await self._request(variables, scope, headers, receive)
         call = self._call(packed, metadata=metadata, timeout=timeout)
         response = _Response(send, head=scope["method"] == "HEAD")
-        answer = self._stream if self.binding.rpc.server_streaming else self._unary
+        if self.binding.rpc.server_streaming:
+            answer = self._stream(call, response)
+        else:
+            answer = self._unary(call, response, scope["method"], headers)
         try:
-            await _unless_disconnected(answer(call, response), receive)
+            await _unless_disconnected(answer, receive)
         except grpc.aio.AioRpcError as error:
-            raise self._faults.from_rpc(error) from error
+            raise conventions.judged(self._faults.from_rpc(error), headers) from error
         except (Unprintable, DecodeError) as error:
             raise self._faults.broken_reply() from error
         finally:
@@ -97,11 +101,15 @@ class Caller:
     ) -> bytes:
         query = requests.query(scope)
         body = await requests.body(receive, headers, self._options, self._faults)
+
+        def read() -> bytes:
+            message = self._message(variables, query, headers, body)
+            self._conventions.fill(message, headers)
+            return self._packed(message)
+
         if len(body) <= _QUICKLY_READ_BYTES:
-            return self._packed(self._message(variables, query, headers, body))
-        return await asyncio.get_running_loop().run_in_executor(
-            _large_bodies, lambda: self._packed(self._message(variables, query, headers, body))
-        )
+            return read()
+        return await asyncio.get_running_loop().run_in_executor(_large_bodies, read)
 
     def _message(self, variables: dict[str, str], query: Pairs, headers: Headers, body: bytes) -> Message:
         if self.binding.raw_body:
@@ -130,7 +138,7 @@ class Caller:
             pairs += requests.metadata(headers, {name: f"http-{name}" for name in requests.DOWNLOAD_HEADERS})
         return pairs + list(await self._options.metadata(scope))
 
-    async def _unary(self, call: Any, response: "_Response") -> None:
+    async def _unary(self, call: Any, response: "_Response", method: str, asked: Headers) -> None:
         reply: Any = self._reply.FromString(await call)
         initial = await call.initial_metadata()
         if self.binding.raw_response:
@@ -138,6 +146,12 @@ class Caller:
             await response.whole(status, reply.content_type, headers, reply.data)
             return
         status, headers = _answer(initial, raw=False)
+        etag = self._conventions.etag(reply)
+        if etag and not any(name == "etag" for name, _ in headers):
+            headers.append(("etag", etag))
+        if conventions.is_known(etag, method, asked):
+            await response.whole(304, "", headers, b"")
+            return
         await response.whole(status, "application/json", headers, self._json(reply))
 
     def _json(self, reply: Any) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor
 
 from gateway.transcoding.bindings import Binding, bindings
+from gateway.transcoding.conventions import Conventions
 from gateway.transcoding.image import Image
 from gateway.transcoding.parameters import Parameter
 from gateway.transcoding.schemas import Schema, Schemas
@@ -54,7 +55,7 @@ def document(
         for each in bindings(image)
         if not each.rpc.client_streaming and each.method not in (ANY_METHOD, "HEAD", "OPTIONS")
     ]
-    schemas = Schemas(image, [kind for each in routes if (kind := _body_type(each))])
+    schemas = Schemas(image, [kind for each in routes if (kind := _body_type(each)) and not _edits(each)])
     schemas.components["Error"] = ERROR
     paths: dict[str, dict[str, Any]] = {}
     seen: set[str] = set()
@@ -100,6 +101,11 @@ def _body_type(binding: Binding) -> Descriptor | None:
     return binding.request if binding.whole_body else binding.body.message_type if binding.body else None
 
 
+def _edits(binding: Binding) -> bool:
+    """Say whether the body is the resource that the reply is, too: its schema tells what a reply holds."""
+    return binding.body is not None and binding.body.message_type == binding.response
+
+
 def _path(binding: Binding) -> str:
     """OpenAPI knows no `{name=leads/*}`: such a variable is one parameter, its pattern said in words."""
     return (
@@ -142,7 +148,12 @@ def _parameters(schemas: Schemas, binding: Binding) -> list[dict[str, Any]]:
     found = [_parameter(schemas, each, "path") for each in binding.path.values()]
     # By both names it is one parameter; the proto name, which replies use too, is the one to write down.
     unique = {each.path: each for each in binding.query.values()}
-    return found + [_parameter(schemas, each, "query") for each in unique.values()]
+    found += [_parameter(schemas, each, "query") for each in unique.values()]
+    headers = Conventions(binding).headers.items()
+    return found + [
+        {"name": header, "in": "header", "description": f"Means `{name}`.", "schema": {"type": "string"}}
+        for name, header in headers
+    ]
 
 
 def _parameter(schemas: Schemas, parameter: Parameter, place: str) -> dict[str, Any]:
@@ -165,7 +176,10 @@ def _request(schemas: Schemas, binding: Binding) -> dict[str, Any]:
     if binding.raw_body:
         return {"required": True, "content": {"*/*": {"schema": {}}}}
     if binding.body is not None:
-        return {"required": True, "content": _json(schemas.field(binding.body))}
+        schema = schemas.field(binding.body)
+        if _edits(binding):
+            schema = schemas.edited(binding.response, whole=binding.method != "PATCH")
+        return {"required": True, "content": _json(schema)}
     schema = schemas.message(binding.request)
     if binding.path and "$ref" in schema:
         schema = _without(schemas, binding)

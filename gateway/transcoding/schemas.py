@@ -60,6 +60,13 @@ class Schemas:
             return dict(_WELL_KNOWN[kind.full_name])
         return self._reference(kind)
 
+    def edited(self, kind: Descriptor, *, whole: bool) -> Schema:
+        """Return a message as the body of a change, which may hold a part of it if it is not `whole`."""
+        schema = self._object(kind)
+        schema.pop("required", None)
+        required = [each.name for each in kind.fields if whole and self.is_required(each)]
+        return schema | {"additionalProperties": False} | ({"required": required} if required else {})
+
     def field(self, field: FieldDescriptor) -> Schema:
         """Return a member, with its comment, its constraints and whether only the service sets it."""
         schema = self._shape(field)

@@ -141,6 +141,9 @@ async def test_a_demonstration_without_a_network_ends_well_and_a_stop_tidies_up(
         assert f"{offline.url}/api/lineage/{report_id} " in printed
         assert f"{offline.url}/login?token=" in printed
         assert await is_ready(offline)
+        again = offline.demonstrate("example.com")
+        assert "hello@example.com, known from before" in again
+        assert len(list((offline.home / "demo").glob("example.com-*.pdf"))) == 2
     finally:
         assert offline.stop(signal.SIGTERM) == 0
     assert list((offline.home / "run").rglob("*.pid")) == []

@@ -83,8 +83,8 @@ def stores() -> MemoryLeadStores:
     return MemoryLeadStores()
 
 
-async def added(stores: MemoryLeadStores) -> Lead:
-    return await quick_add(stores, Draft("ada@example.com", is_manual=True), "ada", clock)
+async def added(stores: MemoryLeadStores, name: str = "ada") -> Lead:
+    return await quick_add(stores, Draft(f"{name}@example.com", is_manual=True), "ada", clock)
 
 
 async def run(stores: MemoryLeadStores, lead: Lead, *providers: Provider, task_id: str = "") -> Lead:
@@ -228,8 +228,8 @@ async def test_the_budget_binds_every_provider() -> None:
 
 
 async def test_a_look_up_without_a_job_ends_failed_and_others_go_on(stores: MemoryLeadStores) -> None:
-    waiting, lost = await added(stores), await added(stores)
-    never_asked = await create(stores, Draft("ada@example.com"), "ada", clock)
+    waiting, lost = await added(stores), await added(stores, "bob")
+    never_asked = await create(stores, Draft("cy@example.com"), "ada", clock)
     del stores.jobs[lost.enrichment.task_id]
     assert await end_unattended(stores, clock) == 1
     assert await end_unattended(stores, clock) == 0

@@ -1,5 +1,7 @@
 """Promise: the schema goes up and down, is what the code believes, and lets the application do no more."""
 
+import asyncio
+
 import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -18,6 +20,33 @@ def test_migrations_go_up_and_leave_nothing_when_they_go_down(postgres: Postgres
     migrations.upgrade("lead_service", database.owner_url)
     migrations.downgrade("lead_service", database.owner_url, "base")
     migrations.upgrade("lead_service", database.owner_url)
+    postgres.drop(database)
+
+
+DOUBLED = """
+INSERT INTO leads
+SELECT gen_random_uuid(), email, domain, n::text, true, 'PENDING', NULL, 0, '', NULL, 'ada',
+    now() + n * interval '1 s', now()
+FROM (
+    VALUES (1, 'ada@a.example', 'a.example'), (2, 'Ada@a.example', 'a.example'),
+        (3, 'ada@a.example', 'b.example')
+) AS known (n, email, domain)
+"""
+
+
+def test_of_leads_that_stand_twice_the_first_stays_and_the_others_are_deleted(postgres: Postgres) -> None:
+    async def living() -> list[str]:
+        connection = await asyncpg.connect(database.superuser_url)
+        rows = await connection.fetch("SELECT name FROM leads WHERE deleted_at IS NULL ORDER BY name")
+        await connection.close()
+        return [row["name"] for row in rows]
+
+    database = postgres.empty("lead")
+    migrations.upgrade("lead_service", database.owner_url)
+    migrations.downgrade("lead_service", database.owner_url, "0001")
+    postgres.execute(DOUBLED, database=database.name)
+    migrations.upgrade("lead_service", database.owner_url)
+    assert asyncio.run(living()) == ["1", "3"]
     postgres.drop(database)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from lead_service.domain import EXACT_TOTAL_LIMIT, EnrichmentStatus, LeadFilter, Position
+from lead_service.domain import EXACT_TOTAL_LIMIT, EnrichmentStatus, LeadFilter, Order, OrderKey, Position
 from lead_service.repository import Explained, PostgresLeadStore, page_of_rows
 from services.database import Database
 from services.ids import uuid7
@@ -16,9 +16,10 @@ LEADS = 30_000
 # Every fiftieth lead is typed in, every hundredth has failed.
 FILL = f"""
 INSERT INTO leads
-SELECT gen_random_uuid(), 'ada' || n || '@example.com', 'example.com', '', n % 50 = 0,
+SELECT gen_random_uuid(), 'ada' || n || '@example.com', 'd' || n % 100 || '.example', '', n % 50 = 0,
     CASE WHEN n % 100 = 0 THEN 'FAILED' ELSE 'COMPLETED' END, NULL, 1,
-    CASE WHEN n % 100 = 0 THEN 'broken' ELSE '' END, now(), 'ada', now() - n * interval '1 second', now()
+    CASE WHEN n % 100 = 0 THEN 'broken' ELSE '' END, now(), 'ada' || n % 100,
+    now() - n * interval '1 second', now(), 1, CASE WHEN n % 3 = 0 THEN now() END
 FROM generate_series(1, {LEADS}) AS n
 """
 
@@ -35,11 +36,14 @@ async def database(lead_database: TestDatabase) -> AsyncIterator[Database]:
 
 
 async def test_totals_are_exact_while_small_and_estimated_beyond(database: Database) -> None:
+    living = LEADS * 2 // 3
     for wanted, true_total in [
-        (LeadFilter(), LEADS),
-        (LeadFilter(is_manual=False), LEADS - LEADS // 50),
-        (LeadFilter(is_manual=True), LEADS // 50),
-        (LeadFilter(enrichment_status=EnrichmentStatus.FAILED), LEADS // 100),
+        (LeadFilter(show_deleted=True), LEADS),
+        (LeadFilter(), living),
+        (LeadFilter(is_manual=False), living - living // 50),
+        (LeadFilter(is_manual=True), living // 50),
+        (LeadFilter(enrichment_status=EnrichmentStatus.FAILED), living // 100),
+        (LeadFilter(q="ADA2999"), 8),
     ]:
         async with database.read() as session:
             total = (await PostgresLeadStore(session).page(wanted, 1, None)).total_estimate
@@ -52,11 +56,22 @@ async def test_totals_are_exact_while_small_and_estimated_beyond(database: Datab
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        (LeadFilter(), "ix_leads_created_at_id"),
-        (LeadFilter(is_manual=True), "ix_leads_is_manual_created_at_id"),
+        (LeadFilter(), "ix_leads_living_created_at"),
+        (LeadFilter(is_manual=True), "ix_leads_living_is_manual_created_at"),
         (
             LeadFilter(enrichment_status=EnrichmentStatus.FAILED),
-            "ix_leads_enrichment_status_created_at_id",
+            "ix_leads_living_enrichment_status_created_at",
+        ),
+        (LeadFilter(created_by="ada7"), "ix_leads_living_created_by_created_at"),
+        (LeadFilter(domain="d7.example"), "ix_leads_living_domain_created_at"),
+        (LeadFilter(show_deleted=True), "ix_leads_created_at_id"),
+        (
+            LeadFilter(created_after=datetime(2020, 1, 1, tzinfo=UTC)),
+            "ix_leads_living_created_at",
+        ),
+        (
+            LeadFilter(created_before=datetime(2100, 1, 1, tzinfo=UTC)),
+            "ix_leads_living_created_at",
         ),
     ],
 )
@@ -71,3 +86,37 @@ async def test_a_page_is_entered_by_index_and_never_sorted(
     assert "Seq Scan" not in plan
     # The position is where the scan begins, not what its rows are filtered by.
     assert "Filter" not in plan
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize(
+    ("key", "value"), [(OrderKey.EMAIL, "ada2@example.com"), (OrderKey.DOMAIN, "d5.example")]
+)
+async def test_every_order_has_its_index(
+    database: Database, key: OrderKey, value: str, descending: bool
+) -> None:
+    after = Position(value, uuid7())
+    async with database.read() as session:
+        statement = page_of_rows(LeadFilter(), 51, after, Order(key, descending))
+        plan = str(await session.scalar(Explained(statement)))
+    assert f"ix_leads_living_{key}" in plan
+    assert "Sort" not in plan
+    assert "Seq Scan" not in plan
+    assert "Filter" not in plan
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (LeadFilter(q="ada29999"), "ix_leads_searched"),
+        (LeadFilter(email="ADA7@example.com"), "uq_leads_living"),
+    ],
+)
+@pytest.mark.parametrize("key", list(OrderKey))
+async def test_what_finds_a_few_leads_finds_them_by_index(
+    database: Database, wanted: LeadFilter, index: str, key: OrderKey
+) -> None:
+    async with database.read() as session:
+        plan = str(await session.scalar(Explained(page_of_rows(wanted, 51, None, Order(key)))))
+    assert index in plan
+    assert "Seq Scan" not in plan

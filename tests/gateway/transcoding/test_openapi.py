@@ -81,6 +81,18 @@ def test_validation_rules_become_json_schema() -> None:
     assert (part["schema"]["minimum"], part["schema"]["maximum"]) == (0, 128)
 
 
+def test_a_change_may_leave_out_what_a_reply_promises() -> None:
+    paths = made(PRODUCT)["paths"]["/api/leads/{id}"]
+    bodies = {
+        method: paths[method]["requestBody"]["content"]["application/json"]["schema"]
+        for method in ("put", "patch")
+    }
+    assert bodies["put"]["required"] == ["email"]
+    assert "required" not in bodies["patch"]
+    assert bodies["patch"]["properties"]["created_by"]["readOnly"]
+    assert bodies["patch"]["additionalProperties"] is False
+
+
 def test_a_reply_promises_every_field_without_presence() -> None:
     lead = made(PRODUCT)["components"]["schemas"]["Lead"]
     assert {"id", "email", "facts", "enrichment_status"} <= set(lead["required"])

@@ -12,17 +12,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists leads, newest first, one keyset page at a time
-         * @description Lists leads, newest first, one keyset page at a time.
+         * Lists leads, newest first unless told otherwise, one keyset page at a time
+         * @description Lists leads, newest first unless told otherwise, one keyset page at a time.
          *
          *     Promises that a page costs the same at any depth, and that walking all pages shows each lead
-         *     that existed throughout exactly once. A page token is bound to the filter it was made for.
+         *     that existed throughout exactly once. A page token is bound to the filter and the order that it
+         *     was made for.
          */
         get: operations["LeadService_ListLeads"];
         put?: never;
         /**
          * Creates a lead and returns it
          * @description Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
+         *
+         *     Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
+         *     case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
          */
         post: operations["LeadService_CreateLead"];
         delete?: never;
@@ -45,7 +49,8 @@ export interface paths {
          * @description Creates a lead from an e-mail address, returns it at once as PENDING, and enriches it behind
          *     the scenes.
          *
-         *     Promises that the enrichment job exists exactly if the lead does: both commit together.
+         *     Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
+         *     ALREADY_EXISTS as CreateLead does.
          */
         post: operations["LeadService_QuickAddLead"];
         delete?: never;
@@ -63,11 +68,61 @@ export interface paths {
         };
         /**
          * Returns one lead with every fact that enrichment found
-         * @description Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id.
+         * @description Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
+         *     deleted lead is returned too, with its `delete_time` (AIP-164).
          */
         get: operations["LeadService_GetLead"];
-        put?: never;
+        /**
+         * Changes a lead's e-mail address, domain, name or is_manual, and returns the lead
+         * @description Changes a lead's e-mail address, domain, name or is_manual, and returns the lead.
+         *
+         *     PUT takes these values from the lead as a whole; PATCH changes what its body holds and nothing
+         *     else. What does not change anything is not written. Promises that of two editors who read the same
+         *     lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
+         *     ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
+         *     with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+         */
+        put: operations["LeadService_UpdateLead"];
         post?: never;
+        /**
+         * Deletes a lead and returns it with its `delete_time`
+         * @description Deletes a lead and returns it with its `delete_time`. Nothing is lost: see UndeleteLead.
+         *
+         *     A lead that is deleted already is returned as it is.
+         */
+        delete: operations["LeadService_DeleteLead"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a lead's e-mail address, domain, name or is_manual, and returns the lead
+         * @description Changes a lead's e-mail address, domain, name or is_manual, and returns the lead.
+         *
+         *     PUT takes these values from the lead as a whole; PATCH changes what its body holds and nothing
+         *     else. What does not change anything is not written. Promises that of two editors who read the same
+         *     lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
+         *     ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
+         *     with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+         */
+        patch: operations["LeadService_UpdateLead2"];
+        trace?: never;
+    };
+    "/api/leads/{id}:undelete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Brings a deleted lead back and returns it
+         * @description Brings a deleted lead back and returns it.
+         *
+         *     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
+         *     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+         */
+        post: operations["LeadService_UndeleteLead"];
         delete?: never;
         options?: never;
         head?: never;
@@ -222,6 +277,12 @@ export interface components {
             domain?: string;
             name?: string;
             is_manual?: boolean;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
         };
         /** @description What went wrong, as in AIP-193. */
         Error: {
@@ -324,6 +385,16 @@ export interface components {
             readonly created_at?: string;
             /** Format: date-time */
             readonly updated_at?: string;
+            /**
+             * @description Stands for everything above as it is now, and means nothing else. Sent back with a change, it
+             *     makes the change fail if somebody else was faster.
+             */
+            etag: string;
+            /**
+             * Format: date-time
+             * @description When the lead was deleted; absent while it lives.
+             */
+            readonly delete_time?: string;
         };
         /**
          * @description How far the look-up of the lead's domain has come.
@@ -423,6 +494,12 @@ export interface components {
             email: string;
             /** @description The host name to audit; the address's own domain if empty. */
             domain?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
         };
         /** @description One generation of one PDF. */
         Report: {
@@ -480,6 +557,18 @@ export interface components {
          * @enum {string}
          */
         "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED";
+        UndeleteLeadRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+        };
     };
     responses: {
         /** @description What went wrong. */
@@ -504,12 +593,31 @@ export interface operations {
             query?: {
                 /** @description How many leads to return at most; 0 means 50. More than 200 is treated as 200. */
                 page_size?: number;
-                /** @description `next_page_token` of the page before, with the same filter; empty for the first page. */
+                /** @description `next_page_token` of the page before, with the same filter and order; empty for the first page. */
                 page_token?: string;
                 /** @description Only leads that a person typed in (true), or only others (false). */
                 is_manual?: boolean;
                 /** @description Only leads whose enrichment has come this far. */
                 enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
+                /** @description Only leads whose e-mail address, domain or name contains this text, upper and lower case aside. */
+                q?: string;
+                /** @description Only leads with this e-mail address, upper and lower case aside. */
+                email?: string;
+                /** @description Only leads of exactly this host name. */
+                domain?: string;
+                /** @description Only leads that this subject created. */
+                created_by?: string;
+                /** @description Only leads created at this instant or later. */
+                created_after?: string;
+                /** @description Only leads created earlier than this instant. */
+                created_before?: string;
+                /** @description Deleted leads too. */
+                show_deleted?: boolean;
+                /**
+                 * @description `created_at`, `email` or `domain`, ascending unless ` desc` follows (AIP-132); empty means
+                 *     `created_at desc`. Leads that are equal in it are ordered by id, in the same direction.
+                 */
+                order_by?: string;
             };
             header?: never;
             path?: never;
@@ -532,7 +640,10 @@ export interface operations {
     LeadService_CreateLead: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -557,7 +668,10 @@ export interface operations {
     LeadService_QuickAddLead: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -590,6 +704,262 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_UpdateLead: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Which of `email`, `domain`, `name` and `is_manual` to change; empty or `*` for all of them. An empty
+                 *     domain means the address's own.
+                 */
+                update_mask?: string;
+                /**
+                 * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                 *     `If-Match`. Empty: whatever it is now.
+                 */
+                etag?: string;
+                /**
+                 * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                 *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                 *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                 */
+                request_id?: string;
+            };
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description UUID version 7 (RFC 9562). */
+                    readonly id?: string;
+                    /** @description The address as normalised: no surrounding space, domain part in lower case. */
+                    email: string;
+                    /** @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels). */
+                    domain?: string;
+                    /** @description What people call this lead; may be empty. */
+                    name?: string;
+                    /** @description True for a lead that a person typed in, to tell it from imported ones. */
+                    is_manual?: boolean;
+                    readonly enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
+                    /** @description Names the enrichment job in logs; empty if none was ever asked for. */
+                    readonly enrichment_task_id?: string;
+                    /** @description Why enrichment failed; empty unless `enrichment_status` is FAILED. */
+                    readonly enrichment_error?: string;
+                    /**
+                     * Format: date-time
+                     * @description When the last enrichment ended.
+                     */
+                    readonly enriched_at?: string;
+                    /** @description Everything that enrichment learned, ordered by provider and name. Empty in lists. */
+                    readonly facts?: components["schemas"]["Fact"][];
+                    /** @description The subject that created the lead. */
+                    readonly created_by?: string;
+                    /** Format: date-time */
+                    readonly created_at?: string;
+                    /** Format: date-time */
+                    readonly updated_at?: string;
+                    /**
+                     * @description Stands for everything above as it is now, and means nothing else. Sent back with a change, it
+                     *     makes the change fail if somebody else was faster.
+                     */
+                    etag?: string;
+                    /**
+                     * Format: date-time
+                     * @description When the lead was deleted; absent while it lives.
+                     */
+                    readonly delete_time?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_DeleteLead: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                 *     `If-Match`. Empty: whatever it is now.
+                 */
+                etag?: string;
+                /**
+                 * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                 *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                 *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                 */
+                request_id?: string;
+            };
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_UpdateLead2: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Which of `email`, `domain`, `name` and `is_manual` to change; empty or `*` for all of them. An empty
+                 *     domain means the address's own.
+                 */
+                update_mask?: string;
+                /**
+                 * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                 *     `If-Match`. Empty: whatever it is now.
+                 */
+                etag?: string;
+                /**
+                 * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                 *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                 *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                 */
+                request_id?: string;
+            };
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description UUID version 7 (RFC 9562). */
+                    readonly id?: string;
+                    /** @description The address as normalised: no surrounding space, domain part in lower case. */
+                    email?: string;
+                    /** @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels). */
+                    domain?: string;
+                    /** @description What people call this lead; may be empty. */
+                    name?: string;
+                    /** @description True for a lead that a person typed in, to tell it from imported ones. */
+                    is_manual?: boolean;
+                    readonly enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
+                    /** @description Names the enrichment job in logs; empty if none was ever asked for. */
+                    readonly enrichment_task_id?: string;
+                    /** @description Why enrichment failed; empty unless `enrichment_status` is FAILED. */
+                    readonly enrichment_error?: string;
+                    /**
+                     * Format: date-time
+                     * @description When the last enrichment ended.
+                     */
+                    readonly enriched_at?: string;
+                    /** @description Everything that enrichment learned, ordered by provider and name. Empty in lists. */
+                    readonly facts?: components["schemas"]["Fact"][];
+                    /** @description The subject that created the lead. */
+                    readonly created_by?: string;
+                    /** Format: date-time */
+                    readonly created_at?: string;
+                    /** Format: date-time */
+                    readonly updated_at?: string;
+                    /**
+                     * @description Stands for everything above as it is now, and means nothing else. Sent back with a change, it
+                     *     makes the change fail if somebody else was faster.
+                     */
+                    etag?: string;
+                    /**
+                     * Format: date-time
+                     * @description When the lead was deleted; absent while it lives.
+                     */
+                    readonly delete_time?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_UndeleteLead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                };
+            };
+        };
         responses: {
             /** @description Someone who might buy an audit. */
             200: {

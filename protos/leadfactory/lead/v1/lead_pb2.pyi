@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -68,6 +69,8 @@ class Lead(_message.Message):
     CREATED_BY_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    DELETE_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID version 7 (RFC 9562)."""
     email: _builtins.str
@@ -85,6 +88,10 @@ class Lead(_message.Message):
     """Why enrichment failed; empty unless `enrichment_status` is FAILED."""
     created_by: _builtins.str
     """The subject that created the lead."""
+    etag: _builtins.str
+    """Stands for everything above as it is now, and means nothing else. Sent back with a change, it
+    makes the change fail if somebody else was faster.
+    """
     @_builtins.property
     def enriched_at(self) -> _timestamp_pb2.Timestamp:
         """When the last enrichment ended."""
@@ -97,6 +104,10 @@ class Lead(_message.Message):
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def delete_time(self) -> _timestamp_pb2.Timestamp:
+        """When the lead was deleted; absent while it lives."""
+
     def __init__(
         self,
         *,
@@ -113,10 +124,12 @@ class Lead(_message.Message):
         created_by: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        etag: _builtins.str = ...,
+        delete_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "enriched_at", b"enriched_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "delete_time", b"delete_time", "enriched_at", b"enriched_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "domain", b"domain", "email", b"email", "enriched_at", b"enriched_at", "enrichment_error", b"enrichment_error", "enrichment_status", b"enrichment_status", "enrichment_task_id", b"enrichment_task_id", "facts", b"facts", "id", b"id", "is_manual", b"is_manual", "name", b"name", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "delete_time", b"delete_time", "domain", b"domain", "email", b"email", "enriched_at", b"enriched_at", "enrichment_error", b"enrichment_error", "enrichment_status", b"enrichment_status", "enrichment_task_id", b"enrichment_task_id", "etag", b"etag", "facts", b"facts", "id", b"id", "is_manual", b"is_manual", "name", b"name", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -220,14 +233,44 @@ class ListLeadsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     IS_MANUAL_FIELD_NUMBER: _builtins.int
     ENRICHMENT_STATUS_FIELD_NUMBER: _builtins.int
+    Q_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    SHOW_DELETED_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many leads to return at most; 0 means 50. More than 200 is treated as 200."""
     page_token: _builtins.str
-    """`next_page_token` of the page before, with the same filter; empty for the first page."""
+    """`next_page_token` of the page before, with the same filter and order; empty for the first page."""
     is_manual: _builtins.bool
     """Only leads that a person typed in (true), or only others (false)."""
     enrichment_status: Global___Lead.EnrichmentStatus.ValueType
     """Only leads whose enrichment has come this far."""
+    q: _builtins.str
+    """Only leads whose e-mail address, domain or name contains this text, upper and lower case aside."""
+    email: _builtins.str
+    """Only leads with this e-mail address, upper and lower case aside."""
+    domain: _builtins.str
+    """Only leads of exactly this host name."""
+    created_by: _builtins.str
+    """Only leads that this subject created."""
+    show_deleted: _builtins.bool
+    """Deleted leads too."""
+    order_by: _builtins.str
+    """`created_at`, `email` or `domain`, ascending unless ` desc` follows (AIP-132); empty means
+    `created_at desc`. Leads that are equal in it are ordered by id, in the same direction.
+    """
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Only leads created at this instant or later."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only leads created earlier than this instant."""
+
     def __init__(
         self,
         *,
@@ -235,10 +278,18 @@ class ListLeadsRequest(_message.Message):
         page_token: _builtins.str = ...,
         is_manual: _builtins.bool | None = ...,
         enrichment_status: Global___Lead.EnrichmentStatus.ValueType = ...,
+        q: _builtins.str = ...,
+        email: _builtins.str = ...,
+        domain: _builtins.str = ...,
+        created_by: _builtins.str = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+        show_deleted: _builtins.bool = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "is_manual", b"is_manual"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "is_manual", b"is_manual"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "enrichment_status", b"enrichment_status", "is_manual", b"is_manual", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "created_by", b"created_by", "domain", b"domain", "email", b"email", "enrichment_status", b"enrichment_status", "is_manual", b"is_manual", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "q", b"q", "show_deleted", b"show_deleted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__is_manual: _TypeAlias = _typing.Literal["is_manual"]  # noqa: Y015
     _WhichOneofArgType__is_manual: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual"]  # noqa: Y015
@@ -282,12 +333,18 @@ class CreateLeadRequest(_message.Message):
     DOMAIN_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     IS_MANUAL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531)."""
     domain: _builtins.str
     """The host name to audit; the address's own domain if empty."""
     name: _builtins.str
     is_manual: _builtins.bool
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
     def __init__(
         self,
         *,
@@ -295,10 +352,11 @@ class CreateLeadRequest(_message.Message):
         domain: _builtins.str = ...,
         name: _builtins.str = ...,
         is_manual: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "email", b"email", "is_manual", b"is_manual", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "email", b"email", "is_manual", b"is_manual", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -310,19 +368,26 @@ class QuickAddLeadRequest(_message.Message):
 
     EMAIL_FIELD_NUMBER: _builtins.int
     DOMAIN_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531)."""
     domain: _builtins.str
     """The host name to audit; the address's own domain if empty."""
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
     def __init__(
         self,
         *,
         email: _builtins.str = ...,
         domain: _builtins.str = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "email", b"email"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "email", b"email", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -347,3 +412,111 @@ class GetLeadRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetLeadRequest: _TypeAlias = GetLeadRequest  # noqa: Y015
+
+@_typing.final
+class UpdateLeadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    LEAD_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The lead's UUID."""
+    etag: _builtins.str
+    """`etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+    `If-Match`. Empty: whatever it is now.
+    """
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
+    @_builtins.property
+    def lead(self) -> Global___Lead:
+        """The values to take. What enrichment and the service itself say of a lead is passed over. An `etag`
+        in here counts like the one beside it.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which of `email`, `domain`, `name` and `is_manual` to change; empty or `*` for all of them. An empty
+        domain means the address's own.
+        """
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        lead: Global___Lead | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "lead", b"lead", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateLeadRequest: _TypeAlias = UpdateLeadRequest  # noqa: Y015
+
+@_typing.final
+class DeleteLeadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The lead's UUID."""
+    etag: _builtins.str
+    """`etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+    `If-Match`. Empty: whatever it is now.
+    """
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteLeadRequest: _TypeAlias = DeleteLeadRequest  # noqa: Y015
+
+@_typing.final
+class UndeleteLeadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The lead's UUID."""
+    etag: _builtins.str
+    """`etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+    `If-Match`. Empty: whatever it is now.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndeleteLeadRequest: _TypeAlias = UndeleteLeadRequest  # noqa: Y015

@@ -55,6 +55,21 @@ class LeadServiceStub:
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetLeadRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
                 _registered_method=True)
+        self.UpdateLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/UpdateLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UpdateLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
+        self.DeleteLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/DeleteLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DeleteLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
+        self.UndeleteLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/UndeleteLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
 
 
 class LeadServiceServicer:
@@ -62,10 +77,11 @@ class LeadServiceServicer:
     """
 
     def ListLeads(self, request, context):
-        """Lists leads, newest first, one keyset page at a time.
+        """Lists leads, newest first unless told otherwise, one keyset page at a time.
 
         Promises that a page costs the same at any depth, and that walking all pages shows each lead
-        that existed throughout exactly once. A page token is bound to the filter it was made for.
+        that existed throughout exactly once. A page token is bound to the filter and the order that it
+        was made for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,6 +89,9 @@ class LeadServiceServicer:
 
     def CreateLead(self, request, context):
         """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
+
+        Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
+        case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -82,14 +101,48 @@ class LeadServiceServicer:
         """Creates a lead from an e-mail address, returns it at once as PENDING, and enriches it behind
         the scenes.
 
-        Promises that the enrichment job exists exactly if the lead does: both commit together.
+        Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
+        ALREADY_EXISTS as CreateLead does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetLead(self, request, context):
-        """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id.
+        """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
+        deleted lead is returned too, with its `delete_time` (AIP-164).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateLead(self, request, context):
+        """Changes a lead's e-mail address, domain, name or is_manual, and returns the lead.
+
+        PUT takes these values from the lead as a whole; PATCH changes what its body holds and nothing
+        else. What does not change anything is not written. Promises that of two editors who read the same
+        lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
+        ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
+        with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteLead(self, request, context):
+        """Deletes a lead and returns it with its `delete_time`. Nothing is lost: see UndeleteLead.
+
+        A lead that is deleted already is returned as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndeleteLead(self, request, context):
+        """Brings a deleted lead back and returns it.
+
+        A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
+        e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,6 +169,21 @@ def add_LeadServiceServicer_to_server(servicer, server):
             'GetLead': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLead,
                     request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'UpdateLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UpdateLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'DeleteLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DeleteLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'UndeleteLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndeleteLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.FromString,
                     response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
             ),
     }
@@ -227,6 +295,87 @@ class LeadService:
             target,
             '/leadfactory.lead.v1.LeadService/GetLead',
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/UpdateLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.UpdateLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/DeleteLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.DeleteLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndeleteLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/UndeleteLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.SerializeToString,
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
             options,
             channel_credentials,

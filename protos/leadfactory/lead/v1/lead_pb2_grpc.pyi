@@ -34,21 +34,49 @@ class LeadServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LeadServiceAsyncStub: ...
     ListLeads: _grpc.UnaryUnaryMultiCallable[_lead_pb2.ListLeadsRequest, _lead_pb2.ListLeadsResponse]
-    """Lists leads, newest first, one keyset page at a time.
+    """Lists leads, newest first unless told otherwise, one keyset page at a time.
 
     Promises that a page costs the same at any depth, and that walking all pages shows each lead
-    that existed throughout exactly once. A page token is bound to the filter it was made for.
+    that existed throughout exactly once. A page token is bound to the filter and the order that it
+    was made for.
     """
     CreateLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.CreateLeadRequest, _lead_pb2.Lead]
-    """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead."""
+    """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
+
+    Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
+    case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+    """
     QuickAddLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.QuickAddLeadRequest, _lead_pb2.Lead]
     """Creates a lead from an e-mail address, returns it at once as PENDING, and enriches it behind
     the scenes.
 
-    Promises that the enrichment job exists exactly if the lead does: both commit together.
+    Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
+    ALREADY_EXISTS as CreateLead does.
     """
     GetLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetLeadRequest, _lead_pb2.Lead]
-    """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id."""
+    """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
+    deleted lead is returned too, with its `delete_time` (AIP-164).
+    """
+    UpdateLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.UpdateLeadRequest, _lead_pb2.Lead]
+    """Changes a lead's e-mail address, domain, name or is_manual, and returns the lead.
+
+    PUT takes these values from the lead as a whole; PATCH changes what its body holds and nothing
+    else. What does not change anything is not written. Promises that of two editors who read the same
+    lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
+    ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
+    with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+    """
+    DeleteLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.DeleteLeadRequest, _lead_pb2.Lead]
+    """Deletes a lead and returns it with its `delete_time`. Nothing is lost: see UndeleteLead.
+
+    A lead that is deleted already is returned as it is.
+    """
+    UndeleteLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.UndeleteLeadRequest, _lead_pb2.Lead]
+    """Brings a deleted lead back and returns it.
+
+    A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
+    e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+    """
 
 @_typing.type_check_only
 class LeadServiceAsyncStub(LeadServiceStub):
@@ -56,21 +84,49 @@ class LeadServiceAsyncStub(LeadServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListLeads: _aio.UnaryUnaryMultiCallable[_lead_pb2.ListLeadsRequest, _lead_pb2.ListLeadsResponse]  # type: ignore[assignment]
-    """Lists leads, newest first, one keyset page at a time.
+    """Lists leads, newest first unless told otherwise, one keyset page at a time.
 
     Promises that a page costs the same at any depth, and that walking all pages shows each lead
-    that existed throughout exactly once. A page token is bound to the filter it was made for.
+    that existed throughout exactly once. A page token is bound to the filter and the order that it
+    was made for.
     """
     CreateLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.CreateLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
-    """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead."""
+    """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
+
+    Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
+    case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+    """
     QuickAddLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.QuickAddLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Creates a lead from an e-mail address, returns it at once as PENDING, and enriches it behind
     the scenes.
 
-    Promises that the enrichment job exists exactly if the lead does: both commit together.
+    Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
+    ALREADY_EXISTS as CreateLead does.
     """
     GetLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
-    """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id."""
+    """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
+    deleted lead is returned too, with its `delete_time` (AIP-164).
+    """
+    UpdateLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.UpdateLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Changes a lead's e-mail address, domain, name or is_manual, and returns the lead.
+
+    PUT takes these values from the lead as a whole; PATCH changes what its body holds and nothing
+    else. What does not change anything is not written. Promises that of two editors who read the same
+    lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
+    ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
+    with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+    """
+    DeleteLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.DeleteLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Deletes a lead and returns it with its `delete_time`. Nothing is lost: see UndeleteLead.
+
+    A lead that is deleted already is returned as it is.
+    """
+    UndeleteLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.UndeleteLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Brings a deleted lead back and returns it.
+
+    A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
+    e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+    """
 
 class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     """Leads: who might buy an audit, and what is publicly known about their domain."""
@@ -81,10 +137,11 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lead_pb2.ListLeadsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lead_pb2.ListLeadsResponse, _abc.Awaitable[_lead_pb2.ListLeadsResponse]]:
-        """Lists leads, newest first, one keyset page at a time.
+        """Lists leads, newest first unless told otherwise, one keyset page at a time.
 
         Promises that a page costs the same at any depth, and that walking all pages shows each lead
-        that existed throughout exactly once. A page token is bound to the filter it was made for.
+        that existed throughout exactly once. A page token is bound to the filter and the order that it
+        was made for.
         """
 
     @_abc_1.abstractmethod
@@ -93,7 +150,11 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lead_pb2.CreateLeadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
-        """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead."""
+        """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
+
+        Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
+        case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+        """
 
     @_abc_1.abstractmethod
     def QuickAddLead(
@@ -104,7 +165,8 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates a lead from an e-mail address, returns it at once as PENDING, and enriches it behind
         the scenes.
 
-        Promises that the enrichment job exists exactly if the lead does: both commit together.
+        Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
+        ALREADY_EXISTS as CreateLead does.
         """
 
     @_abc_1.abstractmethod
@@ -113,6 +175,46 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lead_pb2.GetLeadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
-        """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id."""
+        """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
+        deleted lead is returned too, with its `delete_time` (AIP-164).
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateLead(
+        self,
+        request: _lead_pb2.UpdateLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Changes a lead's e-mail address, domain, name or is_manual, and returns the lead.
+
+        PUT takes these values from the lead as a whole; PATCH changes what its body holds and nothing
+        else. What does not change anything is not written. Promises that of two editors who read the same
+        lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
+        ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
+        with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteLead(
+        self,
+        request: _lead_pb2.DeleteLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Deletes a lead and returns it with its `delete_time`. Nothing is lost: see UndeleteLead.
+
+        A lead that is deleted already is returned as it is.
+        """
+
+    @_abc_1.abstractmethod
+    def UndeleteLead(
+        self,
+        request: _lead_pb2.UndeleteLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Brings a deleted lead back and returns it.
+
+        A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
+        e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+        """
 
 def add_LeadServiceServicer_to_server(servicer: LeadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

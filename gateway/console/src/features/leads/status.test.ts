@@ -12,6 +12,7 @@ const lead = (enrichment_status: Lead["enrichment_status"], enrichment_task_id =
   enrichment_status,
   enrichment_task_id,
   enrichment_error: "",
+  etag: "0190",
   facts: [],
   created_by: "ada",
 });

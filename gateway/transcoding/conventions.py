@@ -1,0 +1,101 @@
+"""Fields that HTTP has a header for, by their name: `etag` and `request_id`.
+
+| field | header |
+|---|---|
+| `etag` of a request | `If-Match` (RFC 9110 section 13.1.1) |
+| `etag` of a reply | `ETag`; a GET whose `If-None-Match` names it is answered with 304 |
+| `request_id` of a request (AIP-155) | `Idempotency-Key` |
+
+The fields hold the bare text, the headers have it in quotes. They must be singular texts at the top of
+their message. A service that fails with ABORTED and the reason ETAG_MISMATCH is quoted with 412 to
+a client that sent `If-Match`, else with 409.
+"""
+
+import re
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+from starlette.datastructures import Headers
+
+from gateway.transcoding.bindings import Binding
+from gateway.transcoding.errors import Fault
+from gateway.transcoding.scalars import InvalidField
+
+ETAG = "etag"
+HEADERS = {ETAG: "If-Match", "request_id": "Idempotency-Key"}
+"""By the field of the request that each fills."""
+ETAG_MISMATCH = "ETAG_MISMATCH"
+
+_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
+_BARE = re.compile(r"[\x21\x23-\x2b\x2d-\x7e]+")
+
+
+class Conventions:
+    """What headers mean to one binding."""
+
+    def __init__(self, binding: Binding) -> None:
+        """Find the fields."""
+        self.headers = {name: header for name, header in HEADERS.items() if _has_text(binding.request, name)}
+        has_etag = not binding.raw_response and binding.response_body is None
+        self._replies_etag = has_etag and _has_text(binding.response, ETAG)
+
+    def fill(self, message: Message, headers: Headers) -> None:
+        """Set the fields that the headers speak of. Raises InvalidField."""
+        for name, header in self.headers.items():
+            given = headers.getlist(header)
+            if not given:
+                continue
+            if len(given) > 1:
+                raise InvalidField(header, "is given twice", "GIVEN_TWICE")
+            value = _condition(given[0]) if name == ETAG else _key(given[0])
+            if getattr(message, name) not in ("", value):
+                raise InvalidField(header, f"differs from {name}, which is given too", "GIVEN_TWICE")
+            setattr(message, name, value)
+
+    def etag(self, reply: Any) -> str:
+        """Return the reply's entity tag as a header has it; empty if it has none."""
+        bare: str = reply.etag if self._replies_etag else ""
+        return f'"{bare}"' if bare and _TAG.fullmatch(f'"{bare}"') else ""
+
+
+def is_known(etag: str, method: str, headers: Headers) -> bool:
+    """Say whether a client has what the tag stands for, and asks for news only."""
+    wanted = headers.get("if-none-match", "")
+    if not etag or not wanted or method not in ("GET", "HEAD"):
+        return False
+    return wanted.strip() == "*" or etag in (each.removeprefix("W/") for each in _TAG.findall(wanted))
+
+
+def judged(fault: Fault, headers: Headers) -> Fault:
+    """Let a fault say that it was the client's `If-Match` which failed, if it was."""
+    mismatch = any(each.get("reason") == ETAG_MISMATCH for each in fault.details)
+    if fault.status == "ABORTED" and mismatch and "if-match" in headers:
+        fault.code = 412
+    return fault
+
+
+def _has_text(kind: Descriptor, name: str) -> bool:
+    field = kind.fields_by_name.get(name)
+    return field is not None and field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated
+
+
+def _condition(text: str) -> str:
+    text = text.strip()
+    if text == "*":
+        return ""
+    if _TAG.fullmatch(text):
+        # A weak tag matches nothing here, so it stays what it is.
+        return text if text.startswith("W/") else text[1:-1]
+    if _BARE.fullmatch(text):
+        return text
+    raise InvalidField("If-Match", 'must be one entity tag, such as "abc", or *', "INVALID_HEADER")
+
+
+def _key(text: str) -> str:
+    key = text.strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not key or not key.isascii() or not key.isprintable():
+        raise InvalidField("Idempotency-Key", "must be text of printable ASCII characters", "INVALID_HEADER")
+    return key
