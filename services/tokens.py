@@ -74,7 +74,7 @@ class Keys:
 
         Raises Unavailable if they could never be read.
         """
-        if self._is_due(missing):
+        if self._keys is None or self._is_due(missing):
             async with self._lock:
                 # Whoever waited for the lock finds the work done.
                 if self._is_due(missing):

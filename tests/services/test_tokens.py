@@ -1,5 +1,6 @@
 """Promise: only a token that the right issuer signed, for us, in time, speaks for anybody."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -129,6 +130,13 @@ async def test_keys_that_cannot_be_read_are_told_as_such_and_those_known_stay(
     keys.write_text(issuer.workload_jwks.read_text())
     with pytest.raises(Unauthenticated):
         await verifier.verify(issuer.person("eve", "viewer"))
+
+
+async def test_a_hundred_first_callers_wait_for_one_reading_of_the_keys(issuer: Issuer) -> None:
+    verifier = TokenVerifier.from_settings(ServiceSettings(**issuer.settings()))
+    tokens = [issuer.person(f"person-{number}", "viewer") for number in range(100)]
+    principals = await asyncio.gather(*(verifier.verify(token) for token in tokens))
+    assert len({principal.subject for principal in principals}) == 100
 
 
 async def test_an_issuer_may_sign_with_rsa_as_kubernetes_does(issuer: Issuer, tmp_path: Path) -> None:
