@@ -146,8 +146,13 @@ async def test_every_code_is_somebodys_fault(
         await context.abort(code, "as told")
 
     async with call_lineage(Misbehaving(refuse)) as lineages:
-        with pytest.raises(Undelivered) as caught:
-            await lineages.record(a_delivery(random.Random(4).randbytes(3_000_000)), 5)
+        for _ in range(10):
+            with pytest.raises(Undelivered) as caught:
+                await lineages.record(a_delivery(random.Random(4).randbytes(3_000_000)), 5)
+            if "Internal error from Core" not in caught.value.reason:
+                break
+            # gRPC may lose an answer that comes while it is still sending. Then the delivery is made again.
+            assert caught.value.fault is Fault.PASSING
     expected = Fault.FINAL if code.name in FINAL else Fault.SERVICE if code.name in SERVICE else Fault.PASSING
     assert caught.value.fault is expected
     assert code.name in caught.value.reason
