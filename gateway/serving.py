@@ -61,7 +61,7 @@ def _stop(server: Server) -> None:
 
 def _config(settings: GatewaySettings, application: object) -> uvicorn.Config:
     return uvicorn.Config(
-        application,  # type: ignore[arg-type]
+        application,  # type: ignore[arg-type]  # uvicorn types ASGI otherwise than Starlette
         host=settings.gateway_host,
         port=settings.gateway_port,
         http=BoundedProtocol,

@@ -77,7 +77,7 @@ def _validate_descriptors() -> descriptor_pb2.FileDescriptorSet:
     """Return validate.proto with its imports; its wheel ships the descriptor but not the source."""
     files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
 
-    def add(descriptor) -> None:  # type: ignore[no-untyped-def]
+    def add(descriptor) -> None:  # type: ignore[no-untyped-def]  # protobuf-py has no public type for it
         for dependency in descriptor.dependencies:
             add(dependency)
         files[descriptor.name] = descriptor_pb2.FileDescriptorProto.FromString(descriptor.proto.to_binary())

@@ -26,7 +26,7 @@ class ReportRow(Base):
     __tablename__ = "reports"
     __allow_unmapped__ = True  # for ``capture``
     # Brings back the version that the trigger sets.
-    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012  (SQLAlchemy reads it so)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     lineage_id: Mapped[UUID]

@@ -25,7 +25,7 @@ def main(parent: str, death_signal: str, account: str, *program: str) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
     if os.getppid() != int(parent):
         sys.exit("the supervisor is gone")
-    os.execvp(program[0], program)  # noqa: S606
+    os.execvp(program[0], program)  # noqa: S606  (to become another program is its purpose)
 
 
 if __name__ == "__main__":

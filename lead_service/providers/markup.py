@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-import webencodings  # type: ignore[import-untyped]
+import webencodings  # type: ignore[import-untyped]  # ships no types
 from selectolax.lexbor import LexborHTMLParser
 
 # Chromium's own bound on the depth of a document.

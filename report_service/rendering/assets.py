@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote
 
-from fontTools.ttLib import woff2  # type: ignore[import-untyped]
+from fontTools.ttLib import woff2  # type: ignore[import-untyped]  # ships no types
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 ORIGIN = "https://bundle.invalid/"

@@ -29,5 +29,7 @@ def test_capture_on_against_off(note: Note) -> None:
     # On and off in turn, so that a slow moment of the machine meets both.
     pairs = [(milliseconds(LineageCapture, inputs), milliseconds(NoCapture, inputs)) for _ in range(RUNS)]
     added = sorted(on - off for on, off in pairs)
+    # The promise is 100 ms; the figure is what is of interest.
+    assert statistics.median(added) < 100
     note("capture: added to a report, median", statistics.median(added), "ms")
     note("capture: added to a report, 95th percentile", added[int(RUNS * 0.95)], "ms")

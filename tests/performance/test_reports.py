@@ -48,6 +48,8 @@ async def test_a_report_end_to_end(stack: Stack, note: Note) -> None:
             lambda: get(api, f"/api/lineage/{report['id']}"), lambda reply: reply["http"] == 200
         )
         raw = await api.get(f"/api/lineage/{lineage['lineage_id']}/download")
-        bare = await bare_render(gzip.decompress(raw.content))
+        inputs = gzip.decompress(raw.content)
+        assert payload.sha256(inputs) == lineage["inputs_sha256"]
+        bare = await bare_render(inputs)
     note("report: request to COMPLETED, median, polled every 100 ms", statistics.median(taken), "s")
     note("report: the same page rendered and nothing else, median", bare, "s")
