@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Final
 
-from lead_service.domain import Fact, FactState, Observation
+from lead_service.domain import Fact, FactState, Observation, Subject
 from lead_service.egress import Refused, Unresolved
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits, Page, Visit, visit
@@ -48,8 +48,9 @@ class HomepageProvider:
     timeout_seconds: float
     name: str = "homepage"
 
-    async def look_up(self, domain: str) -> list[Fact]:
+    async def look_up(self, subject: Subject) -> list[Fact]:
         """See Provider."""
+        domain = subject.domain
         secure = await visit(self.door, self.trust, self.limits, f"https://{domain}/")
         # A refusal, or a name without address, is about the host; asking it again in the clear would
         # end the same way.
@@ -60,9 +61,9 @@ class HomepageProvider:
         # Parsing a large page takes a while, and leaves other look-ups running.
         return await asyncio.to_thread(self._facts, better)
 
-    def unanswered(self, domain: str, state: FactState, reason: str) -> list[Fact]:
+    def unanswered(self, subject: Subject, state: FactState, reason: str) -> list[Fact]:
         """See Provider."""
-        seen = self._observed(f"https://{domain}/")
+        seen = self._observed(f"https://{subject.domain}/")
         return [seen.without(name, state, reason) for name in _NAMES]
 
     def _observed(self, url: str, evidence: bytes = b"") -> Observation:

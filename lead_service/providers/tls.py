@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import httpcore
 from cryptography import x509
 
-from lead_service.domain import Fact, FactState, Observation
+from lead_service.domain import Fact, FactState, Observation, Subject
 from lead_service.egress import Garbled, Refused, Unreachable
 from lead_service.egress.dial import Door
 from lead_service.egress.http import tls_failure
@@ -36,12 +36,13 @@ class TlsProvider:
     timeout_seconds: float
     name: str = "tls"
 
-    async def look_up(self, domain: str) -> list[Fact]:
+    async def look_up(self, subject: Subject) -> list[Fact]:
         """See Provider."""
+        domain = subject.domain
         try:
             validity, (protocol, certificate) = await self._shake_hands(domain)
         except (Refused, Unreachable, Garbled) as failure:
-            return self.unanswered(domain, state_of(failure), str(failure))
+            return self.unanswered(subject, state_of(failure), str(failure))
         seen = self._observed(domain, certificate)
         facts = [seen.found(VALIDITY, [validity]), seen.found(PROTOCOL, [protocol])]
         try:
@@ -53,9 +54,9 @@ class TlsProvider:
                 for name in (ISSUER, SUBJECT_NAMES, NOT_BEFORE, NOT_AFTER)
             ]
 
-    def unanswered(self, domain: str, state: FactState, reason: str) -> list[Fact]:
+    def unanswered(self, subject: Subject, state: FactState, reason: str) -> list[Fact]:
         """See Provider."""
-        return [self._observed(domain).without(name, state, reason) for name in _NAMES]
+        return [self._observed(subject.domain).without(name, state, reason) for name in _NAMES]
 
     def _observed(self, domain: str, certificate: bytes = b"") -> Observation:
         return Observation(self.name, f"https://{domain}/", "TLS", self.clock(), certificate)

@@ -173,6 +173,13 @@ _BEHAVIOUR: Final[dict[str, Callable[[Pages], None]]] = {
     "garbage": Pages._garbage,
     "silence": Pages._silence,
     "cookies": Pages._cookies,
+    "mta-sts.guarded": lambda page: page._send(
+        200,
+        "text/plain",
+        b"version: STSv1\r\nmode: enforce\r\nmx: mail.docs.leadfactory.test\r\n"
+        b"mx: *.example.net\r\nmax_age: 604800\r\n",
+    ),
+    "mta-sts.sts-moved": _redirect(f"https://mta-sts.guarded.{ZONE}/.well-known/mta-sts.txt"),
     # Redirects to where a test wants it; see Site.redirecting.
     "hostile": lambda page: page._redirect(page.server.location, 302),
 }
@@ -228,6 +235,8 @@ def _tls(authority: trustme.CA) -> ssl.SSLContext:
     now = datetime.now(UTC)
     certificates = {
         "": authority.issue_cert(f"*.{ZONE}", f"mail.docs.{ZONE}"),
+        "mta-sts.guarded": authority.issue_cert(f"mta-sts.guarded.{ZONE}"),
+        "mta-sts.sts-moved": authority.issue_cert(f"mta-sts.sts-moved.{ZONE}"),
         "expired": authority.issue_cert(
             f"expired.{ZONE}", not_before=now - timedelta(days=60), not_after=now - timedelta(days=1)
         ),
