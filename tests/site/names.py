@@ -18,6 +18,10 @@ LOOPBACK: Final = "127.0.0.1"
 
 # Sites that answer, each in its own way; see pages.py.
 SITES: Final = [
+    "bakery",
+    "soft-404",
+    "closed",
+    "odd-headers",
     "plain",
     "moved",
     "loop",
