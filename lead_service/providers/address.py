@@ -24,8 +24,9 @@ ROLES: Final = frozenset((
     "abuse", "accounting", "accounts", "admin", "administrator", "billing", "bookings", "careers", "contact",
     "customerservice", "enquiries", "feedback", "finance", "ftp", "hello", "help", "helpdesk", "hostmaster",
     "hr", "info", "inquiries", "invoices", "jobs", "legal", "mail", "marketing", "media", "news",
-    "newsletter", "no-reply", "noc", "noreply", "office", "orders", "postmaster", "press", "privacy", "reception",
-    "root", "sales", "security", "service", "shop", "support", "team", "uucp", "webmaster", "www",
+    "newsletter", "no-reply", "noc", "noreply", "office", "orders", "postmaster", "press", "privacy",
+    "reception", "root", "sales", "security", "service", "shop", "support", "team", "uucp",
+    "webmaster", "www",
 ))
 FREE: Final = frozenset((
     "aol.com", "fastmail.com", "freenet.de", "gmail.com", "gmx.at", "gmx.ch", "gmx.com", "gmx.de", "gmx.net",

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from lead_service.domain import Fact, FactState, Observation, Subject
-from lead_service.egress import Unreachable
+from lead_service.egress import Unreachable, Unresolved
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits, Page, visit
 from lead_service.egress.resolver import Answer, NoSuchName, Resolver
@@ -147,7 +147,7 @@ class MailProvider:
         facts.append(seen.found("spf.validity", [result.problem or "valid"]))
         if result.problem:
             reason = f"receivers do not get this far: {result.problem}"
-            facts.append(seen.without("spf.others", FactState.ERROR, reason))
+            facts.append(seen.without("spf.others", FactState.NOT_FOUND, reason))
         else:
             facts.append(seen.found("spf.others", [result.others]))
         return [
@@ -170,7 +170,7 @@ class MailProvider:
         if len(found) > 1:
             problem = f"{len(found)} DMARC records where there may be one"
             rest = [
-                seen.without(f"dmarc.{each}", FactState.ERROR, problem)
+                seen.without(f"dmarc.{each}", FactState.NOT_FOUND, problem)
                 for each in ("policy", "percent", "reports")
             ]
             return [record, seen.found("dmarc.validity", [problem]), *rest]
@@ -223,7 +223,9 @@ class MailProvider:
         stated, problem = _sts_policy(outcome) if isinstance(outcome, Page) else ({}, str(outcome))
         if problem:
             reason = f"there is a record, but no usable policy: {problem}"
-            rest = [seen.without(f"mta_sts.{each}", FactState.ERROR, reason) for each in ("mode", "servers")]
+            silent = isinstance(outcome, Unreachable) and not isinstance(outcome, Unresolved)
+            state = FactState.UNREACHABLE if silent else FactState.NOT_FOUND
+            rest = [seen.without(f"mta_sts.{each}", state, reason) for each in ("mode", "servers")]
             return [record, *rest]
         servers = stated.get("mx", [])
         return [

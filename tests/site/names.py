@@ -18,7 +18,6 @@ LOOPBACK: Final = "127.0.0.1"
 
 # Sites that answer, each in its own way; see pages.py.
 SITES: Final = [
-    "bakery",
     "soft-404",
     "closed",
     "odd-headers",
@@ -58,6 +57,14 @@ DKIM_KEY: Final = base64.b64encode(
 # Names that take care of their mail, and names that do it wrong.
 MAIL: Final[dict[str, list[RD]]] = {
     "_dmarc": [TXT("v=DMARC1; p=reject; sp=quarantine; pct=50; rua=mailto:reports@leadfactory.test")],
+    "bakery": [
+        A(LOOPBACK),
+        MX("mail.docs.leadfactory.test", 10),
+        MX("backup.docs.leadfactory.test", 20),
+        TXT("v=spf1 include:_spf.leadfactory.test ?all"),
+    ],
+    "_dmarc.bakery": [TXT("v=DMARC1; p=none; rua=mailto:hello@bakery.leadfactory.test")],
+    "selector1._domainkey.bakery": [TXT([b"v=DKIM1; k=rsa; p=" + DKIM_KEY[:200], DKIM_KEY[200:]])],
     "guarded": [
         A(LOOPBACK),
         MX("mail.docs.leadfactory.test", 10),
@@ -130,8 +137,8 @@ RECORDS: Final[dict[str, list[RD]]] = {
     "alias-private": [CNAME("private.leadfactory.test")],
     "nowhere-alias": [CNAME("missing.leadfactory.test")],
 }
-# Names that DNS fails on, and names that it never answers for.
-BROKEN: Final = frozenset({"broken"})
+# Names that DNS fails on, and names that it never answers for, with all below them.
+BROKEN: Final = frozenset({"broken", "_smtp._tls.bakery"})
 SILENT: Final = frozenset({"silent"})
 # First a loopback address, then a private one, in turns and with no time to live.
 REBINDING: Final = "rebinding"
@@ -150,9 +157,9 @@ class Authority:
         self.questions.append((name, kind))
         label = "@" if name == ZONE else name.removesuffix("." + ZONE)
         reply = request.reply(ra=0)
-        if label in SILENT:
+        if label.rpartition(".")[2] in SILENT:
             raise DNSError("never answered")
-        if label in BROKEN:
+        if BROKEN & {label, label.rpartition(".")[2]}:
             reply.header.rcode = RCODE.SERVFAIL
         elif label == REBINDING:
             if kind == "A":

@@ -158,8 +158,9 @@ class Pages(BaseHTTPRequestHandler):
         if not self.server.secure:
             self._redirect(f"https://bakery.{ZONE}{self.path}")
         elif self.path == "/":
-            self.send_response(200)
+            self.send_response_only(200)
             for name, value in (
+                ("Server", "nginx/1.27.2"),
                 ("Content-Type", "text/html"),
                 ("Content-Length", str(len(BAKERY))),
                 ("Strict-Transport-Security", "max-age=86400; includeSubDomains"),
@@ -277,7 +278,7 @@ class PagesServer(ThreadingHTTPServer):
 @contextmanager
 def serve_pages(folder: Path) -> Iterator[tuple[PagesServer, PagesServer, Path]]:
     """Serves HTTP and HTTPS; the certificate authority's PEM file is written to `folder`."""
-    authority = trustme.CA(organization_name="LeadFactory trial authority")
+    authority = trustme.CA(organization_name="LeadFactory trial authority", organization_unit_name="Trial")
     bundle = folder / "authority.pem"
     authority.cert_pem.write_to_path(str(bundle))
     plain, secure = PagesServer(), PagesServer(_tls(authority))
@@ -300,6 +301,12 @@ def _tls(authority: trustme.CA) -> ssl.SSLContext:
     now = datetime.now(UTC)
     certificates = {
         "": authority.issue_cert(f"*.{ZONE}", f"mail.docs.{ZONE}"),
+        "bakery": authority.issue_cert(
+            f"bakery.{ZONE}",
+            f"www.bakery.{ZONE}",
+            not_before=now - timedelta(days=23),
+            not_after=now + timedelta(days=67),
+        ),
         "mta-sts.guarded": authority.issue_cert(f"mta-sts.guarded.{ZONE}"),
         "mta-sts.sts-moved": authority.issue_cert(f"mta-sts.sts-moved.{ZONE}"),
         "expired": authority.issue_cert(
@@ -314,8 +321,6 @@ def _tls(authority: trustme.CA) -> ssl.SSLContext:
         certificate.configure_cert(contexts[label])
         contexts[label].set_alpn_protocols(["http/1.1"])
     # Offers HTTP/2 to whoever prefers it, which ends with the handshake.
-    contexts["bakery"] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificates[""].configure_cert(contexts["bakery"])
     contexts["bakery"].set_alpn_protocols(["h2", "http/1.1"])
 
     def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
