@@ -143,7 +143,7 @@ async def test_an_mta_sts_policy_is_taken_from_its_own_place_only(
     assert facts["mta_sts.record"].state is FOUND
     assert {
         (facts[f"mta_sts.{name}"].state, facts[f"mta_sts.{name}"].reason) for name in ("mode", "servers")
-    } == {(ERROR, reason)}
+    } == {(NOT_FOUND, reason)}
 
 
 async def test_nothing_is_dialled_for_a_name_without_a_policy(
