@@ -88,12 +88,13 @@ class Keys:
         return age > (MINIMUM_REFETCH_SECONDS if missing or self._keys is None else MAXIMUM_AGE_SECONDS)
 
     async def _refresh(self) -> None:
-        self._tried_at = time.monotonic()
         try:
             self._keys = KeySet.import_key_set(await self._read())
         except Exception as error:
             # A missing file, an answer that is no key set, an issuer that is down: all the same to callers.
             log.warning(KEYS_UNREADABLE, reason=repr(error))
+        # Not reached by a caller that was cancelled meanwhile: the next one reads.
+        self._tried_at = time.monotonic()
 
     async def _read(self) -> Any:
         if not self._location.startswith("https://"):

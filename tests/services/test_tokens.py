@@ -139,6 +139,16 @@ async def test_a_hundred_first_callers_wait_for_one_reading_of_the_keys(issuer: 
     assert len({principal.subject for principal in principals}) == 100
 
 
+async def test_a_first_caller_that_is_cancelled_leaves_the_reading_to_the_next(issuer: Issuer) -> None:
+    verifier = TokenVerifier.from_settings(ServiceSettings(**issuer.settings()))
+    first = asyncio.create_task(verifier.verify(issuer.person("ada", "viewer")))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert (await verifier.verify(issuer.person("bob", "viewer"))).subject == "bob"
+
+
 async def test_an_issuer_may_sign_with_rsa_as_kubernetes_does(issuer: Issuer, tmp_path: Path) -> None:
     key = RSAKey.generate_key(2048, {"kid": "rsa-1"})
     keys = tmp_path / "keys.json"
