@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
-from typing import Final, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 from uuid import UUID
 
 from lead_service.names import display_name, email_address, host_name, is_harmless
@@ -437,6 +437,13 @@ class LeadStores(Protocol):
         """Open a unit of work whose changes are kept if it ends well."""
 
 
+class Subject(NamedTuple):
+    """Whom a look-up is about, both normalised."""
+
+    domain: str
+    email: str
+
+
 class Provider(Protocol):
     """A source of facts. It answers every question it is known for, if only with why not."""
 
@@ -448,8 +455,8 @@ class Provider(Protocol):
     def timeout_seconds(self) -> float:
         """How long it may take."""
 
-    async def look_up(self, domain: str) -> list[Fact]:
-        """Return one fact for each question, about a normalised domain."""
+    async def look_up(self, subject: Subject) -> list[Fact]:
+        """Return one fact for each question."""
 
-    def unanswered(self, domain: str, state: FactState, reason: str) -> list[Fact]:
+    def unanswered(self, subject: Subject, state: FactState, reason: str) -> list[Fact]:
         """Return the same facts for when `look_up` came to no end."""

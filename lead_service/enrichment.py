@@ -18,6 +18,7 @@ from lead_service.domain import (
     Lead,
     LeadStores,
     Provider,
+    Subject,
 )
 from services.clock import Clock
 from services.errors import NotFound
@@ -52,7 +53,7 @@ async def enrich(
         log.info(ENRICHMENT_SKIPPED, lead_id=str(lead_id), job=task_id)
         return
     try:
-        facts = await look_up(providers, lead.domain, budget_seconds)
+        facts = await look_up(providers, Subject(lead.domain, lead.email), budget_seconds)
         async with stores.write() as leads:
             current = await leads.get_for_change(lead_id)
             if current.enrichment != lead.enrichment:
@@ -71,9 +72,9 @@ async def enrich(
         log.info(LEAD_ENRICHED, lead_id=str(lead_id), job=task_id, facts=len(facts), found=found)
 
 
-async def look_up(providers: Sequence[Provider], domain: str, budget_seconds: float) -> list[Fact]:
+async def look_up(providers: Sequence[Provider], subject: Subject, budget_seconds: float) -> list[Fact]:
     """Ask every provider at once, each within its own time and all within the budget."""
-    asked = (_ask(provider, domain, budget_seconds) for provider in providers)
+    asked = (_ask(provider, subject, budget_seconds) for provider in providers)
     return [fact for facts in await asyncio.gather(*asked) for fact in facts]
 
 
@@ -115,16 +116,16 @@ async def _fail(stores: LeadStores, begun: Lead, reason: str, clock: Clock) -> N
             await leads.change(lead.with_enrichment(lead.enrichment.failed(now, reason), now))
 
 
-async def _ask(provider: Provider, domain: str, budget_seconds: float) -> list[Fact]:
+async def _ask(provider: Provider, subject: Subject, budget_seconds: float) -> list[Fact]:
     seconds = min(provider.timeout_seconds, budget_seconds)
     try:
         async with asyncio.timeout(seconds):
-            return await provider.look_up(domain)
+            return await provider.look_up(subject)
     except TimeoutError:
         reason = f"{provider.name} came to no end within {seconds:g} s"
-        return provider.unanswered(domain, FactState.UNREACHABLE, reason)
+        return provider.unanswered(subject, FactState.UNREACHABLE, reason)
     except Exception as error:
         # One provider that trips over a stranger's answer must not cost the lead the others' facts.
         log.exception(PROVIDER_BROKE, provider=provider.name)
         reason = f"the answer could not be understood ({type(error).__name__})"
-        return provider.unanswered(domain, FactState.ERROR, reason)
+        return provider.unanswered(subject, FactState.ERROR, reason)

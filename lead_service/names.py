@@ -4,10 +4,12 @@ Nothing is looked up here. Whether a name exists is for enrichment to find out, 
 address may be dialled is for the egress door to decide.
 """
 
+from functools import cache
 from typing import Final
 
 import idna
 from email_validator import EmailNotValidError, validate_email
+from publicsuffixlist import PublicSuffixList
 
 from services.errors import InvalidArgument
 
@@ -106,6 +108,19 @@ def host_name(text: str, *, field: str = "domain") -> str:
     if labels[-1] in _RESERVED:
         raise _refusal(field, f"must be a public name; .{labels[-1]} is reserved")
     return ascii_name
+
+
+def registrable_domain(name: str) -> str:
+    """Return the domain that somebody registered to have `name`: `example.co.uk` of `www.example.co.uk`.
+
+    By the Public Suffix List that comes with the installation; a public suffix is returned as it is.
+    """
+    return str(_suffixes().privatesuffix(name) or name)
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
 
 
 def _is_number(label: str) -> bool:

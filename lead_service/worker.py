@@ -11,8 +11,11 @@ from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits
 from lead_service.egress.resolver import Resolver
 from lead_service.jobs import PROCESS, LeadJobs
+from lead_service.providers.address import AddressProvider
 from lead_service.providers.dns import DnsProvider
 from lead_service.providers.homepage import HomepageProvider
+from lead_service.providers.mail import MailProvider
+from lead_service.providers.site import SiteProvider
 from lead_service.providers.tls import TlsProvider
 from lead_service.repository import ENRICH_LEAD, PostgresLeadStore
 from lead_service.settings import WorkerSettings
@@ -40,8 +43,11 @@ def providers(settings: WorkerSettings) -> list[Provider]:
     budget = settings.enrichment_budget_seconds
     return [
         DnsProvider(resolver, utc_now, timeout_seconds=budget),
+        AddressProvider(resolver, utc_now, timeout_seconds=budget),
+        MailProvider(resolver, door, trust, limits, utc_now, timeout_seconds=0.9 * budget),
         TlsProvider(door, trust, utc_now, timeout_seconds=0.8 * budget),
         HomepageProvider(door, trust, limits, utc_now, timeout_seconds=0.9 * budget),
+        SiteProvider(door, trust, limits, utc_now, timeout_seconds=0.9 * budget),
     ]
 
 

@@ -108,8 +108,10 @@ class _Body(httpx.AsyncByteStream):
         await self._response.aclose()
 
 
-async def visit(door: Door, tls: ssl.SSLContext, limits: Limits, url: str) -> Visit:
-    """GET `url` and follow at most MAX_REDIRECTS redirects, each through the door."""
+async def visit(
+    door: Door, tls: ssl.SSLContext, limits: Limits, url: str, *, redirects: int = MAX_REDIRECTS
+) -> Visit:
+    """GET `url` and follow at most so many redirects, each through the door."""
     urls: list[str] = []
     async with EgressTransport(door, tls, limits) as transport:
         try:
@@ -132,8 +134,8 @@ async def visit(door: Door, tls: ssl.SSLContext, limits: Limits, url: str) -> Vi
                         return Visit(tuple(urls), await _read(response, limits))
                 finally:
                     await response.aclose()
-                if len(urls) > MAX_REDIRECTS:
-                    raise Refused(f"more than {MAX_REDIRECTS} redirects")
+                if len(urls) > redirects:
+                    raise Refused(f"more than {redirects} redirects")
                 try:
                     target = _checked(location, door.ports, base=target)
                 except Refused as refusal:

@@ -6,31 +6,22 @@ import ssl
 from dataclasses import dataclass
 from typing import Final
 
-from lead_service.domain import Fact, FactState, Observation
+from lead_service.domain import Fact, FactState, Observation, Subject
 from lead_service.egress import Refused, Unresolved
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits, Page, Visit, visit
-from lead_service.providers import state_of
+from lead_service.providers import content, headers, state_of, technology
 from lead_service.providers.markup import parse
 from services.clock import Clock
 
-SECURITY_HEADERS: Final = (
-    "strict-transport-security",
-    "content-security-policy",
-    "x-content-type-options",
-    "x-frame-options",
-    "referrer-policy",
-    "permissions-policy",
-)
-_HEADERS: Final = (*SECURITY_HEADERS, "server")
 _NAMES: Final = (
     "status",
     "final_url",
     "redirects",
-    "title",
-    "description",
     "weight_bytes",
-    *(f"header.{name}" for name in _HEADERS),
+    *headers.NAMES,
+    *content.NAMES,
+    "technologies",
 )
 
 
@@ -48,8 +39,9 @@ class HomepageProvider:
     timeout_seconds: float
     name: str = "homepage"
 
-    async def look_up(self, domain: str) -> list[Fact]:
+    async def look_up(self, subject: Subject) -> list[Fact]:
         """See Provider."""
+        domain = subject.domain
         secure = await visit(self.door, self.trust, self.limits, f"https://{domain}/")
         # A refusal, or a name without address, is about the host; asking it again in the clear would
         # end the same way.
@@ -60,9 +52,9 @@ class HomepageProvider:
         # Parsing a large page takes a while, and leaves other look-ups running.
         return await asyncio.to_thread(self._facts, better)
 
-    def unanswered(self, domain: str, state: FactState, reason: str) -> list[Fact]:
+    def unanswered(self, subject: Subject, state: FactState, reason: str) -> list[Fact]:
         """See Provider."""
-        seen = self._observed(f"https://{domain}/")
+        seen = self._observed(f"https://{subject.domain}/")
         return [seen.without(name, state, reason) for name in _NAMES]
 
     def _observed(self, url: str, evidence: bytes = b"") -> Observation:
@@ -86,13 +78,8 @@ class HomepageProvider:
             head.found("redirects", visited.urls)
             if len(visited.urls) > 1
             else head.without("redirects", FactState.NOT_FOUND, "the first answer was the page"),
+            *headers.header_facts(head, page),
             *self._body_facts(page),
-            *(
-                head.found(f"header.{name}", values)
-                if (values := page.header(name))
-                else head.without(f"header.{name}", FactState.NOT_FOUND, f"the answer has no {name} header")
-                for name in _HEADERS
-            ),
         ]
 
     def _body_facts(self, page: Page) -> list[Fact]:
@@ -101,34 +88,25 @@ class HomepageProvider:
             weight = seen.without("weight_bytes", FactState.ERROR, f"the page is {page.body_problem}")
         else:
             weight = seen.found("weight_bytes", [str(page.body_bytes)])
-        return [weight, *_text_facts(seen, page)]
-
-
-def _text_facts(seen: Observation, page: Page) -> list[Fact]:
-    content_type = "".join(page.header("content-type")[:1])
-    if content_type and not re.match(r"(text/html|application/xhtml\+xml)\b", content_type, re.IGNORECASE):
-        reason = f"the page is {content_type}, not HTML"
-        return [seen.without(name, FactState.NOT_FOUND, reason) for name in ("title", "description")]
-    markup = parse(page.body, content_type)
-    problem = page.body_problem or markup.problem
-    title = markup.tree.css_first("title")
-    description = next(
-        (
-            meta.attributes.get("content")
-            for meta in markup.tree.css("meta[name][content]")
-            if (meta.attributes.get("name") or "").strip().lower() == "description"
-        ),
-        None,
-    )
-    return [
-        _text_fact(seen, "title", title.text() if title else None, problem),
-        _text_fact(seen, "description", description, problem),
-    ]
-
-
-def _text_fact(seen: Observation, name: str, text: str | None, problem: str) -> Fact:
-    if text and text.strip():
-        return seen.found(name, [text])
-    if problem:
-        return seen.without(name, FactState.ERROR, f"not in what could be read: the page is {problem}")
-    return seen.without(name, FactState.NOT_FOUND, f"the page has no {name}")
+        content_type = "".join(page.header("content-type")[:1])
+        if content_type and not re.match(
+            r"(text/html|application/xhtml\+xml)\b", content_type, re.IGNORECASE
+        ):
+            reason = f"the page is {content_type}, not HTML"
+            texts = [seen.without(name, FactState.NOT_FOUND, reason) for name in content.NAMES]
+            found = technology.technologies(page, None)
+        else:
+            markup = parse(page.body, content_type)
+            problem = page.body_problem or markup.problem
+            texts = content.content_facts(seen, markup.tree, page.url, problem)
+            found = technology.technologies(page, markup.tree)
+        made_with = self._observed(page.url, page.head + b"\r\n" + page.body)
+        return [
+            weight,
+            *texts,
+            made_with.found("technologies", found)
+            if found
+            else made_with.without(
+                "technologies", FactState.NOT_FOUND, "no product left a trace that is known"
+            ),
+        ]

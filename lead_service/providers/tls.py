@@ -2,11 +2,14 @@
 
 import ssl
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import httpcore
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from lead_service.domain import Fact, FactState, Observation
+from lead_service.domain import Fact, FactState, Observation, Subject
 from lead_service.egress import Garbled, Refused, Unreachable
 from lead_service.egress.dial import Door
 from lead_service.egress.http import tls_failure
@@ -18,8 +21,17 @@ SUBJECT_NAMES = "certificate.names"
 NOT_BEFORE = "certificate.not_before"
 NOT_AFTER = "certificate.not_after"
 VALIDITY = "certificate.validity"
+KEY = "certificate.key"
 PROTOCOL = "protocol"
-_NAMES = (ISSUER, SUBJECT_NAMES, NOT_BEFORE, NOT_AFTER, VALIDITY, PROTOCOL)
+APPLICATION_PROTOCOL = "alpn"
+_OF_THE_CERTIFICATE = (ISSUER, SUBJECT_NAMES, NOT_BEFORE, NOT_AFTER, KEY)
+_NAMES = (*_OF_THE_CERTIFICATE, VALIDITY, PROTOCOL, APPLICATION_PROTOCOL)
+
+
+class _Session(NamedTuple):
+    protocol: str
+    application_protocol: str
+    certificate: bytes
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,8 @@ class TlsProvider:
     """Shakes hands once as a browser would; where that fails for the certificate, again without judging it.
 
     So an expired or foreign certificate is reported with its dates and names, and `certificate.validity`
-    says in OpenSSL's words what is wrong with it ("valid" if nothing is).
+    says in OpenSSL's words what is wrong with it ("valid" if nothing is). `alpn` is "h2" where the server
+    would speak HTTP/2.
     """
 
     door: Door
@@ -36,31 +49,42 @@ class TlsProvider:
     timeout_seconds: float
     name: str = "tls"
 
-    async def look_up(self, domain: str) -> list[Fact]:
+    async def look_up(self, subject: Subject) -> list[Fact]:
         """See Provider."""
+        domain = subject.domain
         try:
-            validity, (protocol, certificate) = await self._shake_hands(domain)
+            validity, session = await self._shake_hands(domain)
         except (Refused, Unreachable, Garbled) as failure:
-            return self.unanswered(domain, state_of(failure), str(failure))
-        seen = self._observed(domain, certificate)
-        facts = [seen.found(VALIDITY, [validity]), seen.found(PROTOCOL, [protocol])]
+            return self.unanswered(subject, state_of(failure), str(failure))
+        seen = self._observed(domain, session.certificate)
+        facts = [
+            seen.found(VALIDITY, [validity]),
+            seen.found(PROTOCOL, [session.protocol]),
+            seen.found(APPLICATION_PROTOCOL, [session.application_protocol])
+            if session.application_protocol
+            else seen.without(
+                APPLICATION_PROTOCOL, FactState.NOT_FOUND, "the server chose none of h2 and http/1.1"
+            ),
+        ]
         try:
-            return facts + _certificate_facts(seen, x509.load_der_x509_certificate(certificate))
-        except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+            return facts + _certificate_facts(seen, x509.load_der_x509_certificate(session.certificate))
+        except (
+            ValueError,
+            x509.DuplicateExtension,
+            x509.UnsupportedGeneralNameType,
+            UnsupportedAlgorithm,
+        ) as error:
             reason = f"the certificate cannot be read: {error}"
-            return facts + [
-                seen.without(name, FactState.ERROR, reason)
-                for name in (ISSUER, SUBJECT_NAMES, NOT_BEFORE, NOT_AFTER)
-            ]
+            return facts + [seen.without(name, FactState.ERROR, reason) for name in _OF_THE_CERTIFICATE]
 
-    def unanswered(self, domain: str, state: FactState, reason: str) -> list[Fact]:
+    def unanswered(self, subject: Subject, state: FactState, reason: str) -> list[Fact]:
         """See Provider."""
-        return [self._observed(domain).without(name, state, reason) for name in _NAMES]
+        return [self._observed(subject.domain).without(name, state, reason) for name in _NAMES]
 
     def _observed(self, domain: str, certificate: bytes = b"") -> Observation:
         return Observation(self.name, f"https://{domain}/", "TLS", self.clock(), certificate)
 
-    async def _shake_hands(self, domain: str) -> tuple[str, tuple[str, bytes]]:
+    async def _shake_hands(self, domain: str) -> tuple[str, _Session]:
         try:
             return "valid", await self._handshake(domain, self.trust)
         except httpcore.ConnectError as error:
@@ -77,16 +101,20 @@ class TlsProvider:
         except (httpcore.ConnectError, httpcore.TimeoutException) as error:
             raise Unreachable(tls_failure(error)) from error
 
-    async def _handshake(self, domain: str, context: ssl.SSLContext) -> tuple[str, bytes]:
+    async def _handshake(self, domain: str, context: ssl.SSLContext) -> _Session:
         seconds = self.timeout_seconds / 2
         stream = await self.door.connect_tcp(domain, 443, seconds)
         try:
+            # Here, as the pages' client sets its own before each of its handshakes.
+            context.set_alpn_protocols(["h2", "http/1.1"])
             stream = await stream.start_tls(context, server_hostname=domain, timeout=seconds)
             session: ssl.SSLObject = stream.get_extra_info("ssl_object")
             certificate = session.getpeercert(binary_form=True)
             if not certificate:
                 raise Garbled("the server showed no certificate")
-            return session.version() or "unknown", certificate
+            return _Session(
+                session.version() or "unknown", session.selected_alpn_protocol() or "", certificate
+            )
         finally:
             await stream.aclose()
 
@@ -106,7 +134,10 @@ def _certificate_facts(seen: Observation, certificate: x509.Certificate) -> list
         names = [str(name.value) for name in extension.value]
     except x509.ExtensionNotFound:
         names = []
+    key = certificate.public_key()
+    size = f" {key.key_size}" if isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)) else ""
     return [
+        seen.found(KEY, [type(key).__name__.removesuffix("PublicKey") + size]),
         seen.found(ISSUER, [certificate.issuer.rfc4514_string()]),
         seen.found(SUBJECT_NAMES, names)
         if names

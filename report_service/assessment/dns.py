@@ -15,6 +15,15 @@ def _ipv6(domain: str, aaaa: Fact) -> Verdict:
     return Verdict("pass", "found", "The name leads to {address}.", {"address": aaaa.first})
 
 
+def _caa(domain: str, caa: Fact) -> Verdict:
+    issuers = [value.split(maxsplit=2)[-1] for value in caa.values if value.split()[1:2] == ["issue"]]
+    if not issuers:
+        return Verdict("warn", "none", "Any authority may issue certificates for the name (no CAA record).")
+    return Verdict(
+        "pass", "limited", "Certificates come from {issuers} only.", {"issuers": ", ".join(issuers)}
+    )
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "dns.ipv4",
@@ -33,5 +42,14 @@ RULES: tuple[Rule, ...] = (
         _ipv6,
         "Many mobile networks speak IPv6 and reach IPv4 sites through slower translators.",
         "Ask the hosting provider for an IPv6 address and publish it as AAAA record.",
+    ),
+    Rule(
+        "dns.caa",
+        2,
+        "Who may issue certificates is settled",
+        ("dns.caa",),
+        _caa,
+        "A certificate issued to somebody else lets them pose as your site; fewer issuers, fewer mistakes.",
+        "Publish a CAA record that names your certificate authority.",
     ),
 )

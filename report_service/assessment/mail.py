@@ -1,7 +1,5 @@
 """Can mail reach the domain, and who may send in its name?"""
 
-import re
-
 from report_service.assessment.rule import Fact, Rule, Verdict
 
 
@@ -17,25 +15,60 @@ def _mx(domain: str, mx: Fact) -> Verdict:
     return Verdict("pass", "many", "Mail goes to {count} servers, first to {host}.", details)
 
 
-def _spf_records(txt: Fact) -> list[str]:
-    return [value for value in txt.values if re.match(r"v=spf1(\s|$)", value, re.IGNORECASE)]
-
-
-def _spf(domain: str, txt: Fact) -> Verdict:
-    records = _spf_records(txt)
-    if not records:
+def _spf(domain: str, record: Fact, validity: Fact, others: Fact) -> Verdict:
+    if not record.values:
         return Verdict("fail", "none", "No SPF record: anyone can send mail in this domain's name.")
-    if len(records) > 1:  # RFC 7208 section 4.5
-        details = {"count": str(len(records))}
-        return Verdict("fail", "many", "{count} SPF records: receivers must treat this as an error.", details)
-    details = {"record": records[0]}
-    terms = records[0].lower().split()[1:]
-    policy = next((term for term in terms if re.fullmatch(r"[-~?+]?all", term)), "")
-    if policy in ("-all", "~all"):
+    if validity.first != "valid":
+        problem = {"problem": validity.first or "unknown"}
+        return Verdict(
+            "fail", "error", "Receivers must treat the SPF record as an error: {problem}.", problem
+        )
+    details = {"record": record.first}
+    if others.first in ("-", "~"):
         return Verdict("pass", "strict", "Senders are listed, all others turned away: {record}", details)
-    if not policy and any(term.startswith("redirect=") for term in terms):
-        return Verdict("pass", "redirect", "Senders are listed by another domain: {record}", details)
     return Verdict("warn", "open", "Senders are listed, but others are not turned away: {record}", details)
+
+
+def _dmarc(domain: str, record: Fact, validity: Fact, action: Fact, percent: Fact) -> Verdict:
+    if not record.values:
+        return Verdict("fail", "none", "No DMARC record: nobody is told what to do with forged mail.")
+    problem = {"problem": validity.first or "unknown"}
+    if not action.values:
+        return Verdict("fail", "error", "Receivers ignore the DMARC record: {problem}.", problem)
+    if validity.first != "valid":
+        return Verdict("warn", "flawed", "The DMARC record has a flaw: {problem}.", problem)
+    details = {"action": action.first, "percent": percent.first}
+    if action.first == "none":
+        return Verdict(
+            "warn", "watching", "Forged mail is reported at most, and delivered (policy none).", details
+        )
+    if percent.first != "100":
+        return Verdict(
+            "warn",
+            "partly",
+            "Forged mail meets the policy {action}, but {percent} per cent of it only.",
+            details,
+        )
+    return Verdict("pass", "enforced", "Forged mail meets the policy {action}.", details)
+
+
+def _mta_sts(domain: str, record: Fact, mode: Fact) -> Verdict:
+    if not record.values:
+        return Verdict("warn", "none", "Mail servers are not told to insist on encryption.")
+    if not mode.values:
+        return Verdict("fail", "broken", "MTA-STS is announced, but its policy cannot be used.")
+    details = {"mode": mode.first}
+    if mode.first == "enforce":
+        return Verdict("pass", "enforced", "Mail servers are told to insist on encryption.")
+    return Verdict("warn", "testing", "The MTA-STS policy is not enforced (mode {mode}).", details)
+
+
+def _tls_rpt(domain: str, reports: Fact) -> Verdict:
+    if not reports.values:
+        return Verdict("warn", "none", "Nobody hears of mail that could not be encrypted on its way.")
+    return Verdict(
+        "pass", "reported", "Failures of encryption are reported to {place}.", {"place": reports.first}
+    )
 
 
 RULES: tuple[Rule, ...] = (
@@ -52,10 +85,38 @@ RULES: tuple[Rule, ...] = (
         "mail.spf",
         14,
         "Senders are declared (SPF)",
-        ("dns.txt",),
+        ("mail.spf.record", "mail.spf.validity", "mail.spf.others"),
         _spf,
         "Without SPF, forged mail in your name passes, and your own mail lands in spam more often.",
         "Publish exactly one TXT record that starts with v=spf1, lists your senders and ends with -all "
         "(or with ~all while you are still testing).",
+    ),
+    Rule(
+        "mail.dmarc",
+        12,
+        "Forged mail is turned away (DMARC)",
+        ("mail.dmarc.record", "mail.dmarc.validity", "mail.dmarc.policy", "mail.dmarc.percent"),
+        _dmarc,
+        "Without a policy, receivers guess, and invoices forged in your name reach your customers.",
+        "Publish _dmarc as TXT record: first v=DMARC1; p=none with rua= for reports, then p=quarantine or "
+        "p=reject.",
+    ),
+    Rule(
+        "mail.mta_sts",
+        2,
+        "Mail travels encrypted (MTA-STS)",
+        ("mail.mta_sts.record", "mail.mta_sts.mode"),
+        _mta_sts,
+        "Without it, somebody on the way can strip the encryption from mail that is sent to you.",
+        "Publish an MTA-STS record and serve its policy, in mode testing first and then in mode enforce.",
+    ),
+    Rule(
+        "mail.tls_rpt",
+        1,
+        "Failed encryption is reported (TLS-RPT)",
+        ("mail.tls_rpt.reports",),
+        _tls_rpt,
+        "Other mail servers notice a broken certificate first; the report is how you hear of it.",
+        "Publish _smtp._tls as TXT record: v=TLSRPTv1; rua=mailto: and an address that is read.",
     ),
 )

@@ -22,6 +22,12 @@ def _https(domain: str, final_url: Fact) -> Verdict:
     return Verdict("fail", "http", "Visitors arrive at {url}, which is not encrypted.", details)
 
 
+def _redirect(domain: str, leads_to: Fact) -> Verdict:
+    if leads_to.first == "https":
+        return Verdict("pass", "https", "Whoever types the bare name is led to the encrypted site.")
+    return Verdict("fail", "http", "Whoever types the bare name stays on an unencrypted page.")
+
+
 def _hsts(domain: str, header: Fact, final_url: Fact) -> Verdict:
     if not header.values:
         return Verdict("fail", "none", "The site does not tell browsers to insist on HTTPS.")
@@ -117,6 +123,15 @@ RULES: tuple[Rule, ...] = (
         _https,
         "Browsers mark unencrypted pages as not secure, and networks can read and change them.",
         "Serve the site over HTTPS and redirect every http address to it, permanently.",
+    ),
+    Rule(
+        "web.redirect",
+        4,
+        "Plain http leads to https",
+        ("site.plain.leads_to",),
+        _redirect,
+        "Old links and typed names start at the plain port; what is sent there can be read and changed.",
+        "Answer every http address with a permanent redirect (301 or 308) to its https twin.",
     ),
     Rule(
         "web.status",

@@ -17,6 +17,7 @@ from lead_service.domain import (
     Lead,
     Observation,
     Provider,
+    Subject,
 )
 from lead_service.enrichment import end_unattended, enrich, look_up
 from lead_service.jobs import LeadJobs
@@ -26,6 +27,8 @@ from services.identity import current_actor
 from services.jobs import Job
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+
+EXAMPLE = Subject("example.com", "ada@example.com")
 
 
 def clock() -> datetime:
@@ -42,7 +45,7 @@ class Oracle:
     asked: int = 0
     actors: list[str] = field(default_factory=list)
 
-    async def look_up(self, domain: str) -> list[Fact]:
+    async def look_up(self, subject: Subject) -> list[Fact]:
         self.asked += 1
         answer = self.answers.pop(0) if self.answers else ["yes"]
         if isinstance(answer, Exception):
@@ -50,10 +53,10 @@ class Oracle:
         if isinstance(answer, float):
             await asyncio.sleep(answer)
             return []
-        return [self._seen(domain).found(value, [value]) for value in answer]
+        return [self._seen(subject.domain).found(value, [value]) for value in answer]
 
-    def unanswered(self, domain: str, state: FactState, reason: str) -> list[Fact]:
-        return [self._seen(domain).without("yes", state, reason)]
+    def unanswered(self, subject: Subject, state: FactState, reason: str) -> list[Fact]:
+        return [self._seen(subject.domain).without("yes", state, reason)]
 
     def _seen(self, domain: str) -> Observation:
         return Observation(self.name, domain, "ASKING", NOW)
@@ -214,7 +217,7 @@ async def test_a_provider_that_breaks_costs_its_own_facts_only(stores: MemoryLea
 
 
 async def test_a_provider_that_dawdles_is_unreachable_and_does_not_hold_up_the_others() -> None:
-    facts = await look_up([Oracle([10.0], name="slow"), Oracle()], "example.com", 1)
+    facts = await look_up([Oracle([10.0], name="slow"), Oracle()], EXAMPLE, 1)
     assert [(fact.provider, fact.state) for fact in facts] == [
         ("slow", FactState.UNREACHABLE),
         ("oracle", FactState.FOUND),
@@ -223,7 +226,7 @@ async def test_a_provider_that_dawdles_is_unreachable_and_does_not_hold_up_the_o
 
 
 async def test_the_budget_binds_every_provider() -> None:
-    (fact,) = await look_up([Oracle([10.0], timeout_seconds=100)], "example.com", 0.01)
+    (fact,) = await look_up([Oracle([10.0], timeout_seconds=100)], EXAMPLE, 0.01)
     assert fact.reason == "oracle came to no end within 0.01 s"
 
 
@@ -244,10 +247,10 @@ async def test_a_look_up_without_a_job_ends_failed_and_others_go_on(stores: Memo
 
 async def test_a_worker_acts_for_whoever_asked(stores: MemoryLeadStores) -> None:
     class Curious(Oracle):
-        async def look_up(self, domain: str) -> list[Fact]:
+        async def look_up(self, subject: Subject) -> list[Fact]:
             actor = current_actor()
             self.actors += [actor.subject, str(actor.workload)]
-            return await super().look_up(domain)
+            return await super().look_up(subject)
 
     lead, curious = await added(stores), Curious()
     jobs = LeadJobs(stores, [curious], budget_seconds=1, clock=clock)

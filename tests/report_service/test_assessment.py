@@ -18,7 +18,18 @@ PERFECT = {
     "dns.a": ["192.0.2.1"],
     "dns.aaaa": ["2001:db8::1"],
     "dns.mx": ["10 mx1.mail.example", "20 mx2.mail.example"],
-    "dns.txt": ["v=spf1 include:_spf.mail.example -all"],
+    "dns.caa": ["0 issue authority.example", "0 iodef mailto:a@shop.example"],
+    "mail.spf.record": ["v=spf1 include:_spf.mail.example -all"],
+    "mail.spf.validity": ["valid"],
+    "mail.spf.others": ["-"],
+    "mail.dmarc.record": ["v=DMARC1; p=reject"],
+    "mail.dmarc.validity": ["valid"],
+    "mail.dmarc.policy": ["reject"],
+    "mail.dmarc.percent": ["100"],
+    "mail.mta_sts.record": ["v=STSv1; id=1"],
+    "mail.mta_sts.mode": ["enforce"],
+    "mail.tls_rpt.reports": ["mailto:tls@shop.example"],
+    "site.plain.leads_to": ["https"],
     "homepage.status": ["200"],
     "homepage.final_url": ["https://shop.example/"],
     "homepage.title": ["Shop: bread and cakes"],
@@ -77,14 +88,24 @@ def test_a_lead_with_nothing_to_mend_earns_a_hundred_and_has_no_priorities() -> 
         ("dns.mx", [], "mail.mx", "fail", "none"),
         ("dns.mx", ["0 ."], "mail.mx", "fail", "null"),
         ("dns.mx", ["1 smtp.mail.example"], "mail.mx", "pass", "one"),
-        ("dns.txt", ["some-verification=1"], "mail.spf", "fail", "none"),
-        ("dns.txt", ["v=spf10 -all"], "mail.spf", "fail", "none"),
-        ("dns.txt", ["v=spf1 -all", "v=spf1 mx -all"], "mail.spf", "fail", "many"),
-        ("dns.txt", ["V=SPF1 mx ~ALL"], "mail.spf", "pass", "strict"),
-        ("dns.txt", ["v=spf1 redirect=_spf.mail.example"], "mail.spf", "pass", "redirect"),
-        ("dns.txt", ["v=spf1 mx ?all"], "mail.spf", "warn", "open"),
-        ("dns.txt", ["v=spf1 mx +all"], "mail.spf", "warn", "open"),
-        ("dns.txt", ["v=spf1"], "mail.spf", "warn", "open"),
+        ("mail.spf.record", [], "mail.spf", "fail", "none"),
+        ("mail.spf.validity", ["2 SPF records where there may be one"], "mail.spf", "fail", "error"),
+        ("mail.spf.others", ["~"], "mail.spf", "pass", "strict"),
+        ("mail.spf.others", ["?"], "mail.spf", "warn", "open"),
+        ("mail.spf.others", ["+"], "mail.spf", "warn", "open"),
+        ("mail.dmarc.record", [], "mail.dmarc", "fail", "none"),
+        ("mail.dmarc.policy", [], "mail.dmarc", "fail", "error"),
+        ("mail.dmarc.policy", ["none"], "mail.dmarc", "warn", "watching"),
+        ("mail.dmarc.policy", ["quarantine"], "mail.dmarc", "pass", "enforced"),
+        ("mail.dmarc.percent", ["20"], "mail.dmarc", "warn", "partly"),
+        ("mail.dmarc.validity", ["pct=half is no percentage"], "mail.dmarc", "warn", "flawed"),
+        ("mail.mta_sts.record", [], "mail.mta_sts", "warn", "none"),
+        ("mail.mta_sts.mode", [], "mail.mta_sts", "fail", "broken"),
+        ("mail.mta_sts.mode", ["testing"], "mail.mta_sts", "warn", "testing"),
+        ("mail.tls_rpt.reports", [], "mail.tls_rpt", "warn", "none"),
+        ("site.plain.leads_to", ["http"], "web.redirect", "fail", "http"),
+        ("dns.caa", [], "dns.caa", "warn", "none"),
+        ("dns.caa", ["0 iodef mailto:a@shop.example"], "dns.caa", "warn", "none"),
         ("dns.a", [], "dns.ipv4", "fail", "none"),
         ("dns.aaaa", [], "dns.ipv6", "fail", "none"),
         ("homepage.status", ["503"], "web.status", "fail", "refused"),
@@ -167,12 +188,12 @@ def test_where_nothing_answered_there_is_no_score(facts: list[dict[str, Any]]) -
 
 
 def test_priorities_are_the_three_checks_that_cost_most() -> None:
-    assessment = assess(a_lead(**{"dns.mx": [], "dns.txt": [], "dns.aaaa": [], "homepage.title": []}))
+    assessment = assess(a_lead(**{"dns.mx": [], "mail.spf.record": [], "dns.aaaa": [], "homepage.title": []}))
     assert assessment.priorities == ("mail.spf", "mail.mx", "web.title")
 
 
 def test_areas_add_up_to_the_score() -> None:
-    told = to_json(with_fact("dns.txt", ["v=spf1 ?all"]))
+    told = to_json(with_fact("mail.spf.others", ["?"]))
     assert [area["area"] for area in told["areas"]] == list(AREAS)
     earned, possible = (sum(area[key] for area in told["areas"]) for key in ("points", "max_points"))
     assert told["score"] == round(100 * earned / possible)
@@ -181,7 +202,7 @@ def test_areas_add_up_to_the_score() -> None:
 
 def test_braces_in_a_fact_are_text() -> None:
     record = "v=spf1 exists:%{i}.{0}.{record} -all"
-    assert check(with_fact("dns.txt", [record]), "mail.spf").finding.endswith(record)
+    assert check(with_fact("mail.spf.record", [record]), "mail.spf").finding.endswith(record)
 
 
 STATES = st.sampled_from(["FOUND", "NOT_FOUND", "UNREACHABLE", "REFUSED", "ERROR"])

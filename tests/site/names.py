@@ -1,5 +1,6 @@
 """The site's DNS: an authoritative server for leadfactory.test, over UDP and TCP."""
 
+import base64
 import itertools
 import socket
 import threading
@@ -7,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from dnslib import AAAA, CNAME, MX, QTYPE, RCODE, RD, RR, TXT, A, DNSError, DNSRecord
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from dnslib import AAAA, CAA, CNAME, MX, NS, QTYPE, RCODE, RD, RR, SOA, TXT, A, DNSError, DNSRecord
 from dnslib.server import DNSHandler, DNSLogger, DNSServer, TCPServer, UDPServer
 
 ZONE: Final = "leadfactory.test"
@@ -15,6 +18,9 @@ LOOPBACK: Final = "127.0.0.1"
 
 # Sites that answer, each in its own way; see pages.py.
 SITES: Final = [
+    "soft-404",
+    "closed",
+    "odd-headers",
     "plain",
     "moved",
     "loop",
@@ -41,8 +47,70 @@ SITES: Final = [
     "unknown-issuer",
 ]
 
+# Of the key that `guarded` signs its mail with, 2048 bits of RSA; nobody has kept the other half.
+DKIM_KEY: Final = base64.b64encode(
+    rsa.generate_private_key(65537, 2048)
+    .public_key()
+    .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+)
+
+# Names that take care of their mail, and names that do it wrong.
+MAIL: Final[dict[str, list[RD]]] = {
+    "_dmarc": [TXT("v=DMARC1; p=reject; sp=quarantine; pct=50; rua=mailto:reports@leadfactory.test")],
+    "bakery": [
+        A(LOOPBACK),
+        MX("mail.docs.leadfactory.test", 10),
+        MX("backup.docs.leadfactory.test", 20),
+        TXT("v=spf1 include:_spf.leadfactory.test ?all"),
+    ],
+    "_dmarc.bakery": [TXT("v=DMARC1; p=none; rua=mailto:hello@bakery.leadfactory.test")],
+    "selector1._domainkey.bakery": [TXT([b"v=DKIM1; k=rsa; p=" + DKIM_KEY[:200], DKIM_KEY[200:]])],
+    "guarded": [
+        A(LOOPBACK),
+        MX("mail.docs.leadfactory.test", 10),
+        TXT("v=spf1 a mx:docs.leadfactory.test include:_spf.leadfactory.test ip6:2001:db8::/32 ~all"),
+    ],
+    "_spf": [TXT("v=spf1 ip4:192.0.2.0/24 exists:%{i}.list.example a:docs.leadfactory.test/28//64 ?all")],
+    "_dmarc.guarded": [TXT("v=DMARC1; p=reject; rua=mailto:a@b.example,mailto:c@d.example!10m")],
+    "google._domainkey.guarded": [TXT([b"v=DKIM1; k=rsa; p=" + DKIM_KEY[:200], DKIM_KEY[200:]])],
+    "s2._domainkey.guarded": [TXT("v=DKIM1; p=")],
+    "_mta-sts.guarded": [TXT("v=STSv1; id=20261121")],
+    "mta-sts.guarded": [A(LOOPBACK)],
+    "_smtp._tls.guarded": [TXT("v=TLSRPTv1; rua=mailto:tls@leadfactory.test")],
+    "default._bimi.guarded": [TXT("v=BIMI1; l=https://docs.leadfactory.test/logo.svg")],
+    "null-and-mx": [MX(".", 0), MX("mail.docs.leadfactory.test", 10)],
+    "spf-many": [TXT("v=spf1 -all"), TXT("v=spf1 mx -all")],
+    "spf-none": [TXT("v=spf10 -all")],
+    "spf-typo": [TXT("v=spf1 ipv4:192.0.2.1 -all")],
+    "spf-network": [TXT("v=spf1 ip4:192.0.2.300 -all")],
+    "spf-loop": [TXT("v=spf1 include:spf-loop.leadfactory.test -all")],
+    "spf-ten": [TXT("v=spf1 " + "exists:%{i}.x.example " * 10 + "-all")],
+    "spf-eleven": [TXT("v=spf1 " + "exists:%{i}.x.example " * 11 + "-all")],
+    "spf-void": [
+        TXT("v=spf1 a:no1.leadfactory.test mx:no2.leadfactory.test exists:no3.leadfactory.test -all")
+    ],
+    "spf-nothing": [TXT("v=spf1 include:docs2.leadfactory.test -all")],
+    "spf-redirect": [TXT("v=spf1 redirect=guarded.leadfactory.test")],
+    "spf-after-all": [TXT("v=spf1 +all include:spf-loop.leadfactory.test")],
+    "spf-unsaid": [TXT("v=spf1 ip4:192.0.2.1")],
+    "spf-broken": [TXT("v=spf1 include:broken.leadfactory.test -all")],
+    "_dmarc.dmarc-many": [TXT("v=DMARC1; p=none"), TXT("v=DMARC1; p=reject")],
+    "dmarc-many": [A(LOOPBACK)],
+    "_mta-sts.sts-moved": [TXT("v=STSv1; id=1")],
+    "mta-sts.sts-moved": [A(LOOPBACK)],
+    "_mta-sts.sts-absent": [TXT("v=STSv1; id=1")],
+}
+
 # What each name below leadfactory.test answers. Names that are not here do not exist (NXDOMAIN).
 RECORDS: Final[dict[str, list[RD]]] = {
+    "@": [
+        A(LOOPBACK),
+        NS("ns1.leadfactory.test"),
+        NS("ns2.leadfactory.test"),
+        SOA("ns1.leadfactory.test", "hostmaster.leadfactory.test", (2026112101, 7200, 3600, 1209600, 60)),
+        CAA(0, "issue", "authority.example"),
+    ],
+    **MAIL,
     "docs": [
         A(LOOPBACK),
         MX("mail.docs.leadfactory.test", 10),
@@ -69,8 +137,8 @@ RECORDS: Final[dict[str, list[RD]]] = {
     "alias-private": [CNAME("private.leadfactory.test")],
     "nowhere-alias": [CNAME("missing.leadfactory.test")],
 }
-# Names that DNS fails on, and names that it never answers for.
-BROKEN: Final = frozenset({"broken"})
+# Names that DNS fails on, and names that it never answers for, with all below them.
+BROKEN: Final = frozenset({"broken", "_smtp._tls.bakery"})
 SILENT: Final = frozenset({"silent"})
 # First a loopback address, then a private one, in turns and with no time to live.
 REBINDING: Final = "rebinding"
@@ -87,11 +155,11 @@ class Authority:
         """The reply to one question (the interface of dnslib)."""
         name, kind = str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
         self.questions.append((name, kind))
-        label = name.removesuffix("." + ZONE)
+        label = "@" if name == ZONE else name.removesuffix("." + ZONE)
         reply = request.reply(ra=0)
-        if label in SILENT:
+        if label.rpartition(".")[2] in SILENT:
             raise DNSError("never answered")
-        if label in BROKEN:
+        if BROKEN & {label, label.rpartition(".")[2]}:
             reply.header.rcode = RCODE.SERVFAIL
         elif label == REBINDING:
             if kind == "A":
@@ -107,7 +175,8 @@ class Authority:
         for data in RECORDS[label]:
             found = type(data).__name__
             if found in (kind, "CNAME"):
-                reply.add_answer(RR(f"{label}.{ZONE}", getattr(QTYPE, found), rdata=data, ttl=60))
+                owner = ZONE if label == "@" else f"{label}.{ZONE}"
+                reply.add_answer(RR(owner, getattr(QTYPE, found), rdata=data, ttl=60))
             if found == "CNAME":
                 self._answer(reply, str(data.label).rstrip(".").removesuffix("." + ZONE), kind)
 

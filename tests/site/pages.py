@@ -50,6 +50,29 @@ def document(path: str) -> tuple[str, bytes] | None:
     return "text/html", html.page(topic, html.document(sys.modules[topic], topic)).encode()
 
 
+# A small shop, with a trace of most of what can be found on a page.
+BAKERY: Final = f"""<!doctype html>
+<html lang="en-GB"><head><meta charset="utf-8">
+<title>Northwind Bakery: bread and cakes from Bristol</title>
+<meta name="generator" content="WordPress 6.8.1">
+<meta property="og:title" content="Northwind Bakery"><meta property="og:type" content="website">
+<link rel="canonical" href="https://bakery.{ZONE}/">
+<link rel="stylesheet" href="https://fonts.googleapis.com/css2?family=Inter">
+<script src="/wp-content/plugins/woocommerce/assets/js/frontend/cart.min.js?ver=9.1"></script>
+<script src="/wp-includes/js/jquery/jquery.min.js?ver=3.7.1"></script>
+<script src="https://www.googletagmanager.com/gtag/js?id=G-1"></script>
+<script type="application/ld+json">{{"@context": "https://schema.org", "@graph": [{{"@type": "WebPage"}},
+ {{"@type": ["LocalBusiness", "Bakery"], "name": "Northwind Bakery", "telephone": "+44 117 496 0000",
+   "address": {{"@type": "PostalAddress", "streetAddress": "1 Mill Lane", "addressLocality": "Bristol"}},
+   "sameAs": ["https://social.example/northwind"]}}]}}</script>
+</head><body>
+<h1>Bread and cakes</h1><img src="oven.jpg" alt="Our oven"><img src="line.gif" alt=""><img src="cake.jpg">
+<a href="/cakes">Cakes</a> <a href="https://www.{ZONE}/">Sister</a> <a href="https://social.example/">Us</a>
+<a href="mailto:hello@bakery.{ZONE}">Write</a> <a href="http://[">Broken</a>
+</body></html>
+""".encode()
+
+
 class Pages(BaseHTTPRequestHandler):
     """One request. The host's first label decides how the site behaves."""
 
@@ -131,6 +154,40 @@ class Pages(BaseHTTPRequestHandler):
         else:
             self._send(200, "text/plain", (self.headers.get("Cookie") or "no cookie").encode())
 
+    def _bakery(self) -> None:
+        if not self.server.secure:
+            self._redirect(f"https://bakery.{ZONE}{self.path}")
+        elif self.path == "/":
+            self.send_response_only(200)
+            for name, value in (
+                ("Server", "nginx/1.27.2"),
+                ("Content-Type", "text/html"),
+                ("Content-Length", str(len(BAKERY))),
+                ("Strict-Transport-Security", "max-age=86400; includeSubDomains"),
+                ("X-Content-Type-Options", "nosniff"),
+                ("X-Powered-By", "PHP/8.3.7"),
+                ("Cache-Control", "no-cache"),
+                ("ETag", '"b1"'),
+                ("Set-Cookie", "PHPSESSID=secret; path=/; HttpOnly"),
+                ("Set-Cookie", "basket=2; Secure; SameSite=Lax; Max-Age=3600"),
+            ):
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(BAKERY)
+        elif self.path == "/robots.txt":
+            rules = f"User-agent: *\nDisallow: /basket # yours\n\nSitemap: https://bakery.{ZONE}/map.xml\n"
+            self._send(200, "text/plain", rules.encode())
+        elif self.path == "/map.xml":
+            self._send(200, "application/xml", b"<urlset>" + b"<url><loc>x</loc></url>" * 3 + b"</urlset>")
+        else:
+            self._send(404, "text/plain", b"")
+
+    def _closed(self) -> None:
+        if self.path == "/robots.txt":
+            self._send(200, "text/plain", b"User-agent: *\nDisallow: /\n")
+        else:
+            self._send(404, "text/html", b"")
+
     def _garbage(self) -> None:
         self.wfile.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
         self.close_connection = True
@@ -152,6 +209,15 @@ def _bomb(page: Pages) -> None:
 
 
 _BEHAVIOUR: Final[dict[str, Callable[[Pages], None]]] = {
+    "bakery": Pages._bakery,
+    "soft-404": _page("Whatever you ask for"),
+    "closed": Pages._closed,
+    "odd-headers": lambda page: page._send(
+        200,
+        "text/html",
+        b"<html></html>",
+        {"Strict-Transport-Security": "max-age=1; max-age=2", "Set-Cookie": ";"},
+    ),
     "moved": Pages._moved,
     "loop": _redirect("/"),
     "far": Pages._far,
@@ -173,6 +239,13 @@ _BEHAVIOUR: Final[dict[str, Callable[[Pages], None]]] = {
     "garbage": Pages._garbage,
     "silence": Pages._silence,
     "cookies": Pages._cookies,
+    "mta-sts.guarded": lambda page: page._send(
+        200,
+        "text/plain",
+        b"version: STSv1\r\nmode: enforce\r\nmx: mail.docs.leadfactory.test\r\n"
+        b"mx: *.example.net\r\nmax_age: 604800\r\n",
+    ),
+    "mta-sts.sts-moved": _redirect(f"https://mta-sts.guarded.{ZONE}/.well-known/mta-sts.txt"),
     # Redirects to where a test wants it; see Site.redirecting.
     "hostile": lambda page: page._redirect(page.server.location, 302),
 }
@@ -205,7 +278,7 @@ class PagesServer(ThreadingHTTPServer):
 @contextmanager
 def serve_pages(folder: Path) -> Iterator[tuple[PagesServer, PagesServer, Path]]:
     """Serves HTTP and HTTPS; the certificate authority's PEM file is written to `folder`."""
-    authority = trustme.CA(organization_name="LeadFactory trial authority")
+    authority = trustme.CA(organization_name="LeadFactory trial authority", organization_unit_name="Trial")
     bundle = folder / "authority.pem"
     authority.cert_pem.write_to_path(str(bundle))
     plain, secure = PagesServer(), PagesServer(_tls(authority))
@@ -228,6 +301,14 @@ def _tls(authority: trustme.CA) -> ssl.SSLContext:
     now = datetime.now(UTC)
     certificates = {
         "": authority.issue_cert(f"*.{ZONE}", f"mail.docs.{ZONE}"),
+        "bakery": authority.issue_cert(
+            f"bakery.{ZONE}",
+            f"www.bakery.{ZONE}",
+            not_before=now - timedelta(days=23),
+            not_after=now + timedelta(days=67),
+        ),
+        "mta-sts.guarded": authority.issue_cert(f"mta-sts.guarded.{ZONE}"),
+        "mta-sts.sts-moved": authority.issue_cert(f"mta-sts.sts-moved.{ZONE}"),
         "expired": authority.issue_cert(
             f"expired.{ZONE}", not_before=now - timedelta(days=60), not_after=now - timedelta(days=1)
         ),
@@ -238,6 +319,9 @@ def _tls(authority: trustme.CA) -> ssl.SSLContext:
     for label, certificate in certificates.items():
         contexts[label] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(contexts[label])
+        contexts[label].set_alpn_protocols(["http/1.1"])
+    # Offers HTTP/2 to whoever prefers it, which ends with the handshake.
+    contexts["bakery"].set_alpn_protocols(["h2", "http/1.1"])
 
     def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
         label = (name or "").removesuffix(f".{ZONE}")

@@ -2,26 +2,22 @@
 
 import hashlib
 import ssl
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 
-from lead_service.domain import Fact, FactState, Provider
+from lead_service.domain import FactState
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits
 from lead_service.egress.resolver import Resolver
 from lead_service.providers.dns import DnsProvider
 from lead_service.providers.homepage import HomepageProvider
 from lead_service.providers.tls import TlsProvider
+from tests.lead_service.providers.asking import NOW, clock, facts_of, states, subject
 from tests.site import Site
 from tests.site.pages import document
 
-NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 FOUND, NOT_FOUND, UNREACHABLE, REFUSED, ERROR = FactState
-
-
-def clock() -> datetime:
-    return NOW
 
 
 @pytest.fixture
@@ -39,17 +35,6 @@ def homepage(door: Door, trust: ssl.SSLContext) -> HomepageProvider:
     return HomepageProvider(door, trust, Limits(timeout_seconds=2), clock, 8)
 
 
-async def facts_of(provider: Provider, domain: str) -> dict[str, Fact]:
-    facts = await provider.look_up(domain)
-    assert {fact.provider for fact in facts} == {provider.name}
-    assert {fact.observed_at for fact in facts} == {NOW}
-    return {fact.name: fact for fact in facts}
-
-
-def states(facts: dict[str, Fact]) -> set[FactState]:
-    return {fact.state for fact in facts.values()}
-
-
 async def test_dns_records_are_reported_as_dns_has_them(site: Site, dns: DnsProvider) -> None:
     facts = await facts_of(dns, site.domain)
     assert facts["a"].values == ("127.0.0.1",)
@@ -58,6 +43,16 @@ async def test_dns_records_are_reported_as_dns_has_them(site: Site, dns: DnsProv
     assert facts["mx"].source == "MX docs.leadfactory.test"
     assert facts["mx"].method == "DNS"
     assert (facts["aaaa"].state, facts["aaaa"].reason) == (NOT_FOUND, "the name has no AAAA record")
+
+
+async def test_the_zones_records_are_sought_upwards_and_say_where_they_stand(
+    site: Site, dns: DnsProvider
+) -> None:
+    facts = await facts_of(dns, site.domain)
+    assert facts["ns"].values == ("ns1.leadfactory.test", "ns2.leadfactory.test")
+    assert facts["soa"].values == ("ns1.leadfactory.test hostmaster.leadfactory.test 2026112101",)
+    assert facts["caa"].values == ("0 issue authority.example",)
+    assert facts["caa"].source == "CAA leadfactory.test"
 
 
 async def test_a_null_mx_is_reported_as_such(site: Site, dns: DnsProvider) -> None:
@@ -77,7 +72,7 @@ async def test_dns_outcomes_are_told_apart(
 ) -> None:
     facts = await facts_of(dns, site.host(label))
     assert {(fact.state, fact.reason) for fact in facts.values()} == {(state, reason)}
-    assert list(facts) == ["a", "aaaa", "mx", "txt"]
+    assert list(facts) == ["a", "aaaa", "mx", "txt", "ns", "soa", "caa"]
 
 
 async def test_a_certificate_is_reported_with_its_names_and_dates(site: Site, tls: TlsProvider) -> None:
@@ -127,7 +122,7 @@ async def test_every_question_is_answered_if_only_with_why_not(
         facts = await facts_of(provider, site.host(label))
         assert states(facts) == {state}
         assert all(reason in fact.reason for fact in facts.values())
-        blank = provider.unanswered(site.host(label), state, reason)
+        blank = provider.unanswered(subject(site.host(label)), state, reason)
         assert {fact.name for fact in blank} == set(facts)
 
 

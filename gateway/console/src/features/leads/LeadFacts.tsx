@@ -12,6 +12,9 @@ const PROVIDERS: Record<string, string> = {
   dns: "Domain name system",
   tls: "Certificate",
   homepage: "Home page",
+  mail: "Mail authentication",
+  address: "E-mail address",
+  site: "Around the site",
 };
 
 /** Everything that enrichment learned, by who was asked, each with its source. */
