@@ -23,6 +23,7 @@ from lead_service.memory import MemoryLeadStores
 from lead_service.repository import PostgresLeadStore
 from services.database import Database, UnitsOfWork
 from services.errors import NotFound
+from services.identity import Actor, acting_as
 from services.ids import uuid7
 
 NOW = datetime(2026, 11, 21, 9, 30, 0, 123456, tzinfo=UTC)
@@ -45,7 +46,8 @@ async def stores(database_url: str | None) -> AsyncIterator[LeadStores]:
         yield MemoryLeadStores()
         return
     database = Database(database_url, name="test")
-    yield UnitsOfWork(database, PostgresLeadStore)
+    with acting_as(Actor("ada")):
+        yield UnitsOfWork(database, PostgresLeadStore)
     await database.close()
 
 

@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from protos.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from protos.leadfactory.options.v1 import access_pb2 as leadfactory_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eleadfactory/lead/v1/lead.proto\x12\x13leadfactory.lead.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#leadfactory/options/v1/access.proto\"\xca\x04\n\x04Lead\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x11\n\tis_manual\x18\x05 \x01(\x08\x12K\n\x11\x65nrichment_status\x18\x06 \x01(\x0e\x32*.leadfactory.lead.v1.Lead.EnrichmentStatusB\x04\xe2\x41\x01\x03\x12 \n\x12\x65nrichment_task_id\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x65nrichment_error\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65nriched_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12.\n\x05\x66\x61\x63ts\x18\n \x03(\x0b\x32\x19.leadfactory.lead.v1.FactB\x04\xe2\x41\x01\x03\x12\x18\n\ncreated_by\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"n\n\x10\x45nrichmentStatus\x12!\n\x1d\x45NRICHMENT_STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0f\n\x0bIN_PROGRESS\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\"\xc3\x02\n\x04\x46\x61\x63t\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.leadfactory.lead.v1.Fact.State\x12\x0e\n\x06values\x18\x04 \x03(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0e\n\x06method\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12/\n\x0bobserved_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x65vidence_sha256\x18\t \x01(\t\"a\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\t\n\x05\x46OUND\x10\x01\x12\r\n\tNOT_FOUND\x10\x02\x12\x0f\n\x0bUNREACHABLE\x10\x03\x12\x0b\n\x07REFUSED\x10\x04\x12\t\n\x05\x45RROR\x10\x05\"\xc3\x01\n\x10ListLeadsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x16\n\tis_manual\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12O\n\x11\x65nrichment_status\x18\x04 \x01(\x0e\x32*.leadfactory.lead.v1.Lead.EnrichmentStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x42\x0c\n\n_is_manual\"s\n\x11ListLeadsResponse\x12(\n\x05leads\x18\x01 \x03(\x0b\x32\x19.leadfactory.lead.v1.Lead\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x1b\n\x13total_size_estimate\x18\x03 \x01(\x05\"x\n\x11\x43reateLeadRequest\x12\x1e\n\x05\x65mail\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xfe\x01\xc8\x01\x01\x12\x18\n\x06\x64omain\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12\x16\n\x04name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x11\n\tis_manual\x18\x04 \x01(\x08\"O\n\x13QuickAddLeadRequest\x12\x1e\n\x05\x65mail\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xfe\x01\xc8\x01\x01\x12\x18\n\x06\x64omain\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\"-\n\x0eGetLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x32\xfb\x03\n\x0bLeadService\x12x\n\tListLeads\x12%.leadfactory.lead.v1.ListLeadsRequest\x1a&.leadfactory.lead.v1.ListLeadsResponse\"\x1c\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x0c\x12\n/api/leads\x12n\n\nCreateLead\x12&.leadfactory.lead.v1.CreateLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"\x1d\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x0f\"\n/api/leads:\x01*\x12|\n\x0cQuickAddLead\x12(.leadfactory.lead.v1.QuickAddLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"\'\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/leads/quick-add:\x01*\x12\x83\x01\n\x07GetLead\x12#.leadfactory.lead.v1.GetLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"8\xaa\xbb\x18\x1d\n\x04\x01\x02\x03\x04\x12\x06report\x12\rreport-worker\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/leads/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eleadfactory/lead/v1/lead.proto\x12\x13leadfactory.lead.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#leadfactory/options/v1/access.proto\"\xca\x04\n\x04Lead\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x11\n\tis_manual\x18\x05 \x01(\x08\x12K\n\x11\x65nrichment_status\x18\x06 \x01(\x0e\x32*.leadfactory.lead.v1.Lead.EnrichmentStatusB\x04\xe2\x41\x01\x03\x12 \n\x12\x65nrichment_task_id\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x65nrichment_error\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65nriched_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12.\n\x05\x66\x61\x63ts\x18\n \x03(\x0b\x32\x19.leadfactory.lead.v1.FactB\x04\xe2\x41\x01\x03\x12\x18\n\ncreated_by\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"n\n\x10\x45nrichmentStatus\x12!\n\x1d\x45NRICHMENT_STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0f\n\x0bIN_PROGRESS\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\"\xc3\x02\n\x04\x46\x61\x63t\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.leadfactory.lead.v1.Fact.State\x12\x0e\n\x06values\x18\x04 \x03(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0e\n\x06method\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12/\n\x0bobserved_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x65vidence_sha256\x18\t \x01(\t\"a\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\t\n\x05\x46OUND\x10\x01\x12\r\n\tNOT_FOUND\x10\x02\x12\x0f\n\x0bUNREACHABLE\x10\x03\x12\x0b\n\x07REFUSED\x10\x04\x12\t\n\x05\x45RROR\x10\x05\"\xc3\x01\n\x10ListLeadsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x16\n\tis_manual\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12O\n\x11\x65nrichment_status\x18\x04 \x01(\x0e\x32*.leadfactory.lead.v1.Lead.EnrichmentStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x42\x0c\n\n_is_manual\"s\n\x11ListLeadsResponse\x12(\n\x05leads\x18\x01 \x03(\x0b\x32\x19.leadfactory.lead.v1.Lead\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x1b\n\x13total_size_estimate\x18\x03 \x01(\x05\"x\n\x11\x43reateLeadRequest\x12\x1e\n\x05\x65mail\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xfe\x01\xc8\x01\x01\x12\x18\n\x06\x64omain\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12\x16\n\x04name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x11\n\tis_manual\x18\x04 \x01(\x08\"O\n\x13QuickAddLeadRequest\x12\x1e\n\x05\x65mail\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xfe\x01\xc8\x01\x01\x12\x18\n\x06\x64omain\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\"-\n\x0eGetLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xda\x03\n\x14ListLeadAuditRequest\x12\x8e\x01\n\x02id\x18\x01 \x01(\tB\x81\x01\xe2\x41\x01\x02\xbaHz\xba\x01t\n\x08\x61udit.id\x12\x13must be a UUID or -\x1aSthis == \'-\' || this.matches(\'^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$\')\xc8\x01\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x19\n\x07user_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12@\n\x06\x61\x63tion\x18\x05 \x01(\x0e\x32&.leadfactory.lead.v1.AuditEntry.ActionB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x16\n\x05\x66ield\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x31\n\rcreated_after\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\nip_address\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18@\"b\n\x15ListLeadAuditResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.leadfactory.lead.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe0\x04\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x36\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32&.leadfactory.lead.v1.AuditEntry.Action\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\x12\n\nip_address\x18\x06 \x01(\t\x12\x12\n\nuser_agent\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x0e\n\x06method\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\nold_values\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\nnew_values\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nentry_hash\x18\r \x01(\t\x12\x15\n\rprevious_hash\x18\x0e \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\x0f \x03(\t\x12\r\n\x05roles\x18\x10 \x03(\t\x12\x10\n\x08workload\x18\x11 \x01(\t\x12\x0c\n\x04\x63ode\x18\x12 \x01(\t\x12\x0e\n\x06reason\x18\x13 \x01(\t\"\x82\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x42\x41SELINE\x10\x01\x12\n\n\x06\x43REATE\x10\x02\x12\n\n\x06UPDATE\x10\x03\x12\n\n\x06\x44\x45LETE\x10\x04\x12\x0c\n\x08UNDELETE\x10\x05\x12\x08\n\x04READ\x10\x06\x12\n\n\x06\x44\x45NIED\x10\x07\x12\n\n\x06\x46\x41ILED\x10\x08\x32\x8b\x05\n\x0bLeadService\x12x\n\tListLeads\x12%.leadfactory.lead.v1.ListLeadsRequest\x1a&.leadfactory.lead.v1.ListLeadsResponse\"\x1c\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x0c\x12\n/api/leads\x12n\n\nCreateLead\x12&.leadfactory.lead.v1.CreateLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"\x1d\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x0f\"\n/api/leads:\x01*\x12|\n\x0cQuickAddLead\x12(.leadfactory.lead.v1.QuickAddLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"\'\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/leads/quick-add:\x01*\x12\x83\x01\n\x07GetLead\x12#.leadfactory.lead.v1.GetLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"8\xaa\xbb\x18\x1d\n\x04\x01\x02\x03\x04\x12\x06report\x12\rreport-worker\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/leads/{id}\x12\x8d\x01\n\rListLeadAudit\x12).leadfactory.lead.v1.ListLeadAuditRequest\x1a*.leadfactory.lead.v1.ListLeadAuditResponse\"%\xaa\xbb\x18\x04\n\x02\x03\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/api/leads/{id}/auditb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -74,6 +75,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUICKADDLEADREQUEST'].fields_by_name['domain']._serialized_options = b'\272H\005r\003\030\375\001'
   _globals['_GETLEADREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETLEADREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272Hz\272\001t\n\010audit.id\022\023must be a UUID or -\032Sthis == \'-\' || this.matches(\'^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$\')\310\001\001'
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['action']._loaded_options = None
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['action']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['field']._loaded_options = None
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['field']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['ip_address']._loaded_options = None
+  _globals['_LISTLEADAUDITREQUEST'].fields_by_name['ip_address']._serialized_options = b'\272H\004r\002\030@'
   _globals['_LEADSERVICE'].methods_by_name['ListLeads']._loaded_options = None
   _globals['_LEADSERVICE'].methods_by_name['ListLeads']._serialized_options = b'\252\273\030\006\n\004\001\002\003\004\202\323\344\223\002\014\022\n/api/leads'
   _globals['_LEADSERVICE'].methods_by_name['CreateLead']._loaded_options = None
@@ -82,24 +97,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEADSERVICE'].methods_by_name['QuickAddLead']._serialized_options = b'\252\273\030\004\n\002\002\004\202\323\344\223\002\031\"\024/api/leads/quick-add:\001*'
   _globals['_LEADSERVICE'].methods_by_name['GetLead']._loaded_options = None
   _globals['_LEADSERVICE'].methods_by_name['GetLead']._serialized_options = b'\252\273\030\035\n\004\001\002\003\004\022\006report\022\rreport-worker\202\323\344\223\002\021\022\017/api/leads/{id}'
-  _globals['_LEAD']._serialized_start=218
-  _globals['_LEAD']._serialized_end=804
-  _globals['_LEAD_ENRICHMENTSTATUS']._serialized_start=694
-  _globals['_LEAD_ENRICHMENTSTATUS']._serialized_end=804
-  _globals['_FACT']._serialized_start=807
-  _globals['_FACT']._serialized_end=1130
-  _globals['_FACT_STATE']._serialized_start=1033
-  _globals['_FACT_STATE']._serialized_end=1130
-  _globals['_LISTLEADSREQUEST']._serialized_start=1133
-  _globals['_LISTLEADSREQUEST']._serialized_end=1328
-  _globals['_LISTLEADSRESPONSE']._serialized_start=1330
-  _globals['_LISTLEADSRESPONSE']._serialized_end=1445
-  _globals['_CREATELEADREQUEST']._serialized_start=1447
-  _globals['_CREATELEADREQUEST']._serialized_end=1567
-  _globals['_QUICKADDLEADREQUEST']._serialized_start=1569
-  _globals['_QUICKADDLEADREQUEST']._serialized_end=1648
-  _globals['_GETLEADREQUEST']._serialized_start=1650
-  _globals['_GETLEADREQUEST']._serialized_end=1695
-  _globals['_LEADSERVICE']._serialized_start=1698
-  _globals['_LEADSERVICE']._serialized_end=2205
+  _globals['_LEADSERVICE'].methods_by_name['ListLeadAudit']._loaded_options = None
+  _globals['_LEADSERVICE'].methods_by_name['ListLeadAudit']._serialized_options = b'\252\273\030\004\n\002\003\004\202\323\344\223\002\027\022\025/api/leads/{id}/audit'
+  _globals['_LEAD']._serialized_start=248
+  _globals['_LEAD']._serialized_end=834
+  _globals['_LEAD_ENRICHMENTSTATUS']._serialized_start=724
+  _globals['_LEAD_ENRICHMENTSTATUS']._serialized_end=834
+  _globals['_FACT']._serialized_start=837
+  _globals['_FACT']._serialized_end=1160
+  _globals['_FACT_STATE']._serialized_start=1063
+  _globals['_FACT_STATE']._serialized_end=1160
+  _globals['_LISTLEADSREQUEST']._serialized_start=1163
+  _globals['_LISTLEADSREQUEST']._serialized_end=1358
+  _globals['_LISTLEADSRESPONSE']._serialized_start=1360
+  _globals['_LISTLEADSRESPONSE']._serialized_end=1475
+  _globals['_CREATELEADREQUEST']._serialized_start=1477
+  _globals['_CREATELEADREQUEST']._serialized_end=1597
+  _globals['_QUICKADDLEADREQUEST']._serialized_start=1599
+  _globals['_QUICKADDLEADREQUEST']._serialized_end=1678
+  _globals['_GETLEADREQUEST']._serialized_start=1680
+  _globals['_GETLEADREQUEST']._serialized_end=1725
+  _globals['_LISTLEADAUDITREQUEST']._serialized_start=1728
+  _globals['_LISTLEADAUDITREQUEST']._serialized_end=2202
+  _globals['_LISTLEADAUDITRESPONSE']._serialized_start=2204
+  _globals['_LISTLEADAUDITRESPONSE']._serialized_end=2302
+  _globals['_AUDITENTRY']._serialized_start=2305
+  _globals['_AUDITENTRY']._serialized_end=2913
+  _globals['_AUDITENTRY_ACTION']._serialized_start=2783
+  _globals['_AUDITENTRY_ACTION']._serialized_end=2913
+  _globals['_LEADSERVICE']._serialized_start=2916
+  _globals['_LEADSERVICE']._serialized_end=3567
 # @@protoc_insertion_point(module_scope)
