@@ -79,7 +79,10 @@ CREATE FUNCTION lead_audit_append(
 DECLARE
     context jsonb := nullif(current_setting('leadfactory.context', true), '');
     entry lead_audit%ROWTYPE;
-    commitments jsonb;
+    before_salts jsonb := '{}';
+    before_commitments jsonb := '{}';
+    after_salts jsonb := '{}';
+    after_commitments jsonb := '{}';
 BEGIN
     IF coalesce(context->>'user_id', '') = '' THEN
         RAISE EXCEPTION 'nobody to account this to: no actor is set in leadfactory.context'
@@ -91,26 +94,23 @@ BEGIN
             WHERE lead_id = lead AND version IS NOT NULL ORDER BY version DESC LIMIT 1;
         entry.version := coalesce(entry.version, 0) + 1;
     END IF;
-    SELECT coalesce(jsonb_object_agg(key, salt) FILTER (WHERE side = 'new'), '{}'),
-           coalesce(jsonb_object_agg(key, salt) FILTER (WHERE side = 'old'), '{}'),
-           jsonb_build_object(
-               'new', coalesce(jsonb_object_agg(key, digest) FILTER (WHERE side = 'new'), '{}'),
-               'old', coalesce(jsonb_object_agg(key, digest) FILTER (WHERE side = 'old'), '{}')),
-           coalesce(array_agg(DISTINCT key), '{}')
-      INTO entry.new_values, entry.old_values, commitments, entry.changed_fields
-      FROM (SELECT side, key, salt,
-                   encode(sha256(convert_to(salt || jsonb_build_object(key, value)::text, 'UTF8')), 'hex')
-                       AS digest
-              FROM (SELECT 'new' AS side, key, value, replace(gen_random_uuid()::text, '-', '') AS salt
-                      FROM jsonb_each(after)
-                    UNION ALL
-                    SELECT 'old', key, value, replace(gen_random_uuid()::text, '-', '')
-                      FROM jsonb_each(before)) AS salted) AS committed;
-    entry.salts := jsonb_build_object('new', entry.new_values, 'old', entry.old_values);
+    IF before <> '{}' THEN
+        SELECT jsonb_object_agg(key, salt), jsonb_object_agg(key, encode(sha256(convert_to(
+                   salt || jsonb_build_object(key, value)::text, 'UTF8')), 'hex'))
+          INTO before_salts, before_commitments
+          FROM (SELECT key, value, replace(gen_random_uuid()::text, '-', '') AS salt
+                  FROM jsonb_each(before)) AS each;
+    END IF;
+    IF after <> '{}' THEN
+        SELECT jsonb_object_agg(key, salt), jsonb_object_agg(key, encode(sha256(convert_to(
+                   salt || jsonb_build_object(key, value)::text, 'UTF8')), 'hex'))
+          INTO after_salts, after_commitments
+          FROM (SELECT key, value, replace(gen_random_uuid()::text, '-', '') AS salt
+                  FROM jsonb_each(after)) AS each;
+    END IF;
     entry.created_at := clock_timestamp();
     entry.id := uuidv7();
     entry.ip_address := (context->>'ip_address')::inet;
-    entry.roles := ARRAY(SELECT jsonb_array_elements_text(context->'roles'));
     entry.canonical := convert_to(jsonb_build_object(
         'id', entry.id, 'lead_id', lead, 'version', entry.version, 'action', act, 'code', result,
         'reason', why, 'user_id', context->'user_id', 'roles', context->'roles',
@@ -118,16 +118,18 @@ BEGIN
         'user_agent', context->'user_agent', 'request_id', context->'request_id',
         'method', context->'method', 'created_at', entry.created_at,
         'previous_hash', encode(entry.previous_hash, 'hex'),
-        'old_values', commitments->'old', 'new_values', commitments->'new')::text, 'UTF8');
+        'old_values', before_commitments, 'new_values', after_commitments)::text, 'UTF8');
     INSERT INTO lead_audit (
         id, lead_id, version, action, code, reason, user_id, roles, workload, ip_address, user_agent,
         request_id, method, created_at, changed_fields, old_values, new_values, salts, previous_hash,
         canonical, entry_hash)
     VALUES (
-        entry.id, lead, entry.version, act, result, why, context->>'user_id', entry.roles,
+        entry.id, lead, entry.version, act, result, why, context->>'user_id',
+        ARRAY(SELECT jsonb_array_elements_text(context->'roles')),
         context->>'workload', entry.ip_address, context->>'user_agent', context->>'request_id',
-        context->>'method', entry.created_at, entry.changed_fields, before, after, entry.salts,
-        entry.previous_hash, entry.canonical, sha256(entry.canonical));
+        context->>'method', entry.created_at, ARRAY(SELECT jsonb_object_keys(before || after)), before, after,
+        jsonb_build_object('old', before_salts, 'new', after_salts), entry.previous_hash, entry.canonical,
+        sha256(entry.canonical));
 END $$;
 """
 
