@@ -272,13 +272,11 @@ async def test_refusals_of_somebody_known_are_handed_on_as_theirs(
         stub = lead_pb2_grpc.LeadServiceStub(opened)
         await stub.GetLead(lead_pb2.GetLeadRequest(id=ID), metadata=ada)
         await failure(stub.GetLead(lead_pb2.GetLeadRequest(id=ID)))
-        for call in (
-            stub.GetLead(lead_pb2.GetLeadRequest(id=ID), metadata=bearer(issuer.person("bob"))),
-            stub.GetLead(lead_pb2.GetLeadRequest(id="x"), metadata=ada),
-            stub.CreateLead(lead_pb2.CreateLeadRequest(email="a@b.example", name="missing"), metadata=ada),
-            stub.CreateLead(lead_pb2.CreateLeadRequest(email="a@b.example"), metadata=ada),
-        ):
-            await failure(call)
+        missing = lead_pb2.CreateLeadRequest(email="a@b.example", name="missing")
+        await failure(stub.GetLead(lead_pb2.GetLeadRequest(id=ID), metadata=bearer(issuer.person("bob"))))
+        await failure(stub.GetLead(lead_pb2.GetLeadRequest(id="x"), metadata=ada))
+        await failure(stub.CreateLead(missing, metadata=ada))
+        await failure(stub.CreateLead(lead_pb2.CreateLeadRequest(email="a@b.example"), metadata=ada))
     assert [(who, each.method.partition("/")[2], each.code) for who, each in noted] == [
         ("bob", "GetLead", "PERMISSION_DENIED"),
         ("ada", "GetLead", "INVALID_ARGUMENT"),
