@@ -4,13 +4,15 @@
 2. ``metrics``     outside of errors, so that denied and malformed calls are counted too
 3. ``errors``      outside of the checks, so that every refusal is told in one form
 4. ``identity``    whose token is it; sets the actor
-5. ``access``      may they; reads the method's option, and no option means no
-6. ``validation``  is the request well formed; last, so that strangers learn nothing from it
+5. ``refusals``    hands what is refused or fails from here on to the service, if it wants to note it
+6. ``access``      may they; reads the method's option, and no option means no
+7. ``validation``  is the request well formed; last, so that strangers learn nothing from it
 
 Each step is a context manager around the handler: what it does before, and what it sees after. That
 form serves unary and streaming RPCs alike.
 """
 
+import asyncio
 import math
 import re
 import time
@@ -45,6 +47,8 @@ from services.tokens import Principal, TokenVerifier
 
 # Below this much time left an answer could not reach the caller any more.
 LEAST_USEFUL_SECONDS = 0.02
+# An answer waits no longer than this for its refusal to be noted.
+NOTING_SECONDS = 1.0
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 # Infrastructure that tells nothing about leads; probes have no token to show.
 OPEN_SERVICES = frozenset(
@@ -68,6 +72,8 @@ class Rpc:
     """unary, server_stream, client_stream or bidi_stream."""
     metadata: dict[str, str]
     context: grpc.aio.ServicerContext[Any, Any]
+    request: Message | None = None
+    """The one request, if it could be read; None for a stream of them."""
     check: "Callable[[Message | Undecodable], None] | None" = None
     """Set by the validation step; applied to every request message."""
     code: str = "OK"
@@ -87,9 +93,27 @@ Step = Callable[[Rpc], AbstractAsyncContextManager[None]]
 """Returns an asynchronous context manager around the rest of the RPC."""
 
 
-def steps(verifier: TokenVerifier) -> list[Step]:
+@dataclass(frozen=True)
+class Refusal:
+    """A call of somebody known that came to nothing."""
+
+    method: str
+    """``package.Service/Method``."""
+    request: Message | None
+    """What was asked for, not validated; None for a stream of requests."""
+    code: str
+    """Name of the gRPC status it ends with."""
+    reason: str
+
+
+OnRefusal = Callable[[Refusal], Awaitable[None]]
+"""Notes a refusal, as the actor whose call it was. Must decide itself which ones matter."""
+
+
+def steps(verifier: TokenVerifier, on_refusal: OnRefusal | None = None) -> list[Step]:
     """Return the steps in their order."""
-    return [context, metrics, errors, identity_step(verifier), access, validation]
+    noting = [refusals(on_refusal)] if on_refusal is not None else []
+    return [context, metrics, errors, identity_step(verifier), *noting, access, validation]
 
 
 @asynccontextmanager
@@ -176,6 +200,37 @@ def identity_step(verifier: TokenVerifier) -> Step:
             yield
 
     return identify
+
+
+def refusals(note: OnRefusal) -> Step:
+    """Return the step that has refusals noted before they are answered.
+
+    Noting may take NOTING_SECONDS; then, or if it fails, the answer goes out without it and the log
+    says so, because what was refused stays refused.
+    """
+
+    async def noted(rpc: Rpc, code: str, reason: str) -> None:
+        try:
+            async with asyncio.timeout(NOTING_SECONDS):
+                await note(Refusal(rpc.method, rpc.request, code, reason))
+        except Exception:
+            telemetry.UNNOTED.inc()
+            log.exception(telemetry.REFUSAL_UNNOTED, code=code, reason=reason)
+
+    @asynccontextmanager
+    async def step(rpc: Rpc) -> AsyncIterator[None]:
+        try:
+            yield
+        except ServiceError as error:
+            if not rpc.is_open:
+                await noted(rpc, error.code, error.reason)
+            raise
+        except Exception:
+            if not rpc.is_open:
+                await noted(rpc, "INTERNAL", "INTERNAL")
+            raise
+
+    return step
 
 
 @asynccontextmanager
@@ -276,8 +331,8 @@ class Interceptor(grpc.aio.ServerInterceptor):
             else (handler.unary_stream if streams_out else handler.unary_unary)
         )
 
-        def begin(context: grpc.aio.ServicerContext[Any, Any]) -> Rpc:
-            return Rpc(method, kind, metadata, context)
+        def begin(context: grpc.aio.ServicerContext[Any, Any], request: Any) -> Rpc:
+            return Rpc(method, kind, metadata, context, request if isinstance(request, Message) else None)
 
         def checked(rpc: Rpc, request: Any) -> Any:
             if rpc.check is None:
@@ -295,12 +350,12 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 return Undecodable()
 
         async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            rpc = begin(context)
+            rpc = begin(context, request)
             async with self._around(rpc):
                 return await inner(checked(rpc, request), context)
 
         async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-            rpc = begin(context)
+            rpc = begin(context, request)
             async with self._around(rpc):
                 async for reply in inner(checked(rpc, request), context):
                     yield reply

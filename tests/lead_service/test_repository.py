@@ -27,6 +27,8 @@ FROM generate_series(1, {LEADS}) AS n
 @pytest.fixture
 async def database(lead_database: TestDatabase) -> AsyncIterator[Database]:
     connection = await asyncpg.connect(lead_database.superuser_url)
+    await connection.execute("""SET leadfactory.context = '{"user_id": "ada", "roles": [],
+        "user_agent": "", "request_id": "", "method": ""}'""")
     await connection.execute(FILL)
     await connection.execute("ANALYZE leads")
     await connection.close()
