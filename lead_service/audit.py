@@ -35,6 +35,9 @@ class Action(StrEnum):
     READ = "READ"
     DENIED = "DENIED"
     FAILED = "FAILED"
+    EXPORT = "EXPORT"
+    IMPORT = "IMPORT"
+    UNDO = "UNDO"
 
 
 @dataclass(frozen=True, slots=True)

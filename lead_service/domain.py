@@ -163,7 +163,8 @@ def clean_text(text: str) -> str:
 class Lead:
     """Someone who might buy an audit. `email` and `domain` are normalised (see `names`).
 
-    `version` counts how often the lead was written; `deleted_at` is set while it is deleted.
+    `version` counts how often the lead was written; `deleted_at` is set while it is deleted;
+    `import_id` names the import that created it, if one did.
     """
 
     id: UUID
@@ -178,6 +179,7 @@ class Lead:
     facts: tuple[Fact, ...] = ()
     version: int = 1
     deleted_at: datetime | None = None
+    import_id: UUID | None = None
 
     @property
     def etag(self) -> str:
@@ -307,6 +309,7 @@ class LeadFilter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     show_deleted: bool = False
+    import_id: UUID | None = None
 
 
 class OrderKey(StrEnum):
@@ -419,6 +422,11 @@ class LeadStore(Protocol):
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> LeadPage:
         """Return at most `size` leads behind `after`; the total is exact up to EXACT_TOTAL_LIMIT."""
+
+    async def following(
+        self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    ) -> tuple[tuple[Lead, ...], Position | None]:
+        """Return at most `size` leads behind `after`, and the last one's place if more follow."""
 
     async def enqueue(self, task: EnrichmentTask) -> str:
         """Ask for a look-up, which begins only if this unit of work ends well. Returns the job's id."""

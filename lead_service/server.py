@@ -4,10 +4,12 @@ from functools import partial
 
 from lead_service import refusals
 from lead_service.audit_repository import PostgresAuditStore
+from lead_service.import_repository import PostgresImportStore
 from lead_service.repository import PostgresLeadStore
 from lead_service.servicer import LeadServicer
 from lead_service.settings import LeadSettings
-from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
+from lead_service.transfer_servicer import LeadTransferServicer
+from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc, transfers_pb2, transfers_pb2_grpc
 from services import schema, server
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
@@ -21,7 +23,9 @@ async def serve(settings: LeadSettings) -> None:
         settings.lead_database_url, name=PROCESS, pool_size=settings.lead_database_connections
     )
     audits = UnitsOfWork(database, PostgresAuditStore)
-    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, audits)
+    leads = UnitsOfWork(database, PostgresLeadStore)
+    servicer = LeadServicer(leads, utc_now, audits)
+    imports = UnitsOfWork(database, PostgresImportStore)
     await server.serve(
         settings,
         process=PROCESS,
@@ -30,7 +34,12 @@ async def serve(settings: LeadSettings) -> None:
                 lead_pb2.DESCRIPTOR.services_by_name["LeadService"],
                 lead_pb2_grpc.add_LeadServiceServicer_to_server,
                 servicer,
-            )
+            ),
+            server.Service(
+                transfers_pb2.DESCRIPTOR.services_by_name["LeadTransferService"],
+                transfers_pb2_grpc.add_LeadTransferServiceServicer_to_server,
+                LeadTransferServicer(imports, leads, audits, utc_now),
+            ),
         ],
         ready=partial(schema.check, "lead_service", database),
         on_refusal=refusals.noting(audits),

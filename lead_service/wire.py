@@ -23,10 +23,12 @@ from lead_service.domain import (
 )
 from lead_service.names import host_name
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
+from protos.leadfactory.lead.v1 import transfers_pb2
 from services import paging
 from services.errors import InvalidArgument
 
 Keyed = pb.CreateLeadRequest | pb.QuickAddLeadRequest | pb.UpdateLeadRequest | pb.DeleteLeadRequest
+Filtered = pb.ListLeadsRequest | transfers_pb2.ExportLeadsRequest
 Guarded = pb.UpdateLeadRequest | pb.DeleteLeadRequest | pb.UndeleteLeadRequest
 
 
@@ -73,7 +75,7 @@ def etags(request: Guarded) -> set[str]:
     return given - {""}
 
 
-def lead_filter(request: pb.ListLeadsRequest) -> LeadFilter:
+def lead_filter(request: Filtered) -> LeadFilter:
     """Decode which leads to list; raises InvalidArgument."""
     return LeadFilter(
         is_manual=request.is_manual if request.HasField("is_manual") else None,
@@ -87,6 +89,7 @@ def lead_filter(request: pb.ListLeadsRequest) -> LeadFilter:
         created_after=_instant(request, "created_after"),
         created_before=_instant(request, "created_before"),
         show_deleted=request.show_deleted,
+        import_id=UUID(request.import_id) if request.import_id else None,
     )
 
 
@@ -137,6 +140,7 @@ def lead(value: Lead) -> pb.Lead:
         updated_at=_timestamp(value.updated_at),
         etag=value.etag,
         delete_time=_timestamp(value.deleted_at) if value.deleted_at else None,
+        import_id=str(value.import_id or ""),
     )
 
 
@@ -158,9 +162,7 @@ def _binding(request: pb.ListLeadsRequest) -> str:
     return f"{lead_filter(request)!r} order={Order.parse(request.order_by)}"
 
 
-def _instant(
-    request: pb.ListLeadsRequest, field: Literal["created_after", "created_before"]
-) -> datetime | None:
+def _instant(request: Filtered, field: Literal["created_after", "created_before"]) -> datetime | None:
     if not request.HasField(field):
         return None
     try:
