@@ -1,17 +1,21 @@
-"""The offline verifier: `python -m services.evidence verify ZIP --key PUBLIC_KEY [--checkpoints FILE]`.
+"""The verifier: `python -m services.evidence verify ZIP|DSN --key PUBLIC_KEY [--checkpoints FILE]`.
 
 Exit status: 0 = intact, 1 = damaged, each damage on a line of its own; 2 = it could not be checked.
 """
 
 import argparse
+import asyncio
 import sys
 from pathlib import Path
 
-from services.evidence import archive, inspection
+import asyncpg
+
+from services.evidence import archive, examination, inspection
 from services.evidence.archive import InvalidArchive
 from services.evidence.checkpoints import CheckpointFile
-from services.evidence.inspection import Report
+from services.evidence.examination import NoLog
 from services.evidence.notes import InvalidKey, VerifierKey
+from services.evidence.report import Report
 
 INTACT, DAMAGED, UNCHECKED = range(3)
 
@@ -22,9 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m services.evidence", description=__doc__.partition("\n")[0]
     )
     verify = parser.add_subparsers(dest="command", required=True).add_parser(
-        "verify", help="check evidence that was downloaded"
+        "verify", help="check evidence that was downloaded, or a whole log in its database"
     )
-    verify.add_argument("evidence", metavar="ZIP", help="what to check")
+    verify.add_argument("evidence", metavar="ZIP|DSN", help="a file, or postgresql://…")
     verify.add_argument(
         "--key",
         action="append",
@@ -38,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         report = _verify(asked.evidence, [_key(each) for each in asked.key], asked.checkpoints)
-    except (InvalidKey, InvalidArchive, OSError, UnicodeDecodeError) as error:
+    except (InvalidKey, InvalidArchive, NoLog, OSError, ValueError, asyncpg.PostgresError) as error:
         print(f"cannot be checked: {' '.join(str(error).split())}", file=sys.stderr)
         return UNCHECKED
     for damage in report.damages:
@@ -50,7 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _verify(evidence: str, keys: list[VerifierKey], checkpoints: Path | None) -> Report:
-    kept = CheckpointFile(checkpoints).notes() if checkpoints else None
+    # Before the database is looked at, so that every one of them must be in it.
+    kept = list(CheckpointFile(checkpoints).notes()) if checkpoints else None
+    if evidence.startswith(("postgresql://", "postgres://")):
+        return asyncio.run(examination.examine(evidence, keys, kept))
     return inspection.inspect(archive.read(Path(evidence)), keys, kept)
 
 

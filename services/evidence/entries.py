@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 SIDES = ("old", "new")
+# The action of the entry that tells of the erasure of all values about its subject.
+ERASURE = "ERASE"
 
 
 class Opening(NamedTuple):
@@ -103,10 +105,6 @@ class Entry:
                 if self.commitments(side).get(name) != opening.commitment():
                     yield f"{side}_values.{name}"
 
-    def erased(self, openings: Openings) -> int:
-        """Return how many of its values are not there any more."""
-        return sum(len(self.commitments(side).keys() - openings.get(side, {}).keys()) for side in SIDES)
-
 
 def place(entry_id: str | None, subject_field: str, subject: str | None, version: int | None) -> str:
     """Name an entry, or the place where one is missing."""
@@ -116,7 +114,7 @@ def place(entry_id: str | None, subject_field: str, subject: str | None, version
 
 @dataclass(slots=True)
 class Chain:
-    """The changes of one subject, taken in one after the other, oldest first."""
+    """What is known of one subject, taken in one entry after the other, its changes oldest first."""
 
     subject_field: str
     subject: str
@@ -124,21 +122,25 @@ class Chain:
     last_hash: str | None = None
     state: dict[str, str] | None = None
     """What the subject is after these changes, each value as an opening's text; None if not there."""
-    erased: set[str] = field(default_factory=set)
-    """Values of that state that nobody knows any more."""
+    unknown: set[str] = field(default_factory=set)
+    """Values of that state that were erased."""
+    _gone: list[str] = field(default_factory=list)
+    _erasure: bool = False
 
     def take(self, entry: Entry, openings: Openings) -> Iterator[Damage]:
-        """Add the next change, and say what does not fit."""
-        assert entry.version is not None
+        """Add an entry, and say what of it does not follow from those before."""
+        if any(entry.commitments(side).keys() - openings.get(side, {}).keys() for side in SIDES):
+            self._gone.append(entry.place)
+        if entry.stated.get("action") == ERASURE:
+            self._erasure = True
+        if entry.version is None:
+            return
         expected = self.version + 1
         if entry.version > expected:
             for version in range(expected, min(entry.version, expected + 100)):
                 yield Damage(place(None, self.subject_field, self.subject, version), "the entry is missing")
             if entry.version > expected + 100:
-                yield Damage(
-                    place(None, self.subject_field, self.subject, None),
-                    f"the entries up to version {entry.version - 1} are missing",
-                )
+                yield Damage(self._place, f"the entries up to version {entry.version - 1} are missing")
         elif entry.version < expected:
             yield Damage(entry.place, "its version is there twice")
         elif entry.stated.get("previous_hash") != self.last_hash:
@@ -146,25 +148,37 @@ class Chain:
         self.version, self.last_hash = max(self.version, entry.version), entry.hash
         self._replay(entry, openings)
 
-    def compare(self, live: Mapping[str, str] | None) -> str | None:
-        """Return what of the subject as it is now is not what its changes made of it."""
+    def end(self, live: Mapping[str, str] | None) -> Iterator[Damage]:
+        """Say what does not fit once all entries are in, and the subject is known as it is now."""
+        if not self._erasure:
+            for where in self._gone:
+                yield Damage(where, "values of it are gone, and no entry says that they were erased")
         if live is None or self.state is None:
-            if (live is None) == (self.state is None):
-                return None
-            return "is gone, and no entry says so" if live is None else "is there, and no entry says so"
+            if live is not None:
+                yield Damage(self._place, "is there, and no entry says so")
+            elif self.state is not None:
+                yield Damage(self._place, "is gone, and no entry says so")
+            return
         differing = sorted(
             name
-            for name in (live.keys() | self.state.keys()) - self.erased
+            for name in (live.keys() | self.state.keys()) - self.unknown
             if live.get(name) != self.state.get(name)
+            # A column that is younger than the last entry, and empty.
+            and not (name not in self.state and live[name] == f"{{{json.dumps(name)}: null}}")
         )
-        return f"is not what its last entry says: {', '.join(differing)}" if differing else None
+        if differing:
+            yield Damage(self._place, f"is not what its entries made of it: {', '.join(differing)}")
+
+    @property
+    def _place(self) -> str:
+        return place(None, self.subject_field, self.subject, None)
 
     def _replay(self, entry: Entry, openings: Openings) -> None:
         new = entry.commitments("new")
         if not new and "id" in entry.commitments("old"):
-            self.state, self.erased = None, set()
+            self.state, self.unknown = None, set()
             return
         known = openings.get("new", {})
         state = {name: text for name, text in (self.state or {}).items() if name not in new}
         self.state = state | {name: opening.text for name, opening in known.items()}
-        self.erased = (self.erased - new.keys()) | (new.keys() - known.keys())
+        self.unknown = (self.unknown - new.keys()) | (new.keys() - known.keys())

@@ -1,22 +1,13 @@
 """Check one subject's evidence as a ZIP file holds it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from services.evidence.archive import Evidence, SealedEntry
 from services.evidence.checkpoints import Checkpoint
-from services.evidence.entries import Chain, Damage, Entry, Unreadable, place
+from services.evidence.entries import Chain, Damage, Entry, Unreadable
 from services.evidence.merkle import InvalidProof
 from services.evidence.notes import InvalidNote, VerifierKey
-
-
-@dataclass(slots=True)
-class Report:
-    """What a check came to."""
-
-    damages: list[Damage] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    """What was checked, and what cannot be."""
+from services.evidence.report import Report
 
 
 def inspect(evidence: Evidence, keys: Sequence[VerifierKey], kept: Iterable[str] | None) -> Report:
@@ -35,8 +26,7 @@ def inspect(evidence: Evidence, keys: Sequence[VerifierKey], kept: Iterable[str]
     seen: set[str] = set()
     for number, sealed in enumerate(evidence.entries, 1):
         report.damages += _entry(f"entries/{number:04}.json", sealed, evidence, keys, chain, seen)
-    if difference := chain.compare(evidence.now):
-        report.damages.append(Damage(place(None, evidence.subject_field, evidence.subject, None), difference))
+    report.damages += chain.end(evidence.now)
     _remark(evidence, checkpoint, chain, report)
     return report
 
@@ -69,8 +59,7 @@ def _entry(
             yield Damage(entry.place, f"it is not what was sealed: {error}")
     if differing := list(entry.disagreements(sealed.openings)):
         yield Damage(entry.place, f"its values are not those that were sealed: {', '.join(differing)}")
-    if entry.version is not None:
-        yield from chain.take(entry, sealed.openings)
+    yield from chain.take(entry, sealed.openings)
 
 
 def _compare(
@@ -101,6 +90,6 @@ def _remark(evidence: Evidence, checkpoint: Checkpoint, chain: Chain, report: Re
     )
     if tail := sum(1 for each in evidence.entries if each.proof is None):
         report.remarks.append(f"not yet under the checkpoint, so proved by their chain alone: {tail} entries")
-    if chain.erased:
-        report.remarks.append(f"erased, so not comparable: {', '.join(sorted(chain.erased))}")
+    if chain.unknown:
+        report.remarks.append(f"erased, so not comparable: {', '.join(sorted(chain.unknown))}")
     report.remarks.append("not provable from a ZIP: that there are no newer entries than these")

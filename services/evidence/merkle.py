@@ -111,6 +111,11 @@ class Proof:
             raise ValueError(f"a tree of {second} does not begin with one of {first}")
         return cls(list(_consistency(first, 0, second, whole=True)) if first < second else [])
 
+    @classmethod
+    def of_root(cls, size: int) -> "Proof":
+        """Return how to make the root of the tree when it had that size above 0, as the one hash."""
+        return cls([(0, size)])
+
     def spans(self) -> set[Span]:
         """Return what has to be read."""
         return {_span(node) for nodes in self._nodes for node in nodes}

@@ -33,13 +33,19 @@ def opened(values: Mapping[str, Any], salt: str) -> dict[str, Opening]:
 
 
 def entry(
-    number: int, version: int | None, previous: bytes | None, old: Mapping[str, Any], new: Mapping[str, Any]
+    number: int,
+    version: int | None,
+    previous: bytes | None,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    action: str = "UPDATE",
 ) -> SealedEntry:
     openings = {"old": opened(old, f"o{number}"), "new": opened(new, f"n{number}")}
     stated = {
         "id": f"0198a000-0000-7000-8000-0000000001{number:02}",
         "lead_id": SUBJECT,
         "version": version,
+        "action": action,
         "previous_hash": hashlib.sha256(previous).hexdigest() if previous else None,
         **{
             f"{side}_values": {name: each.commitment() for name, each in values.items()}

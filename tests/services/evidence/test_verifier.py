@@ -80,7 +80,7 @@ def test_calls_that_changed_nothing_are_in_no_chain(verify: Verify) -> None:
 
 def test_erased_values_break_no_proof_and_are_counted(verify: Verify) -> None:
     entries = [replace(each, openings={"old": {}, "new": {}}) for each in changes()]
-    status, out, _ = verify(sealed(entries))
+    status, out, _ = verify(sealed([*entries, entry(9, None, None, {}, {}, action="ERASE")]))
     assert status == 0
     assert "erased, so not comparable: email, id, name" in out
 
@@ -128,6 +128,10 @@ TAMPERED: dict[str, tuple[Evidence, str]] = {
         edited(HONEST, 1, openings={**SECOND.openings, "new": FORGED_VALUES}),
         f"{NAMED}: its values are not those that were sealed: new_values.name",
     ),
+    "values gone without an erasure": (
+        edited(HONEST, 1, openings={"old": {}, "new": {}}),
+        f"{NAMED}: values of it are gone, and no entry says that they were erased",
+    ),
     "a value too many": (
         edited(
             HONEST, 1, openings={**SECOND.openings, "new": {**SECOND.openings["new"], "x": Opening("s", "t")}}
@@ -141,7 +145,7 @@ TAMPERED: dict[str, tuple[Evidence, str]] = {
     ),
     "the last entry gone": (
         replace(HONEST, entries=HONEST.entries[:2]),
-        f"lead_id {SUBJECT}: is not what its last entry says: email",
+        f"lead_id {SUBJECT}: is not what its entries made of it: email",
     ),
     "an entry twice": (replace(HONEST, entries=[*HONEST.entries, HONEST.entries[2]]), "it is there twice"),
     "entries swapped": (
@@ -183,7 +187,7 @@ TAMPERED: dict[str, tuple[Evidence, str]] = {
     ),
     "the subject as it is now": (
         replace(HONEST, now={**HONEST.now, "email": '{"email": "eve@example.com"}'}),
-        "is not what its last entry says: email",
+        "is not what its entries made of it: email",
     ),
     "the subject gone": (replace(HONEST, now=None), "is gone, and no entry says so"),
     "the log's name": (replace(HONEST, origin="example.com/other"), "manifest.json: the checkpoint is of"),
