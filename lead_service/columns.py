@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from lead_service.cells import original
-from lead_service.domain import Draft, clean_text
+from lead_service.domain import Draft
+from lead_service.facts import clean_text
 from lead_service.names import is_harmless
 from services.errors import FieldViolation, InvalidArgument
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from lead_service.domain import EnrichmentTask
+from lead_service.facts import EnrichmentTask
 from lead_service.imports import Batch, Counts, Existing, LeadImport, Outcome, Rejection, Row
 from lead_service.repository import ENRICH_LEAD
 from services.database import driver_connection

@@ -11,8 +11,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from lead_service.domain import (
     EDITABLE,
     Draft,
-    EnrichmentStatus,
-    Fact,
     Lead,
     LeadFilter,
     LeadPage,
@@ -21,6 +19,7 @@ from lead_service.domain import (
     Position,
     RequestKey,
 )
+from lead_service.facts import EnrichmentStatus, Fact
 from lead_service.names import host_name
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import transfers_pb2
@@ -73,6 +72,11 @@ def etags(request: Guarded) -> set[str]:
     if isinstance(request, pb.UpdateLeadRequest):
         given.add(request.lead.etag)
     return given - {""}
+
+
+def moment(request: pb.GetLeadRequest) -> datetime | None:
+    """Decode as of when the lead is wanted, or None for now; raises InvalidArgument."""
+    return _instant(request, "as_of")
 
 
 def lead_filter(request: Filtered) -> LeadFilter:
@@ -162,8 +166,11 @@ def _binding(request: pb.ListLeadsRequest) -> str:
     return f"{lead_filter(request)!r} order={Order.parse(request.order_by)}"
 
 
-def _instant(request: Filtered, field: Literal["created_after", "created_before"]) -> datetime | None:
-    if not request.HasField(field):
+def _instant(
+    request: Filtered | pb.GetLeadRequest,
+    field: Literal["created_after", "created_before", "as_of"],
+) -> datetime | None:
+    if not request.HasField(field):  # type: ignore[arg-type]
         return None
     try:
         stamp: Timestamp = getattr(request, field)

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
 from lead_service.audit_repository import PostgresAuditStore
-from lead_service.domain import EnrichmentTask
+from lead_service.facts import EnrichmentTask
 from lead_service.memory import MemoryLeadStores
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
@@ -118,6 +118,13 @@ def test_an_unknown_lead_is_not_found_and_an_id_that_is_none_is_refused(
     assert unknown.code is grpc.StatusCode.NOT_FOUND
     for wrong in ("", "1", "018f0000-0000-7000-8000-00000000000g"):
         assert violations(call("GetLead", pb.GetLeadRequest(id=wrong))) == ["id"]
+
+
+def test_a_moment_to_come_has_no_state(call: Callable[[str, Any], Reply]) -> None:
+    made = call("CreateLead", pb.CreateLeadRequest(email="ada@example.com")).message
+    for seconds in (60, 2**40):
+        wanted = pb.GetLeadRequest(id=made.id, as_of=Timestamp(seconds=int(NOW.timestamp()) + seconds))
+        assert violations(call("GetLead", wanted)) == ["as_of"]
 
 
 def test_walking_the_pages_shows_every_lead_once_without_facts(call: Callable[[str, Any], Reply]) -> None:

@@ -5,7 +5,7 @@ from alembic import op
 from services.migrations import execute_script
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 ROLE = "lead_app"
 
