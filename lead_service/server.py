@@ -4,9 +4,10 @@ from functools import partial
 
 from lead_service import refusals
 from lead_service.audit_repository import PostgresAuditStore
+from lead_service.quota import Quota
 from lead_service.repository import PostgresLeadStore
 from lead_service.servicer import LeadServicer
-from lead_service.settings import LeadSettings
+from lead_service.settings import ServerSettings
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from services import schema, server
 from services.clock import utc_now
@@ -15,13 +16,18 @@ from services.database import Database, UnitsOfWork
 PROCESS = "lead"
 
 
-async def serve(settings: LeadSettings) -> None:
+async def serve(settings: ServerSettings) -> None:
     """Answer RPCs until told to stop."""
     database = Database(
         settings.lead_database_url, name=PROCESS, pool_size=settings.lead_database_connections
     )
     audits = UnitsOfWork(database, PostgresAuditStore)
-    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, audits)
+    servicer = LeadServicer(
+        UnitsOfWork(database, PostgresLeadStore),
+        utc_now,
+        audits,
+        Quota(settings.enrichment_hourly_quota, settings.enrichment_running_quota),
+    )
     await server.serve(
         settings,
         process=PROCESS,
