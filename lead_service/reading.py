@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Final
 
 from lead_service.columns import Columns
+from lead_service.domain import registered_apart
 from lead_service.imports import Batch, Rejection, Row, another_file
 from lead_service.records import Record, Records, Unreadable
 from services.errors import DeadlineExceeded, InvalidArgument
@@ -102,7 +103,7 @@ class Reading:
                     Rejection(record.row, violation.field, column, value, violation.description)
                 )
             return None
-        return Row(record.row, uuid7(), lead.email, lead.domain, lead.name)
+        return Row(record.row, uuid7(), lead.email, lead.domain, lead.name, registered_apart(lead.domain))
 
 
 async def _slices(pieces: AsyncIterator[bytes]) -> AsyncIterator[tuple[bytes, bool]]:

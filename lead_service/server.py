@@ -5,9 +5,10 @@ from functools import partial
 from lead_service import refusals
 from lead_service.audit_repository import PostgresAuditStore
 from lead_service.import_repository import PostgresImportStore
+from lead_service.quota import Quota
 from lead_service.repository import PostgresLeadStore
 from lead_service.servicer import LeadServicer
-from lead_service.settings import LeadSettings
+from lead_service.settings import ServerSettings
 from lead_service.transfer_servicer import LeadTransferServicer
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc, transfers_pb2, transfers_pb2_grpc
 from services import schema, server
@@ -17,15 +18,16 @@ from services.database import Database, UnitsOfWork
 PROCESS = "lead"
 
 
-async def serve(settings: LeadSettings) -> None:
+async def serve(settings: ServerSettings) -> None:
     """Answer RPCs until told to stop."""
     database = Database(
         settings.lead_database_url, name=PROCESS, pool_size=settings.lead_database_connections
     )
     audits = UnitsOfWork(database, PostgresAuditStore)
     leads = UnitsOfWork(database, PostgresLeadStore)
-    servicer = LeadServicer(leads, utc_now, audits)
-    imports = UnitsOfWork(database, PostgresImportStore)
+    quota = Quota(settings.enrichment_hourly_quota, settings.enrichment_running_quota)
+    servicer = LeadServicer(leads, utc_now, audits, quota)
+    imports = UnitsOfWork(database, partial(PostgresImportStore, quota=quota))
     await server.serve(
         settings,
         process=PROCESS,
