@@ -4,6 +4,7 @@ type Schemas = components["schemas"];
 
 export type Lead = Schemas["Lead"];
 export type EnrichmentStatus = Lead["enrichment_status"];
+export type LeadImport = Schemas["LeadImport"];
 export type Fact = Schemas["Fact"];
 export type Report = Schemas["Report"];
 export type Lineage = Schemas["Lineage"];

@@ -14,6 +14,8 @@ const lead = (enrichment_status: Lead["enrichment_status"], enrichment_task_id =
   enrichment_error: "",
   etag: "0190",
   facts: [],
+  import_id: "",
+  suggestions: [],
   created_by: "ada",
 });
 
