@@ -190,7 +190,19 @@ class AuditRow(Base):
             postgresql_where=text("ip_address IS NOT NULL"),
         ),
         Index("ix_lead_audit_changed_fields", "changed_fields", postgresql_using="gin"),
+        Index("ix_lead_audit_transaction_id_id", "transaction_id", "id"),
     )
+
+
+class ErasureRow(Base):
+    """That a lead was erased: see ``erasure.Erasure``."""
+
+    __tablename__ = "lead_erasures"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    lead_id: Mapped[UUID] = mapped_column(Uuid, unique=True)
+    erased_by: Mapped[str] = mapped_column(Text)
+    erased_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 # PgQueuer's queue, which its own migration makes: read here to see whether a job is still alive.

@@ -22,10 +22,11 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from services.clock import Clock
 from services.evidence.checkpoints import Checkpoint, CheckpointFile
+from services.evidence.ledger import StoredCheckpoint
 from services.evidence.log import Log
 from services.evidence.merkle import STORED_LEVELS, CompactRange, Node, Proof, leaf_hash
 from services.evidence.notes import InvalidNote, Signer, VerifierKey
-from services.evidence.store import LogStore, StoredCheckpoint, Unsealed, compact_range
+from services.evidence.store import LogStore, Unsealed
 
 SEQUENCER_STARTED = "sequencer.started"
 ENTRY_REFUSED = "entry.refused"
@@ -121,7 +122,7 @@ class Sequencer:
             await self._outside(await self._keep(store, self._tree, [], 0))
             return
         try:
-            self._tree = compact_range(last)
+            self._tree = last.tree()
             signed = self._read(last.note)
             outside = self._read(kept) if kept is not None else signed
         except (InvalidNote, ValueError) as error:

@@ -9,8 +9,8 @@ import pytest
 
 from gateway import app, backends, contract
 from gateway.settings import GatewaySettings
-from lead_service.audit_repository import PostgresAuditStore
 from lead_service.repository import PostgresLeadStore
+from lead_service.server import records
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from services.clock import utc_now
@@ -29,9 +29,7 @@ async def api(
     service = Service(
         lead_pb2.DESCRIPTOR.services_by_name["LeadService"],
         lead_pb2_grpc.add_LeadServiceServicer_to_server,
-        LeadServicer(
-            UnitsOfWork(database, PostgresLeadStore), utc_now, UnitsOfWork(database, PostgresAuditStore)
-        ),
+        LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, records(database)),
     )
     async with serve_in_process(service) as address:
         addresses = {f"{context}_service_address": address for context in ("lead", "report", "lineage")}
