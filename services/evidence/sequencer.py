@@ -35,6 +35,7 @@ STANDBY_SECONDS = 1.0
 
 SEALED = Counter("leadfactory_evidence_sealed_total", "Entries put under a checkpoint.", ["log"])
 REFUSED = Counter("leadfactory_evidence_refused_total", "Entries whose hash is not theirs.", ["log"])
+INCONSISTENT = Counter("leadfactory_evidence_inconsistent_total", "Refusals to sign anything more.", ["log"])
 LAG = Histogram(
     "leadfactory_evidence_lag_seconds",
     "How long an entry was without a checkpoint.",
@@ -95,6 +96,9 @@ class Sequencer:
         )
         try:
             await self._seal(connection, stop)
+        except Inconsistent:
+            INCONSISTENT.labels(self._sealing.signer.key.name).inc()
+            raise
         finally:
             await connection.close(timeout=5)
 
