@@ -3,7 +3,10 @@
 from functools import partial
 
 from lead_service import refusals
+from lead_service.audit_log import LOG
 from lead_service.audit_repository import PostgresAuditStore
+from lead_service.erasure_repository import PostgresErasureStore
+from lead_service.evidence_servicer import Records
 from lead_service.repository import PostgresLeadStore
 from lead_service.servicer import LeadServicer
 from lead_service.settings import LeadSettings
@@ -11,8 +14,18 @@ from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from services import schema, server
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.evidence.store import LogStores
 
 PROCESS = "lead"
+
+
+def records(database: Database) -> Records:
+    """Return what is on record of leads in their database."""
+    return Records(
+        UnitsOfWork(database, PostgresAuditStore),
+        LogStores(database, LOG),
+        UnitsOfWork(database, PostgresErasureStore),
+    )
 
 
 async def serve(settings: LeadSettings) -> None:
@@ -20,8 +33,8 @@ async def serve(settings: LeadSettings) -> None:
     database = Database(
         settings.lead_database_url, name=PROCESS, pool_size=settings.lead_database_connections
     )
-    audits = UnitsOfWork(database, PostgresAuditStore)
-    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, audits)
+    kept = records(database)
+    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, kept)
     await server.serve(
         settings,
         process=PROCESS,
@@ -33,6 +46,6 @@ async def serve(settings: LeadSettings) -> None:
             )
         ],
         ready=partial(schema.check, "lead_service", database),
-        on_refusal=refusals.noting(audits),
+        on_refusal=refusals.noting(kept.audits),
     )
     await database.close()

@@ -7,24 +7,24 @@ from uuid import UUID
 import grpc.aio
 
 from lead_service import answers, audit_wire, auditing, leads, wire
-from lead_service.audit import AuditStores
 from lead_service.domain import Lead, LeadStores
+from lead_service.evidence_servicer import EvidenceServicer, Records
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
-from protos.leadfactory.lead.v1 import lead_pb2_grpc
 from services.clock import Clock
 from services.identity import current_actor
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class LeadServicer(lead_pb2_grpc.LeadServiceServicer):
+class LeadServicer(EvidenceServicer):
     """Answers `leadfactory.lead.v1.LeadService`."""
 
-    def __init__(self, stores: LeadStores, clock: Clock, audits: AuditStores) -> None:
-        """Take where leads are kept, where the time comes from, and where changes are noted."""
+    def __init__(self, stores: LeadStores, clock: Clock, records: Records) -> None:
+        """Take where leads are kept, where the time comes from, and what is on record of changes."""
+        super().__init__(records, clock)
         self._stores = stores
         self._clock = clock
-        self._audits = audits
+        self._audits = records.audits
 
     async def ListLeads(self, request: pb.ListLeadsRequest, context: Context) -> pb.ListLeadsResponse:
         """See the proto."""

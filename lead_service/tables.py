@@ -180,7 +180,19 @@ class AuditRow(Base):
         Index("ix_lead_audit_action_created_at_id", "action", "created_at", "id"),
         Index("ix_lead_audit_ip_address", "ip_address", "created_at"),
         Index("ix_lead_audit_changed_fields", "changed_fields", postgresql_using="gin"),
+        Index("ix_lead_audit_transaction_id_id", "transaction_id", "id"),
     )
+
+
+class ErasureRow(Base):
+    """That a lead was erased: see ``erasure.Erasure``."""
+
+    __tablename__ = "lead_erasures"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    lead_id: Mapped[UUID] = mapped_column(Uuid, unique=True)
+    erased_by: Mapped[str] = mapped_column(Text)
+    erased_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 # PgQueuer's queue, which its own migration makes: read here to see whether a job is still alive.

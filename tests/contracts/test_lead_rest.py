@@ -10,13 +10,14 @@ import pytest
 
 from gateway import app, backends, contract
 from gateway.settings import GatewaySettings
-from lead_service.audit_repository import PostgresAuditStore
 from lead_service.repository import PostgresLeadStore
+from lead_service.server import records
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.server import Service
+from tests.fixtures.evidence import SIGNER, seal, sealing
 from tests.fixtures.identity import Issuer
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
@@ -30,9 +31,7 @@ async def api(
     service = Service(
         lead_pb2.DESCRIPTOR.services_by_name["LeadService"],
         lead_pb2_grpc.add_LeadServiceServicer_to_server,
-        LeadServicer(
-            UnitsOfWork(database, PostgresLeadStore), utc_now, UnitsOfWork(database, PostgresAuditStore)
-        ),
+        LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, records(database)),
     )
     async with serve_in_process(service) as address:
         addresses = {f"{context}_service_address": address for context in ("lead", "report", "lineage")}
@@ -208,3 +207,28 @@ async def test_lists_are_filtered_ordered_and_paged(api: httpx.AsyncClient) -> N
     for wrong in ("order_by=name", "domain=http://x", "created_after=yesterday"):
         refused = await api.get(f"/api/leads?{wrong}")
         assert (refused.status_code, wrong.partition("=")[0] in refused.text) == (400, True)
+
+
+async def test_evidence_is_had_over_rest_and_a_lead_erased(
+    api: httpx.AsyncClient, lead_database: TestDatabase, issuer: Issuer
+) -> None:
+    lead = await made(api)
+    await seal(lead_database, sealing())
+    denied = await api.get("/api/leads/audit-log/checkpoint")
+    assert denied.status_code == 403
+    api.headers["authorization"] = f"Bearer {issuer.person('grace', 'admin')}"
+    checkpoint = (await api.get("/api/leads/audit-log/checkpoint")).json()
+    assert (checkpoint["size"], checkpoint["public_key"]) == (1, str(SIGNER.key))
+    (entry,) = (await api.get(f"/api/leads/{lead['id']}/audit")).json()["entries"]
+    proof = (await api.get(f"/api/leads/audit-log/entries/{entry['id']}/proof")).json()
+    assert (proof["index"], proof["checkpoint"]["root_hash"]) == (0, checkpoint["root_hash"])
+    consistency = (await api.get("/api/leads/audit-log/consistency", params={"first": 1})).json()
+    assert (consistency["first"], consistency["second"]) == (1, 1)
+    evidence = await api.get(f"/api/leads/{lead['id']}/evidence")
+    assert evidence.headers["content-type"] == "application/zip"
+    assert f"evidence-{lead['id']}.zip" in evidence.headers["content-disposition"]
+    assert evidence.content.startswith(b"PK")
+    erased = (await api.post(f"/api/leads/{lead['id']}:erase", json={})).json()
+    assert (erased["number"], erased["erased_by"]) == (1, "grace")
+    assert (await api.get("/api/leads:erasures", params={"after": 0})).json() == {"erasures": [erased]}
+    assert (await api.get(f"/api/leads/{lead['id']}")).status_code == 404

@@ -50,6 +50,11 @@ def test_every_setting_of_a_configmap_is_one_that_its_process_reads(workload):
 
 def test_a_process_starts_with_the_settings_that_it_is_given(workload, monkeypatch, tmp_path):
     for name, value in workload.environment.items():
+        if name == "EVIDENCE_SIGNING_KEY_FILE":
+            folder, file = value.rsplit("/", 1)
+            assert workload.mounts[folder]["secret"]["secretName"] == "lead-log"
+            value = str(tmp_path / file)
+            Path(value).touch()
         monkeypatch.setenv(name, value)
     secrets = workload.mounts.get(workload.environment["SECRETS_DIRECTORY"])
     if secrets:

@@ -159,6 +159,143 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/leads/audit-log/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the newest signed checkpoint of the audit log
+         * @description Returns the newest signed checkpoint of the audit log.
+         *
+         *     Fails with UNAVAILABLE as long as there is none.
+         */
+        get: operations["LeadService_GetAuditCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/audit-log/entries/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proves that an entry is in the audit log
+         * @description Proves that an entry is in the audit log.
+         *
+         *     Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+         *     yet: that takes at most a second while `lead-worker` runs.
+         */
+        get: operations["LeadService_GetAuditEntryProof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/audit-log/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proves that the audit log was only appended to between two sizes
+         * @description Proves that the audit log was only appended to between two sizes.
+         *
+         *     Fails with OUT_OF_RANGE if it never had them.
+         */
+        get: operations["LeadService_GetAuditConsistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that `python -m services.evidence verify` checks without a network
+         * @description Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+         *     `python -m services.evidence verify` checks without a network.
+         *
+         *     Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+         *     lead that there never was.
+         */
+        get: operations["LeadService_DownloadLeadEvidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Removes everything personal about a lead for good: the lead with its facts, every value in its audit, and what was kept to answer repeated requests
+         * @description Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+         *     and what was kept to answer repeated requests.
+         *
+         *     Promises that who did what to it and when stays on record, and that every proof made before still
+         *     holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+         *     answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+         *     undone.
+         */
+        post: operations["LeadService_EraseLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads:erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists erasures in the order they were made, so that whoever reads on from the last number misses none
+         * @description Lists erasures in the order they were made, so that whoever reads on from the last number misses none.
+         */
+        get: operations["LeadService_ListErasures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lineage/{report_id}": {
         parameters: {
             query?: never;
@@ -307,7 +444,7 @@ export interface components {
             lead_id: string;
             /**
              * Format: int32
-             * @description Counts a lead's changes from 1 without a gap; 0 for READ, DENIED and FAILED.
+             * @description Counts a lead's changes from 1 without a gap; 0 for READ, DENIED, FAILED and ERASE.
              */
             version: number;
             action: components["schemas"]["AuditEntry.Action"];
@@ -352,9 +489,43 @@ export interface components {
          *     - `READ`: Somebody read this audit.
          *     - `DENIED`: A call was refused for want of a right. Nothing changed.
          *     - `FAILED`: A call that was to change something failed. Nothing changed.
+         *     - `ERASE`: Every value about the lead was erased, from its entries too.
          * @enum {string}
          */
-        "AuditEntry.Action": "ACTION_UNSPECIFIED" | "BASELINE" | "CREATE" | "UPDATE" | "DELETE" | "UNDELETE" | "READ" | "DENIED" | "FAILED";
+        "AuditEntry.Action": "ACTION_UNSPECIFIED" | "BASELINE" | "CREATE" | "UPDATE" | "DELETE" | "UNDELETE" | "READ" | "DENIED" | "FAILED" | "ERASE";
+        /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
+        Checkpoint: {
+            /** @description The log's name. */
+            origin: string;
+            /**
+             * Format: double
+             * @description How many entries it has.
+             */
+            size: number;
+            /** @description The root of its Merkle tree (RFC 6962). */
+            root_hash: string;
+            /** @description The signed note: what to keep outside of this system, and what proofs lead to. */
+            note: string;
+            /**
+             * @description The key that signed, as `name+id+base64` (c2sp.org/signed-note). Whoever checks a proof has it from
+             *     elsewhere; here it is for comparison.
+             */
+            public_key: string;
+            /** Format: date-time */
+            created_at?: string;
+        };
+        /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
+        ConsistencyProof: {
+            /** Format: double */
+            first: number;
+            /** Format: double */
+            second: number;
+            hashes: string[];
+            first_root_hash: string;
+            second_root_hash: string;
+            /** @description The newest checkpoint, which is of size `second` unless another was asked for. */
+            checkpoint?: components["schemas"]["Checkpoint"];
+        };
         CreateLeadRequest: {
             /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
             email: string;
@@ -368,6 +539,41 @@ export interface components {
              *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
              */
             request_id?: string;
+        };
+        /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
+        EntryProof: {
+            entry_id: string;
+            /**
+             * Format: double
+             * @description The entry's place in the log, from 0.
+             */
+            index: number;
+            /** @description The hash of the entry's bytes as a leaf. */
+            leaf_hash: string;
+            /** @description The hashes beside the way from the leaf to the root. */
+            hashes: string[];
+            checkpoint?: components["schemas"]["Checkpoint"];
+            /** @description The same as one text (c2sp.org/tlog-proof). */
+            proof: string;
+        };
+        EraseLeadRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+        };
+        /** @description That a lead was erased. */
+        Erasure: {
+            /**
+             * Format: int32
+             * @description Counts erasures from 1 without a gap.
+             */
+            number: number;
+            lead_id: string;
+            erased_by: string;
+            /** Format: date-time */
+            erased_at?: string;
         };
         /** @description What went wrong, as in AIP-193. */
         Error: {
@@ -543,6 +749,10 @@ export interface components {
             access_count: number;
             /** Format: date-time */
             last_accessed_at?: string;
+        };
+        ListErasuresResponse: {
+            /** @description Fewer than asked for if there are no more. */
+            erasures: components["schemas"]["Erasure"][];
         };
         ListLeadAuditResponse: {
             entries: components["schemas"]["AuditEntry"][];
@@ -1105,6 +1315,155 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListLeadAuditResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_GetAuditCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_GetAuditEntryProof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The entry's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryProof"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_GetAuditConsistency: {
+        parameters: {
+            query: {
+                /** @description The smaller size: that of a checkpoint which was kept. */
+                first: number;
+                /** @description The larger size; 0 means that of the newest checkpoint. */
+                second?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsistencyProof"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_DownloadLeadEvidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_EraseLead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description That a lead was erased. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_ListErasures: {
+        parameters: {
+            query?: {
+                /** @description How many to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description The number of the last erasure that the caller knows; 0 for none. */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListErasuresResponse"];
                 };
             };
             default: components["responses"]["Error"];
