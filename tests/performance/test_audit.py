@@ -67,6 +67,8 @@ async def test_audited_writes_against_unaudited(
         )
     await audited.close()
     await unaudited.close()
+    # The promise is 0.85, and 0.6 for 32 writers; a busy machine may blur the one, and never the other.
+    assert found.ratio > 0.6
     note(f"audit: writes with it, {writers} writers", found.first, "writes/s")
     note(f"audit: writes without it, {writers} writers", found.second, "writes/s")
     note(f"audit: share of the unaudited rate, {writers} writers", found.ratio, "")
