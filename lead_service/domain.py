@@ -300,6 +300,9 @@ class LeadStore(QuotaStore, Protocol):
         Its facts are ordered by provider and name, its suggestions by field and value.
         """
 
+    async def get_as_of(self, lead_id: UUID, moment: datetime) -> Lead:
+        """Return the lead as it was then, without its facts; raises NotFound."""
+
     async def get_for_change(self, lead_id: UUID) -> Lead:
         """Return the lead without facts and suggestions, held until this unit of work ends.
 
