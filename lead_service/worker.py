@@ -40,7 +40,11 @@ def providers(settings: WorkerSettings) -> list[Provider]:
     """Return every source of facts, all of them behind the one door."""
     resolver = Resolver(settings.enrichment_nameservers, timeout_seconds=settings.enrichment_dns_seconds)
     door = Door(
-        resolver, httpcore.AnyIOBackend(), settings.enrichment_ports, settings.enrichment_allowed_networks
+        resolver,
+        httpcore.AnyIOBackend(),
+        settings.enrichment_ports,
+        settings.enrichment_allowed_networks,
+        settings.enrichment_contact,
     )
     trust = (
         ssl.create_default_context(cafile=settings.enrichment_ca_bundle)
