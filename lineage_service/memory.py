@@ -4,16 +4,26 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 from lineage_service.domain import (
     Access,
+    AccessFilter,
+    AccessPage,
     Content,
+    Entry,
     Lineage,
+    LineageFilter,
+    LineagePage,
     LineageStore,
+    Order,
+    Outcome,
     Payload,
     Piece,
+    Position,
     Readings,
     Usage,
 )
@@ -25,7 +35,9 @@ class MemoryLineageStore:
 
     lineages: dict[UUID, Lineage] = field(default_factory=dict)
     pieces: dict[tuple[UUID, Content], tuple[Piece, ...]] = field(default_factory=dict)
-    accesses: list[Access] = field(default_factory=list)
+    words: dict[UUID, frozenset[str]] = field(default_factory=dict)
+    noted: list[Access] = field(default_factory=list)
+    outcomes: dict[UUID, Outcome] = field(default_factory=dict)
 
     async def add_if_absent(self, lineage: Lineage, payload: Payload) -> Lineage:
         """Keep a lineage unless its report or its id is known; return what is kept then."""
@@ -34,6 +46,7 @@ class MemoryLineageStore:
         if known is not None:
             return known
         self.lineages[facts.lineage_id] = lineage
+        self.words[facts.lineage_id] = payload.log_words
         for content in Content:
             self.pieces[facts.lineage_id, content] = tuple([piece async for piece in payload.pieces(content)])
         return lineage
@@ -50,29 +63,85 @@ class MemoryLineageStore:
         lineage = self.lineages.get(lineage_id)
         return None if lineage is None else replace(lineage, readings=self._readings(lineage_id))
 
+    async def by_pdf(self, sha256: bytes) -> Lineage | None:
+        """Find the newest lineage of a PDF."""
+        found = await self.page(LineageFilter(pdf_sha256=sha256), 1, None, Order())
+        return found.lineages[0] if found.lineages else None
+
+    async def page(
+        self, wanted: LineageFilter, size: int, after: Position | None, order: Order
+    ) -> LineagePage:
+        """Return at most `size` lineages behind `after`."""
+        matching = sorted(
+            (each for key, each in self.lineages.items() if wanted.admits(each, self.words[key])),
+            key=_place,
+            reverse=order.descending,
+        )
+        here = None if after is None else (after.recorded_at, after.lineage_id)
+        behind = [
+            replace(each, readings=self._readings(each.facts.lineage_id))
+            for each in matching
+            if here is None or (_place(each) < here if order.descending else _place(each) > here)
+        ]
+        following = Position(*_place(behind[size - 1])) if len(behind) > size else None
+        return LineagePage(tuple(behind[:size]), following, len(matching))
+
     async def piece(self, lineage_id: UUID, content: Content, number: int) -> Piece | None:
         """Return one piece of a content, counted from 1."""
         pieces = self.pieces.get((lineage_id, content), ())
         return pieces[number - 1] if 0 < number <= len(pieces) else None
 
+    async def piece_sha256(self, lineage_id: UUID, content: Content, number: int) -> bytes | None:
+        """Return the digest that is stored beside one piece, without the piece."""
+        piece = await self.piece(lineage_id, content, number)
+        return None if piece is None else piece.sha256
+
     async def note(self, access: Access) -> Readings:
-        """Add an entry to the access audit; return the readings with this one."""
-        self.accesses.append(access)
-        return self._readings(access.lineage_id)
+        """Add an entry to the access audit; return the lineage's readings with this one."""
+        self.noted.append(access)
+        return Readings() if access.lineage_id is None else self._readings(access.lineage_id)
+
+    async def conclude(self, access: Access, outcome: Outcome) -> None:
+        """Add to the access audit how a reading ended."""
+        self.outcomes[access.id] = outcome
+
+    async def accesses(
+        self, wanted: AccessFilter, size: int, after: tuple[datetime, UUID] | None
+    ) -> AccessPage:
+        """Return at most `size` entries of the access audit behind `after`, newest first."""
+        matching = sorted((each for each in self.noted if wanted.admits(each)), key=_moment, reverse=True)
+        behind = [each for each in matching if after is None or _moment(each) < after]
+        entries = tuple(map(self._entry, behind[:size]))
+        return AccessPage(entries, _moment(behind[size - 1]) if len(behind) > size else None)
 
     async def usage(self) -> Usage:
         """Measure what is kept."""
         kept = dict.fromkeys(Content, 0)
         for (_, content), pieces in self.pieces.items():
             kept[content] += sum(len(piece.content) for piece in pieces)
-        return Usage(
-            len(self.lineages),
-            {"inputs": kept[Content.INPUTS], "logs": kept[Content.LOG], "records": 0, "accesses": 0},
-        )
+        sizes = {"inputs": kept[Content.INPUTS], "logs": kept[Content.LOG]}
+        return Usage(len(self.lineages), sizes | dict.fromkeys(("words", "records", "accesses"), 0))
 
     def _readings(self, lineage_id: UUID) -> Readings:
-        times = [access.at for access in self.accesses if access.lineage_id == lineage_id]
+        times = [each.at for each in self.noted if each.lineage_id == lineage_id and each.action.counts]
         return Readings(len(times), max(times, default=None))
+
+    def _entry(self, access: Access) -> Entry:
+        version = None
+        if access.lineage_id is not None:
+            chain = [each.id for each in self.noted if each.lineage_id == access.lineage_id]
+            version = chain.index(access.id) + 1
+        # What the real store digests is its own affair; here it only has to be of this entry.
+        digest = sha256(repr(access).encode()).digest()
+        return Entry(access, version, self.outcomes.get(access.id), digest)
+
+
+def _place(lineage: Lineage) -> tuple[datetime, UUID]:
+    return lineage.recorded_at, lineage.facts.lineage_id
+
+
+def _moment(access: Access) -> tuple[datetime, UUID]:
+    return access.at, access.id
 
 
 class MemoryLineageStores:
@@ -97,4 +166,4 @@ class MemoryLineageStores:
             self.kept = store
 
     def _copy(self) -> MemoryLineageStore:
-        return MemoryLineageStore(copy(self.kept.lineages), copy(self.kept.pieces), copy(self.kept.accesses))
+        return MemoryLineageStore(*(copy(getattr(self.kept, each.name)) for each in fields(self.kept)))

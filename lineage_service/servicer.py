@@ -8,8 +8,10 @@ from uuid import UUID
 import grpc.aio
 from google.api.httpbody_pb2 import HttpBody
 
-from lineage_service import lineage, wire
+from lineage_service import accesses, diff, lineage, lookup, readings, search
+from lineage_service.confined.process import Confinement
 from lineage_service.domain import Limits, LineageStores, Reader
+from lineage_service.wire import audit, records, searches, verdicts
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from protos.leadfactory.lineage.v1 import lineage_pb2_grpc
 from services import downloads, identity
@@ -26,19 +28,20 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
         self._stores = stores
         self._limits = limits
         self._clock = clock
+        self._confinement = Confinement()
 
     async def RecordLineage(
         self, request_iterator: AsyncIterator[pb.RecordLineageRequest], context: Context
     ) -> pb.Lineage:
         """Remember how one report came to be."""
-        facts, arrivals = await wire.delivery(request_iterator)
-        return wire.lineage(
+        facts, arrivals = await records.delivery(request_iterator)
+        return records.lineage(
             await lineage.record(self._stores, facts, arrivals, limits=self._limits, clock=self._clock)
         )
 
     async def GetLineageByReport(self, request: pb.GetLineageByReportRequest, context: Context) -> pb.Lineage:
         """Return the lineage of one report."""
-        return wire.lineage(
+        return records.lineage(
             await lineage.by_report(self._stores, UUID(request.report_id), _reader(), clock=self._clock)
         )
 
@@ -46,33 +49,70 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
         self, request: pb.GetLineageLogsRequest, context: Context
     ) -> AsyncIterator[HttpBody]:
         """Stream the pipeline's log as stored."""
-        log = await lineage.open_log(self._stores, UUID(request.lineage_id), _reader(), clock=self._clock)
-        async for body in downloads.send(
-            context,
-            content_type="application/x-ndjson",
-            content_encoding="gzip",
-            size=log.size,
-            etag=log.etag,
-            read=log.read,
-        ):
-            yield body
+        lineage_id, part = UUID(request.lineage_id), request.part
+        async with readings.open_log(self._stores, lineage_id, part, _reader(), clock=self._clock) as log:
+            async for body in downloads.send(
+                context,
+                # A part is no log yet: only all of them, one after the other, can be unfolded.
+                content_type="application/octet-stream" if part else "application/x-ndjson",
+                content_encoding=None if part else "gzip",
+                filename=log.lineage.log_filename(part) if part else None,
+                size=log.size,
+                etag=log.sha256.hex(),
+                sha256=log.sha256,
+                read=log.read,
+            ):
+                yield body
 
     async def DownloadRawInputs(
         self, request: pb.DownloadRawInputsRequest, context: Context
     ) -> AsyncIterator[HttpBody]:
         """Stream the raw inputs as stored."""
-        inputs = await lineage.open_inputs(
-            self._stores, UUID(request.lineage_id), request.part, _reader(), clock=self._clock
+        lineage_id, part = UUID(request.lineage_id), request.part
+        opened = readings.open_inputs(self._stores, lineage_id, part, _reader(), clock=self._clock)
+        async with opened as inputs:
+            async for body in downloads.send(
+                context,
+                content_type="application/gzip",
+                filename=inputs.lineage.inputs_filename(part),
+                size=inputs.size,
+                etag=inputs.sha256.hex(),
+                sha256=inputs.sha256,
+                read=inputs.read,
+            ):
+                yield body
+
+    async def SearchLineage(
+        self, request: pb.SearchLineageRequest, context: Context
+    ) -> pb.SearchLineageResponse:
+        """Find lineages, one page at a time."""
+        wanted, place = searches.wanted(request), searches.place(request)
+        found = await search.search(self._stores, wanted, *place, _reader(), clock=self._clock)
+        return searches.page(found, request)
+
+    async def LookupPdf(
+        self, request_iterator: AsyncIterator[pb.LookupPdfRequest], context: Context
+    ) -> pb.LookupPdfResponse:
+        """Say whether a PDF was issued here."""
+        async with lookup.receive(*await verdicts.question(request_iterator)) as upload:
+            return verdicts.finding(
+                await lookup.lookup(self._stores, upload, _reader(), self._confinement, clock=self._clock)
+            )
+
+    async def DiffLineage(self, request: pb.DiffLineageRequest, context: Context) -> pb.LineageDiff:
+        """Say what differs between two reports."""
+        pair = UUID(request.a), UUID(request.b)
+        return verdicts.comparison(
+            await diff.diff(self._stores, *pair, _reader(), self._confinement, clock=self._clock)
         )
-        async for body in downloads.send(
-            context,
-            content_type="application/gzip",
-            filename=inputs.lineage.inputs_filename(request.part),
-            size=inputs.size,
-            etag=inputs.etag,
-            read=inputs.read,
-        ):
-            yield body
+
+    async def ListLineageAccesses(
+        self, request: pb.ListLineageAccessesRequest, context: Context
+    ) -> pb.ListLineageAccessesResponse:
+        """List who read a lineage."""
+        wanted, place = audit.wanted(request), audit.place(request)
+        found = await accesses.page(self._stores, wanted, *place, _reader(), clock=self._clock)
+        return audit.page(found, request)
 
 
 def _reader() -> Reader:
@@ -85,6 +125,7 @@ def _reader() -> Reader:
         user_agent=actor.user_agent,
         request_id=call.request_id if call else "",
         method=call.method if call else "",
+        roles=tuple(sorted(actor.roles)),
     )
 
 

@@ -1,6 +1,6 @@
 """The lineage service for real: PostgreSQL, a grpc.aio server, the full list of interceptors."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -62,8 +62,22 @@ class Lineage:
     async def accesses(self) -> list[tuple[str, str, int | None]]:
         return [
             (row["subject"], row["action"], row["part"])
-            for row in await self.rows("SELECT * FROM lineage_accesses ORDER BY id")
+            for row in await self.rows("SELECT * FROM lineage_accesses WHERE of_id IS NULL ORDER BY id")
         ]
+
+
+def recording(address: str, issuer: Issuer) -> Callable[[Sent], Awaitable[Sent]]:
+    """Return what records as the report worker does, and gives back what it recorded."""
+
+    async def record(sent: Sent) -> Sent:
+        async with grpc.aio.insecure_channel(address) as channel:
+            await lineage_pb2_grpc.LineageServiceStub(channel).RecordLineage(
+                iter(sent.messages()),
+                metadata=(("authorization", f"Bearer {issuer.workload('report-worker')}"),),
+            )
+        return sent
+
+    return record
 
 
 @pytest.fixture

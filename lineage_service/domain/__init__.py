@@ -1,0 +1,70 @@
+"""Lineage in words: how a report came to be, what belongs to it, and who has looked."""
+
+from lineage_service.domain.accesses import (
+    Access,
+    AccessFilter,
+    AccessPage,
+    Action,
+    Entry,
+    Outcome,
+    Reader,
+)
+from lineage_service.domain.facts import (
+    LOG_PIECE_BYTES,
+    MAX_PART_BYTES,
+    MIB,
+    Content,
+    Facts,
+    Limits,
+    Lineage,
+    Part,
+    Payload,
+    Piece,
+    Readings,
+)
+from lineage_service.domain.search import (
+    EXACT_TOTAL_LIMIT,
+    LineageFilter,
+    LineagePage,
+    Order,
+    Position,
+    Word,
+)
+from lineage_service.domain.store import LineageStore, LineageStores, Usage
+from lineage_service.domain.verdicts import MOST_PDF_BYTES, Change, Comparison, Evidence, Finding, Verdict
+
+__all__ = [
+    "EXACT_TOTAL_LIMIT",
+    "LOG_PIECE_BYTES",
+    "MAX_PART_BYTES",
+    "MIB",
+    "MOST_PDF_BYTES",
+    "Access",
+    "AccessFilter",
+    "AccessPage",
+    "Action",
+    "Change",
+    "Comparison",
+    "Content",
+    "Entry",
+    "Evidence",
+    "Facts",
+    "Finding",
+    "Limits",
+    "Lineage",
+    "LineageFilter",
+    "LineagePage",
+    "LineageStore",
+    "LineageStores",
+    "Order",
+    "Outcome",
+    "Part",
+    "Payload",
+    "Piece",
+    "Position",
+    "Reader",
+    "Readings",
+    "Usage",
+    "Verdict",
+    "Word",
+]
