@@ -11,6 +11,8 @@ import structlog
 from prometheus_client import Counter
 
 from lineage_service.domain import (
+    DONE,
+    UNDER_WAY,
     Access,
     AccessFilter,
     AccessPage,
@@ -43,7 +45,8 @@ def view(
 ) -> Access:
     """Say who reads what of a lineage."""
     facts = lineage.facts
-    return Access(facts.lineage_id, facts.report_id, action, reader, at, part or None, streams=streams)
+    code = UNDER_WAY if streams else DONE
+    return Access(facts.lineage_id, facts.report_id, action, reader, at, part or None, code=code)
 
 
 @asynccontextmanager
@@ -51,7 +54,7 @@ async def concluded(
     stores: LineageStores, access: Access, sent: Callable[[], int], *, clock: Clock
 ) -> AsyncIterator[None]:
     """Note how the block ends in which the bytes of a reading leave."""
-    code = "OK"
+    code = DONE
     try:
         yield
     except ServiceError as error:

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from lineage_service import refusals
 from lineage_service.repository import PostgresLineageStore
 from lineage_service.servicer import LineageServicer
 from lineage_service.settings import ServerSettings
@@ -31,5 +32,6 @@ async def serve(settings: ServerSettings) -> None:
             )
         ],
         ready=partial(schema.check, "lineage_service", database),
+        on_refusal=refusals.noting(stores, utc_now),
     )
     await database.close()

@@ -1,7 +1,6 @@
 """The RPCs: decode, one call, encode."""
 
 from collections.abc import AsyncIterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +9,12 @@ from google.api.httpbody_pb2 import HttpBody
 
 from lineage_service import accesses, diff, lineage, lookup, readings, search
 from lineage_service.confined.process import Confinement
-from lineage_service.domain import Limits, LineageStores, Reader
+from lineage_service.domain import Limits, LineageStores
 from lineage_service.wire import audit, records, searches, verdicts
+from lineage_service.wire.callers import reader
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from protos.leadfactory.lineage.v1 import lineage_pb2_grpc
-from services import downloads, identity
+from services import downloads
 from services.clock import Clock
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -42,7 +42,7 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
     async def GetLineageByReport(self, request: pb.GetLineageByReportRequest, context: Context) -> pb.Lineage:
         """Return the lineage of one report."""
         return records.lineage(
-            await lineage.by_report(self._stores, UUID(request.report_id), _reader(), clock=self._clock)
+            await lineage.by_report(self._stores, UUID(request.report_id), reader(), clock=self._clock)
         )
 
     async def GetLineageLogs(
@@ -50,7 +50,7 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
     ) -> AsyncIterator[HttpBody]:
         """Stream the pipeline's log as stored."""
         lineage_id, part = UUID(request.lineage_id), request.part
-        async with readings.open_log(self._stores, lineage_id, part, _reader(), clock=self._clock) as log:
+        async with readings.open_log(self._stores, lineage_id, part, reader(), clock=self._clock) as log:
             async for body in downloads.send(
                 context,
                 # A part is no log yet: only all of them, one after the other, can be unfolded.
@@ -69,7 +69,7 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
     ) -> AsyncIterator[HttpBody]:
         """Stream the raw inputs as stored."""
         lineage_id, part = UUID(request.lineage_id), request.part
-        opened = readings.open_inputs(self._stores, lineage_id, part, _reader(), clock=self._clock)
+        opened = readings.open_inputs(self._stores, lineage_id, part, reader(), clock=self._clock)
         async with opened as inputs:
             async for body in downloads.send(
                 context,
@@ -87,7 +87,7 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
     ) -> pb.SearchLineageResponse:
         """Find lineages, one page at a time."""
         wanted, place = searches.wanted(request), searches.place(request)
-        found = await search.search(self._stores, wanted, *place, _reader(), clock=self._clock)
+        found = await search.search(self._stores, wanted, *place, reader(), clock=self._clock)
         return searches.page(found, request)
 
     async def LookupPdf(
@@ -96,14 +96,14 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
         """Say whether a PDF was issued here."""
         async with lookup.receive(*await verdicts.question(request_iterator)) as upload:
             return verdicts.finding(
-                await lookup.lookup(self._stores, upload, _reader(), self._confinement, clock=self._clock)
+                await lookup.lookup(self._stores, upload, reader(), self._confinement, clock=self._clock)
             )
 
     async def DiffLineage(self, request: pb.DiffLineageRequest, context: Context) -> pb.LineageDiff:
         """Say what differs between two reports."""
         pair = UUID(request.a), UUID(request.b)
         return verdicts.comparison(
-            await diff.diff(self._stores, *pair, _reader(), self._confinement, clock=self._clock)
+            await diff.diff(self._stores, *pair, reader(), self._confinement, clock=self._clock)
         )
 
     async def ListLineageAccesses(
@@ -111,27 +111,5 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
     ) -> pb.ListLineageAccessesResponse:
         """List who read a lineage."""
         wanted, place = audit.wanted(request), audit.place(request)
-        found = await accesses.page(self._stores, wanted, *place, _reader(), clock=self._clock)
+        found = await accesses.page(self._stores, wanted, *place, reader(), clock=self._clock)
         return audit.page(found, request)
-
-
-def _reader() -> Reader:
-    """Name who reads, from what the interceptors verified; never from the request."""
-    actor, call = identity.current_actor(), identity.current_call()
-    return Reader(
-        subject=actor.subject,
-        workload=actor.workload,
-        ip=_address(actor.ip),
-        user_agent=actor.user_agent,
-        request_id=call.request_id if call else "",
-        method=call.method if call else "",
-        roles=tuple(sorted(actor.roles)),
-    )
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """Read an address without its zone, which means something on that machine only."""
-    try:
-        return ip_address(text.partition("%")[0])
-    except ValueError:
-        return None

@@ -1,6 +1,8 @@
 """Lineage in words: how a report came to be, what belongs to it, and who has looked."""
 
 from lineage_service.domain.accesses import (
+    DONE,
+    UNDER_WAY,
     Access,
     AccessFilter,
     AccessPage,
@@ -34,11 +36,13 @@ from lineage_service.domain.store import LineageStore, LineageStores, Usage
 from lineage_service.domain.verdicts import MOST_PDF_BYTES, Change, Comparison, Evidence, Finding, Verdict
 
 __all__ = [
+    "DONE",
     "EXACT_TOTAL_LIMIT",
     "LOG_PIECE_BYTES",
     "MAX_PART_BYTES",
     "MIB",
     "MOST_PDF_BYTES",
+    "UNDER_WAY",
     "Access",
     "AccessFilter",
     "AccessPage",

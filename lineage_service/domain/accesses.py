@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
+from typing import Final
 from uuid import UUID
 
 from services.ids import uuid7
+
+DONE: Final = "OK"
+UNDER_WAY: Final = ""
 
 
 class Action(StrEnum):
@@ -20,11 +24,12 @@ class Action(StrEnum):
     LOOKUP = "LOOKUP"
     DIFF = "DIFF"
     AUDIT = "AUDIT"
+    DENIED = "DENIED"
 
     @property
     def counts(self) -> bool:
         """Whether this is a reading of the lineage itself, to be counted as one."""
-        return self not in (Action.SEARCH, Action.AUDIT)
+        return self not in (Action.SEARCH, Action.AUDIT, Action.DENIED)
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class Access:
     """Which part of the log or the raw inputs; None for all of them, and for other actions."""
     details: Mapping[str, object] = field(default_factory=dict)
     """What was asked for, where ids alone do not say it."""
-    streams: bool = False
-    """Whether bytes are still to leave when this is noted; else it has come to its end with it."""
+    code: str = DONE
+    """gRPC's name of how it ended; UNDER_WAY if bytes are still to leave when it is noted."""
     id: UUID = field(default_factory=uuid7)
 
 

@@ -12,7 +12,6 @@ from lineage_service.tables import lineage_accesses
 
 OUTCOME = "OUTCOME"
 """The action of entries that say how a reading ended."""
-DONE = "OK"
 
 _entries = lineage_accesses
 _outcomes = lineage_accesses.alias("outcomes")
@@ -26,7 +25,7 @@ def values(access: Access) -> dict[str, Any]:
         "part": access.part,
         "created_at": access.at,
         "details": dict(access.details),
-        "code": "" if access.streams else DONE,
+        "code": access.code,
         "sent_bytes": 0,
     }
 
@@ -82,7 +81,7 @@ def entry(row: Row[Any]) -> Entry:
         ),
         at=row.created_at,
         details=row.details,
-        streams=row.code == "",
+        code=row.code,
     )
     outcome = None
     if row.outcome_id is not None:

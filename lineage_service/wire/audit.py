@@ -65,7 +65,7 @@ def _entry(entry: Entry) -> pb.LineageAccess:
         method=reader.method,
         created_at=timestamp(access.at),
         details=orjson.dumps(dict(access.details)).decode(),
-        outcome="" if access.streams else "OK",
+        outcome=access.code,
         entry_hash=entry.sha256.hex(),
     )
     if outcome is not None:

@@ -10,6 +10,7 @@ import pytest
 from lineage_service.domain import (
     EXACT_TOTAL_LIMIT,
     MIB,
+    UNDER_WAY,
     AccessFilter,
     Action,
     Content,
@@ -278,9 +279,9 @@ async def test_a_search_and_a_look_at_the_audit_count_for_no_lineage(stores: Lin
 async def test_the_audit_is_listed_newest_first_with_outcomes_page_by_page(stores: LineageStores) -> None:
     sent, other = a_report(), a_report()
     accesses = [
-        an_access(sent, Action.LOGS, NOON, streams=True),
+        an_access(sent, Action.LOGS, NOON, code=UNDER_WAY),
         an_access(other, Action.VIEW, NOON + timedelta(seconds=1)),
-        an_access(sent, Action.DOWNLOAD, NOON + timedelta(seconds=2), part=2, streams=True),
+        an_access(sent, Action.DOWNLOAD, NOON + timedelta(seconds=2), part=2, code=UNDER_WAY),
         an_access(sent, Action.SEARCH, NOON + timedelta(seconds=3), lineage_id=None, details={"size": 50}),
     ]
     ended = Outcome(accesses[0].id, "CANCELLED", 70_000, NOON + timedelta(minutes=1))

@@ -8,6 +8,7 @@ import asyncpg
 import grpc.aio
 import pytest
 
+from lineage_service import refusals
 from lineage_service.domain import Limits
 from lineage_service.repository import PostgresLineageStore
 from lineage_service.servicer import LineageServicer
@@ -93,11 +94,16 @@ async def serving(
     serve_in_process: ServeInProcess, issuer: Issuer, made: TestDatabase
 ) -> AsyncIterator[Lineage]:
     database = Database(made.url, name="lineage-test", pool_size=10)
+    stores = UnitsOfWork(database, PostgresLineageStore)
     service = Service(
         lineage_pb2.DESCRIPTOR.services_by_name["LineageService"],
         lineage_pb2_grpc.add_LineageServiceServicer_to_server,
-        LineageServicer(UnitsOfWork(database, PostgresLineageStore), limits=Limits(), clock=utc_now),
+        LineageServicer(stores, limits=Limits(), clock=utc_now),
     )
-    async with serve_in_process(service) as address, grpc.aio.insecure_channel(address) as channel:
+    on_refusal = refusals.noting(stores, utc_now)
+    async with (
+        serve_in_process(service, on_refusal=on_refusal) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
         yield Lineage(channel, issuer, made)
     await database.close()

@@ -740,6 +740,8 @@ class LineageAccess(_message.Message):
         """Two reports were compared."""
         AUDIT: LineageAccess._Action.ValueType  # 7
         """This audit."""
+        DENIED: LineageAccess._Action.ValueType  # 8
+        """A call was refused for want of a right."""
 
     class Action(_Action, metaclass=_ActionEnumTypeWrapper): ...
     ACTION_UNSPECIFIED: LineageAccess.Action.ValueType  # 0
@@ -757,6 +759,8 @@ class LineageAccess(_message.Message):
     """Two reports were compared."""
     AUDIT: LineageAccess.Action.ValueType  # 7
     """This audit."""
+    DENIED: LineageAccess.Action.ValueType  # 8
+    """A call was refused for want of a right."""
 
     ID_FIELD_NUMBER: _builtins.int
     LINEAGE_ID_FIELD_NUMBER: _builtins.int
