@@ -56,3 +56,12 @@ async def by_report(stores: LineageStores, report_id: UUID, reader: Reader, *, c
         if lineage is None:
             raise NotFound("lineage of report", str(report_id))
         return await accesses.note(store, lineage, accesses.view(lineage, Action.VIEW, reader, clock()))
+
+
+async def by_id(stores: LineageStores, lineage_id: UUID, reader: Reader, *, clock: Clock) -> Lineage:
+    """Return a lineage, this reading counted; raises NotFound."""
+    async with stores.write() as store:
+        lineage = await store.by_id(lineage_id)
+        if lineage is None:
+            raise NotFound("lineage", str(lineage_id))
+        return await accesses.note(store, lineage, accesses.view(lineage, Action.VIEW, reader, clock()))

@@ -10,7 +10,7 @@ from google.api.httpbody_pb2 import HttpBody
 from lineage_service import accesses, diff, lineage, lookup, readings, search
 from lineage_service.confined.process import Confinement
 from lineage_service.domain import Limits, LineageStores
-from lineage_service.wire import audit, records, searches, verdicts
+from lineage_service.wire import audit, openlineage, records, searches, verdicts
 from lineage_service.wire.callers import reader
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from protos.leadfactory.lineage.v1 import lineage_pb2_grpc
@@ -81,6 +81,12 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
                 read=inputs.read,
             ):
                 yield body
+
+    async def GetOpenLineage(self, request: pb.GetOpenLineageRequest, context: Context) -> HttpBody:
+        """Return a lineage in the words of OpenLineage."""
+        return openlineage.body(
+            await lineage.by_id(self._stores, UUID(request.lineage_id), reader(), clock=self._clock)
+        )
 
     async def SearchLineage(
         self, request: pb.SearchLineageRequest, context: Context

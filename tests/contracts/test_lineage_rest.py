@@ -18,6 +18,7 @@ from lineage_service.servicer import LineageServicer
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.ids import uuid7
 from services.server import Service
 from tests.fixtures.identity import Issuer
 from tests.fixtures.postgres import TestDatabase
@@ -137,6 +138,14 @@ async def test_stored_bytes_leave_with_their_digest_whole_or_in_parts(api: Api) 
     # The digest is that of the whole, so that whoever joins ranges can check what they have.
     ranged = await api.get(f"{path}/download", headers={"range": "bytes=0-9"})
     assert (ranged.status_code, ranged.headers["repr-digest"]) == (206, field(whole.content))
+
+
+async def test_a_lineage_is_told_in_the_words_of_openlineage(api: Api) -> None:
+    sent: Sent = await api.record(a_report())
+    reply = await api.get(f"/api/lineage/{sent.facts.lineage_id}/openlineage")
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "application/json")
+    assert reply.json()["run"]["runId"] == str(sent.facts.report_id)
+    assert (await api.get(f"/api/lineage/{uuid7()}/openlineage")).status_code == 404
 
 
 async def test_who_looked_is_listed(api: Api) -> None:

@@ -315,6 +315,26 @@ class DownloadRawInputsRequest(_message.Message):
 Global___DownloadRawInputsRequest: _TypeAlias = DownloadRawInputsRequest  # noqa: Y015
 
 @_typing.final
+class GetOpenLineageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINEAGE_ID_FIELD_NUMBER: _builtins.int
+    lineage_id: _builtins.str
+    """The lineage's UUID."""
+    def __init__(
+        self,
+        *,
+        lineage_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lineage_id", b"lineage_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOpenLineageRequest: _TypeAlias = GetOpenLineageRequest  # noqa: Y015
+
+@_typing.final
 class SearchLineageRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

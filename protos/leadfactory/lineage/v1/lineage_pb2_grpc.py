@@ -56,6 +56,11 @@ class LineageServiceStub:
                 request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.DownloadRawInputsRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.GetOpenLineage = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/GetOpenLineage',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetOpenLineageRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.SearchLineage = channel.unary_unary(
                 '/leadfactory.lineage.v1.LineageService/SearchLineage',
                 request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SearchLineageRequest.SerializeToString,
@@ -121,6 +126,16 @@ class LineageServiceServicer:
         `Repr-Digest` (RFC 9530) is the SHA-256 of what is sent.
 
         Promises an entry in the access audit before the first byte leaves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOpenLineage(self, request, context):
+        """Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+
+        The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+        with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,6 +209,11 @@ def add_LineageServiceServicer_to_server(servicer, server):
             'DownloadRawInputs': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadRawInputs,
                     request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.DownloadRawInputsRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetOpenLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOpenLineage,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetOpenLineageRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'SearchLineage': grpc.unary_unary_rpc_method_handler(
@@ -325,6 +345,33 @@ class LineageService:
             target,
             '/leadfactory.lineage.v1.LineageService/DownloadRawInputs',
             leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.DownloadRawInputsRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOpenLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/GetOpenLineage',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetOpenLineageRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

@@ -62,6 +62,12 @@ class LineageServiceStub:
 
     Promises an entry in the access audit before the first byte leaves.
     """
+    GetOpenLineage: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.GetOpenLineageRequest, _httpbody_pb2.HttpBody]
+    """Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+
+    The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+    with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
+    """
     SearchLineage: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.SearchLineageRequest, _lineage_pb2.SearchLineageResponse]
     """Finds lineages, newest first unless told otherwise, one keyset page at a time.
 
@@ -126,6 +132,12 @@ class LineageServiceAsyncStub(LineageServiceStub):
     `Repr-Digest` (RFC 9530) is the SHA-256 of what is sent.
 
     Promises an entry in the access audit before the first byte leaves.
+    """
+    GetOpenLineage: _aio.UnaryUnaryMultiCallable[_lineage_pb2.GetOpenLineageRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+
+    The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+    with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
     """
     SearchLineage: _aio.UnaryUnaryMultiCallable[_lineage_pb2.SearchLineageRequest, _lineage_pb2.SearchLineageResponse]  # type: ignore[assignment]
     """Finds lineages, newest first unless told otherwise, one keyset page at a time.
@@ -212,6 +224,18 @@ class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
         `Repr-Digest` (RFC 9530) is the SHA-256 of what is sent.
 
         Promises an entry in the access audit before the first byte leaves.
+        """
+
+    @_abc_1.abstractmethod
+    def GetOpenLineage(
+        self,
+        request: _lineage_pb2.GetOpenLineageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+
+        The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+        with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
         """
 
     @_abc_1.abstractmethod
