@@ -31,7 +31,7 @@ async def diff(
 ) -> Comparison:
     """Compare two reports, each named by its own id or its lineage's, and note that of both.
 
-    Raises NotFound, and FailedPrecondition for inputs that are too large to compare, or no JSON.
+    Raises NotFound, PayloadExpired, and FailedPrecondition for inputs that are too large, or no JSON.
     """
     async with stores.write() as store:
         pair = [await _known(store, each) for each in (a, b)]
@@ -41,6 +41,8 @@ async def diff(
                 f"Raw inputs of more than {MOST_INPUTS_BYTES} bytes are not compared.",
                 reason="INPUTS_TOO_LARGE",
             )
+        for each in pair if differ else ():
+            readings.require_kept(each, Content.INPUTS)
         noted: dict[UUID, Lineage] = {}
         # In the order of ids: two who compare the same reports the other way round must not wait in a ring.
         for each in sorted(pair, key=lambda lineage: lineage.facts.lineage_id):

@@ -65,3 +65,9 @@ async def by_id(stores: LineageStores, lineage_id: UUID, reader: Reader, *, cloc
         if lineage is None:
             raise NotFound("lineage", str(lineage_id))
         return await accesses.note(store, lineage, accesses.view(lineage, Action.VIEW, reader, clock()))
+
+
+async def reports(stores: LineageStores, after: UUID | None, size: int) -> tuple[list[UUID], int]:
+    """Return the next reports that have a lineage, by their ids, and how many there are in all."""
+    async with stores.read() as store:
+        return await store.reports(after, size)

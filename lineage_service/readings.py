@@ -11,7 +11,15 @@ import structlog
 from prometheus_client import Counter
 
 from lineage_service import accesses
-from lineage_service.domain import Action, Content, Lineage, LineageStore, LineageStores, Reader
+from lineage_service.domain import (
+    Action,
+    Content,
+    Lineage,
+    LineageStore,
+    LineageStores,
+    PayloadExpired,
+    Reader,
+)
 from services.clock import Clock
 from services.errors import DataLoss, NotFound
 
@@ -78,10 +86,10 @@ async def open_log(
 ) -> AsyncIterator[Reading]:
     """Note that somebody reads one part of the pipeline log, or all for 0, then let them.
 
-    Raises NotFound, and OutOfRange for a part that there is not.
+    Raises NotFound, PayloadExpired, and OutOfRange for a part that there is not.
     """
     async with stores.write() as store:
-        lineage = await _known(store, lineage_id)
+        lineage = await _known(store, lineage_id, Content.LOG)
         digest: bytes | None = lineage.facts.log_sha256
         if part:
             lineage.part_size(Content.LOG, part)
@@ -99,10 +107,10 @@ async def open_inputs(
 ) -> AsyncIterator[Reading]:
     """Note that somebody reads one part of the raw inputs, or all for 0, then let them.
 
-    Raises NotFound, and OutOfRange for a part that there is not.
+    Raises NotFound, PayloadExpired, and OutOfRange for a part that there is not.
     """
     async with stores.write() as store:
-        lineage = await _known(store, lineage_id)
+        lineage = await _known(store, lineage_id, Content.INPUTS)
         digest = lineage.inputs_digest(part)
         access = accesses.view(lineage, Action.DOWNLOAD, reader, clock(), part, streams=True)
         await store.note(access)
@@ -117,8 +125,15 @@ def whole(stores: LineageStores, lineage: Lineage, content: Content, part: int, 
     return Reading(stores, lineage, content, max(part - 1, 0), sizes, digest)
 
 
-async def _known(store: LineageStore, lineage_id: UUID) -> Lineage:
+def require_kept(lineage: Lineage, content: Content) -> None:
+    """Raise PayloadExpired for what was removed."""
+    if content in lineage.expired:
+        raise PayloadExpired(content, lineage.facts.lineage_id, lineage.expired[content])
+
+
+async def _known(store: LineageStore, lineage_id: UUID, content: Content) -> Lineage:
     lineage = await store.by_id(lineage_id)
     if lineage is None:
         raise NotFound("lineage", str(lineage_id))
+    require_kept(lineage, content)
     return lineage

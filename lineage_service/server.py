@@ -20,7 +20,13 @@ async def serve(settings: ServerSettings) -> None:
         settings.lineage_database_url, name=PROCESS, pool_size=settings.lineage_database_connections
     )
     stores = UnitsOfWork(database, PostgresLineageStore)
-    servicer = LineageServicer(stores, limits=settings.limits, clock=utc_now)
+    servicer = LineageServicer(
+        stores,
+        limits=settings.limits,
+        policy=settings.policy,
+        alarm_bytes=settings.lineage_storage_alarm_bytes,
+        clock=utc_now,
+    )
     await server.serve(
         settings,
         process=PROCESS,

@@ -7,10 +7,10 @@ from uuid import UUID
 import grpc.aio
 from google.api.httpbody_pb2 import HttpBody
 
-from lineage_service import accesses, diff, lineage, lookup, readings, search
+from lineage_service import accesses, diff, lineage, lookup, readings, retention, search, usage
 from lineage_service.confined.process import Confinement
-from lineage_service.domain import Limits, LineageStores
-from lineage_service.wire import audit, openlineage, records, searches, verdicts
+from lineage_service.domain import Limits, LineageStores, Policy
+from lineage_service.wire import audit, keeping, openlineage, records, searches, verdicts
 from lineage_service.wire.callers import reader
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from protos.leadfactory.lineage.v1 import lineage_pb2_grpc
@@ -23,10 +23,20 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
     """Serves lineage from its stores."""
 
-    def __init__(self, stores: LineageStores, *, limits: Limits, clock: Clock) -> None:
-        """Take the stores, how much one lineage may hold, and the time."""
+    def __init__(
+        self,
+        stores: LineageStores,
+        *,
+        limits: Limits,
+        clock: Clock,
+        policy: Policy | None = None,
+        alarm_bytes: int = 0,
+    ) -> None:
+        """Take the stores, how much one lineage may hold, the time, and what is said of keeping."""
         self._stores = stores
         self._limits = limits
+        self._policy = policy or Policy({})
+        self._alarm_bytes = alarm_bytes
         self._clock = clock
         self._confinement = Confinement()
 
@@ -119,3 +129,36 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
         wanted, place = audit.wanted(request), audit.place(request)
         found = await accesses.page(self._stores, wanted, *place, reader(), clock=self._clock)
         return audit.page(found, request)
+
+    async def GetStorage(self, request: pb.GetStorageRequest, context: Context) -> pb.StorageUsage:
+        """Say how much lineage takes up."""
+        return keeping.storage(await usage.storage(self._stores), self._alarm_bytes)
+
+    async def PreviewRetention(
+        self, request: pb.PreviewRetentionRequest, context: Context
+    ) -> pb.RetentionPreview:
+        """Say what is kept for how long, and what is due."""
+        due = await retention.preview(self._stores, self._policy, clock=self._clock)
+        return keeping.preview(self._policy, due, await retention.holds(self._stores))
+
+    async def SetLegalHold(self, request: pb.SetLegalHoldRequest, context: Context) -> pb.LegalHold:
+        """Hold or release a lead."""
+        lead_id, reason = UUID(request.lead_id), request.reason
+        if request.held:
+            held = await retention.hold(self._stores, lead_id, reason, reader(), clock=self._clock)
+            return keeping.hold(held)
+        await retention.release(self._stores, lead_id, reason, reader(), clock=self._clock)
+        return pb.LegalHold(lead_id=str(lead_id))
+
+    async def EraseLeadPayloads(
+        self, request: pb.EraseLeadPayloadsRequest, context: Context
+    ) -> pb.EraseLeadPayloadsResponse:
+        """Remove the raw inputs and logs of a lead's reports."""
+        erased = await retention.erase(self._stores, UUID(request.lead_id), reader(), clock=self._clock)
+        return pb.EraseLeadPayloadsResponse(erased=erased)
+
+    async def ListRecordedReports(
+        self, request: pb.ListRecordedReportsRequest, context: Context
+    ) -> pb.ListRecordedReportsResponse:
+        """List the reports that have a lineage."""
+        return keeping.reports(*await lineage.reports(self._stores, *keeping.reports_asked(request)))

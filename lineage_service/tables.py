@@ -47,6 +47,7 @@ lineage_records = Table(
     Column("created_by", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("inputs_gzip_sha256", LargeBinary, nullable=False),
+    Column("raw_inputs_gzip_size_bytes", Integer, nullable=False),
     Index("ix_lineage_records_lead_id", "lead_id", "created_at", "lineage_id"),
     Index("ix_lineage_records_pipeline_run_id", "pipeline_run_id", "created_at", "lineage_id"),
     Index("ix_lineage_records_template_version_id", "template_version_id", "created_at", "lineage_id"),
@@ -128,6 +129,7 @@ lineage_accesses = Table(
     _entries("subject", "subject"),
     _entries("action", "action"),
     _entries("created_at"),
+    Index("ix_lineage_accesses_detailed", "created_at", postgresql_where=text("details <> '{}'")),
 )
 
 # The number of accesses, kept beside them by the same trigger: to count a million entries takes a tenth
@@ -139,4 +141,22 @@ lineage_access_counts = Table(
     Column("entries", Integer, nullable=False),
     Column("access_count", BigInteger, nullable=False),
     Column("last_accessed_at", DateTime(timezone=True)),
+)
+
+lineage_holds = Table(
+    "lineage_holds",
+    metadata,
+    Column("lead_id", Uuid, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("held_by", Text, nullable=False),
+    Column("held_at", DateTime(timezone=True), nullable=False),
+)
+
+# What was removed of a lineage, and when. Written by the function that removes.
+lineage_expiries = Table(
+    "lineage_expiries",
+    metadata,
+    Column("lineage_id", Uuid, ForeignKey(lineage_records.c.lineage_id), primary_key=True),
+    Column("content", Text, primary_key=True),
+    Column("expired_at", DateTime(timezone=True), nullable=False),
 )

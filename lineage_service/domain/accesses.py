@@ -25,11 +25,17 @@ class Action(StrEnum):
     DIFF = "DIFF"
     AUDIT = "AUDIT"
     DENIED = "DENIED"
+    EXPIRE = "EXPIRE"
+    HOLD = "HOLD"
+    RELEASE = "RELEASE"
 
     @property
     def counts(self) -> bool:
         """Whether this is a reading of the lineage itself, to be counted as one."""
-        return self not in (Action.SEARCH, Action.AUDIT, Action.DENIED)
+        return self in _READINGS
+
+
+_READINGS = frozenset({Action.VIEW, Action.LOGS, Action.DOWNLOAD, Action.LOOKUP, Action.DIFF})
 
 
 @dataclass(frozen=True)

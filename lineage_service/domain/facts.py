@@ -1,6 +1,6 @@
 """How a report came to be, and what belongs to it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -132,6 +132,8 @@ class Lineage:
     """Over the compressed bytes of all parts, one after the other."""
     recorded_at: datetime
     readings: Readings = field(default=Readings(), compare=False)
+    expired: Mapping[Content, datetime] = field(default_factory=dict, compare=False)
+    """When what was removed."""
 
     @property
     def duration(self) -> float:
@@ -141,8 +143,12 @@ class Lineage:
     @property
     def compression_saved(self) -> float:
         """Share of the raw inputs' size that compression saved; negative where it cost."""
-        stored = sum(part.size for part in self.facts.parts)
-        return 1 - stored / self.facts.inputs_size
+        return 1 - self.inputs_gzip_size / self.facts.inputs_size
+
+    @property
+    def inputs_gzip_size(self) -> int:
+        """In bytes, compressed."""
+        return sum(part.size for part in self.facts.parts)
 
     def piece_sizes(self, content: Content) -> tuple[int, ...]:
         """Return the stored sizes of a content's pieces, in order."""

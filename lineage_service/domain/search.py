@@ -39,6 +39,14 @@ class LineageFilter:
     created_after: datetime | None = None
     created_before: datetime | None = None
 
+    @property
+    def asks_for_words_alone(self) -> bool:
+        """Whether words, and perhaps a time, are all that is asked for."""
+        words = LineageFilter(
+            self.words, created_after=self.created_after, created_before=self.created_before
+        )
+        return bool(self.words) and self == words
+
     def admits(self, lineage: Lineage, words: frozenset[str]) -> bool:
         """Say whether a lineage, whose log holds these words, is to be shown."""
         return (

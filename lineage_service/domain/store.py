@@ -9,6 +9,7 @@ from uuid import UUID
 
 from lineage_service.domain.accesses import Access, AccessFilter, AccessPage, Outcome
 from lineage_service.domain.facts import Content, Lineage, Payload, Piece, Readings
+from lineage_service.domain.keeping import Due, Hold, Keeping, Removed, Storage
 from lineage_service.domain.search import LineageFilter, LineagePage, Order, Position
 
 
@@ -21,7 +22,37 @@ class Usage:
     """On disk, by kind of data; indexes and what is not yet vacuumed included."""
 
 
-class LineageStore(Protocol):
+class KeepingStore(Protocol):
+    """How long what is kept."""
+
+    async def due(self, kind: Keeping, before: datetime) -> Due:
+        """Count what was recorded before then and is still there."""
+
+    async def expire(
+        self, content: Content, before: datetime | None, lead_id: UUID | None, most: int
+    ) -> list[Removed]:
+        """Remove a content of at most so many lineages, the oldest; never what is held."""
+
+    async def forget_details(self, before: datetime, most: int) -> int:
+        """Erase what was asked for from at most so many entries of the audit; return of how many."""
+
+    async def hold(self, hold: Hold) -> Hold:
+        """Hold a lead unless it is held; return the hold that stands."""
+
+    async def release(self, lead_id: UUID) -> Hold | None:
+        """Release a lead; return the hold that stood."""
+
+    async def held(self, lead_id: UUID) -> Hold | None:
+        """Return the hold of a lead."""
+
+    async def holds(self, most: int) -> list[Hold]:
+        """Return holds, the latest first."""
+
+    async def storage(self) -> Storage:
+        """Measure what is kept, and for what."""
+
+
+class LineageStore(KeepingStore, Protocol):
     """What is kept, inside one unit of work."""
 
     async def add_if_absent(self, lineage: Lineage, payload: Payload) -> Lineage:
@@ -60,6 +91,9 @@ class LineageStore(Protocol):
 
     async def usage(self) -> Usage:
         """Measure what is kept."""
+
+    async def reports(self, after: UUID | None, size: int) -> tuple[list[UUID], int]:
+        """Return the next reports that have a lineage, by their ids, and how many there are in all."""
 
 
 class LineageStores(Protocol):

@@ -28,6 +28,7 @@ from lineage_service.domain import (
     Usage,
 )
 from lineage_service.repository import accesses, pages, rows
+from lineage_service.repository.keeping import KeepingStatements
 from lineage_service.tables import (
     lineage_access_counts,
     lineage_accesses,
@@ -47,7 +48,7 @@ KINDS = {
 }
 
 
-class PostgresLineageStore:
+class PostgresLineageStore(KeepingStatements):
     """Lineage in PostgreSQL, inside one transaction."""
 
     def __init__(self, session: AsyncSession) -> None:
@@ -183,6 +184,15 @@ class PostgresLineageStore:
         ).one()
         return Usage(row[0], dict(zip(KINDS, row[1:], strict=True)))
 
+    async def reports(self, after: UUID | None, size: int) -> tuple[list[UUID], int]:
+        """Return the next reports that have a lineage, by their ids, and how many there are in all."""
+        report_id = lineage_records.c.report_generation_id
+        following = select(report_id).order_by(report_id).limit(size)
+        if after is not None:
+            following = following.where(report_id > after)
+        total = await self._session.scalar(select(func.count()).select_from(lineage_records))
+        return list(await self._session.scalars(following)), int(total or 0)
+
     async def _known(self, facts: Facts) -> Lineage:
         """Return what stands in the way of these facts: the report's lineage, else the id's."""
         records = lineage_records.c
@@ -200,13 +210,17 @@ class PostgresLineageStore:
         return rows.lineage(found.one())
 
     async def _total(self, wanted: LineageFilter) -> int:
+        # The planner's guess costs no more than planning does. Words that are in many logs are not counted
+        # at all: nothing but the logs themselves says which have them.
+        if wanted.words and (guess := await self._planned(wanted)) > EXACT_TOTAL_LIMIT:
+            return guess
         counted = int(await self._session.scalar(pages.counted(wanted, EXACT_TOTAL_LIMIT + 1)) or 0)
-        if counted <= EXACT_TOTAL_LIMIT:
-            return counted
-        # The planner's guess costs no more than planning does.
+        return counted if counted <= EXACT_TOTAL_LIMIT else max(counted, await self._planned(wanted))
+
+    async def _planned(self, wanted: LineageFilter) -> int:
         plan = await self._session.scalar(pages.Explained(pages.matching(wanted)))
         (found,) = json.loads(plan) if isinstance(plan, str) else plan
-        return max(counted, int(found["Plan"]["Plan Rows"]))
+        return int(found["Plan"]["Plan Rows"])
 
     async def _one(self, query: Select[Any]) -> Lineage | None:
         row = (await self._session.execute(query)).one_or_none()

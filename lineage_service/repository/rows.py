@@ -3,19 +3,28 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, and_, func, select
 
-from lineage_service.domain import Facts, Lineage, Part, Readings
-from lineage_service.tables import lineage_access_counts, lineage_records
+from lineage_service.domain import Content, Facts, Lineage, Part, Readings
+from lineage_service.tables import lineage_access_counts, lineage_expiries, lineage_records
+
+_gone = {content: lineage_expiries.alias(f"{content.value}_gone") for content in Content}
 
 
 def lineages() -> Select[Any]:
-    """Return the statement of lineages with their readings."""
+    """Return the statement of lineages with their readings, and when what was removed."""
+    joined = lineage_records.outerjoin(
+        lineage_access_counts, lineage_access_counts.c.lineage_id == lineage_records.c.lineage_id
+    )
+    for content, gone in _gone.items():
+        here = and_(gone.c.lineage_id == lineage_records.c.lineage_id, gone.c.content == content.value)
+        joined = joined.outerjoin(gone, here)
     return select(
         lineage_records,
         func.coalesce(lineage_access_counts.c.access_count, 0).label("access_count"),
         lineage_access_counts.c.last_accessed_at,
-    ).outerjoin(lineage_access_counts, lineage_access_counts.c.lineage_id == lineage_records.c.lineage_id)
+        *(gone.c.expired_at.label(f"{content.value}_expired_at") for content, gone in _gone.items()),
+    ).select_from(joined)
 
 
 def values(lineage: Lineage) -> dict[str, Any]:
@@ -39,6 +48,7 @@ def values(lineage: Lineage) -> dict[str, Any]:
         "logs_size_bytes": facts.log_size,
         "logs_gzip_size_bytes": lineage.log_gzip_size,
         "logs_sha256": facts.log_sha256,
+        "raw_inputs_gzip_size_bytes": lineage.inputs_gzip_size,
         "inputs_gzip_sha256": lineage.inputs_gzip_sha256,
         "created_by": facts.created_by,
         "created_at": lineage.recorded_at,
@@ -70,6 +80,11 @@ def lineage(row: Row[Any]) -> Lineage:
         inputs_gzip_sha256=row.inputs_gzip_sha256,
         recorded_at=row.created_at,
         readings=Readings(row.access_count, row.last_accessed_at),
+        expired={
+            content: at
+            for content in Content
+            if (at := getattr(row, f"{content.value}_expired_at")) is not None
+        },
     )
 
 

@@ -8,6 +8,7 @@ from lineage_service.wire.times import moment, timestamp
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from services.errors import InvalidArgument
 
+EXPIRIES = {Content.INPUTS: "raw_inputs_expired_at", Content.LOG: "logs_expired_at"}
 CONTENTS = {"raw_inputs": Content.INPUTS, "logs": Content.LOG}
 
 
@@ -79,4 +80,7 @@ def lineage(lineage: Lineage) -> pb.Lineage:
     )
     if lineage.readings.last_at is not None:
         message.last_accessed_at.CopyFrom(timestamp(lineage.readings.last_at))
+    for content, field in EXPIRIES.items():
+        if content in lineage.expired:
+            getattr(message, field).CopyFrom(timestamp(lineage.expired[content]))
     return message

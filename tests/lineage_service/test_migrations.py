@@ -26,6 +26,8 @@ TABLES = {
     "lineage_log_words",
     "lineage_accesses",
     "lineage_access_counts",
+    "lineage_holds",
+    "lineage_expiries",
 }
 
 
@@ -86,7 +88,7 @@ async def app(lineage_database: TestDatabase) -> AsyncIterator[asyncpg.Connectio
 
 
 async def test_the_application_cannot_alter_or_remove_what_is_recorded(app: asyncpg.Connection) -> None:
-    for table in TABLES - {"lineage_access_counts"}:
+    for table in TABLES - {"lineage_access_counts", "lineage_holds", "lineage_expiries"}:
         for statement in ("DELETE FROM", "TRUNCATE", "DROP TABLE", "ALTER TABLE {} DISABLE TRIGGER ALL --"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await app.execute(f"{statement.format(table)} {table}")
@@ -129,5 +131,5 @@ async def test_nothing_cascades_into_the_audit(app: asyncpg.Connection) -> None:
         "SELECT conrelid::regclass::text, confdeltype FROM pg_constraint WHERE contype = 'f'"
     )
     assert {(name, action) for name, action in rows} == {
-        (f"lineage_{kind}", b"a") for kind in ("parts", "logs", "log_words")
+        (f"lineage_{kind}", b"a") for kind in ("parts", "logs", "log_words", "expiries")
     }

@@ -4,18 +4,17 @@
 """
 
 import asyncio
+import hashlib
 import os
 import random
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from itertools import count
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-import pytest
 
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from tests.fixtures.identity import Issuer
@@ -31,25 +30,27 @@ ROUNDS = 100
 LOG_BYTES = 10_000_000
 LOG_ROUNDS = 10
 
-# Records of three years, newest last, of as many leads as each has twenty reports. The words of their logs are in
-# all of them, in one of ten, of a hundred, of a thousand, and in one alone.
+# Records of three years, newest last, twenty for each lead. The words of their logs are in all of them,
+# in one of ten, of a hundred, of a thousand, and in one alone.
 FILL = """
 INSERT INTO lineage_records (
     lineage_id, report_generation_id, lead_id, pipeline_run_id, template_version_id, template_digest,
-    environment_digest, pipeline_start_time, pipeline_end_time, raw_inputs_size_bytes, inputs_sha256, pdf_sha256,
-    part_sizes_bytes, part_sha256s, logs_size_bytes, logs_gzip_size_bytes, logs_sha256, created_by, created_at,
-    inputs_gzip_sha256)
+    environment_digest, pipeline_start_time, pipeline_end_time, raw_inputs_size_bytes, inputs_sha256,
+    pdf_sha256, part_sizes_bytes, part_sha256s, logs_size_bytes, logs_gzip_size_bytes, logs_sha256,
+    created_by, created_at, inputs_gzip_sha256, raw_inputs_gzip_size_bytes)
 SELECT uuidv7(), uuidv7(), md5('lead' || n % ({count} / 20))::uuid, 'run-' || n % ({count} / 100),
-       't@1.0.' || n % 20, digest, digest, at, at, 4000, sha256(n::text::bytea), sha256(('pdf' || n)::bytea),
-       '{{900}}', ARRAY[digest], 900, 300, digest, 'ada', at, digest
-  FROM generate_series(1, {count}) AS n,
-       LATERAL (SELECT sha256('') AS digest, now() - ({count} - n) * interval '3 years' / {count} AS at) AS facts;
+       't@1.0.' || n % 20, digest, digest, at, at, 4000, sha256(n::text::bytea),
+       sha256(('pdf' || n)::bytea), '{{900}}', ARRAY[digest], 900, 300, digest, 'ada', at, digest, 900
+  FROM generate_series(1, {count}) AS n, LATERAL (
+       SELECT sha256('') AS digest, now() - ({count} - n) * interval '3 years' / {count} AS at) AS facts;
 INSERT INTO lineage_log_words
 SELECT lineage_id, created_at, array_to_tsvector(ARRAY[
-           'event', 'level', 'info', 'run', 'started', 'ended', 'step', 'seconds', 'render', 'lead', 'assess',
-           'store', 'pages', 'fill', 'layout', 'write', 'inputs', 'size', 'bytes', 'report', 'domain', 'com',
-           'tenth' || n % 10, 'hundredth' || n % 100, 'thousandth' || n % 1000, 'single' || n])
-  FROM (SELECT lineage_id, created_at, row_number() OVER (ORDER BY created_at) AS n FROM lineage_records) AS each;
+           'event', 'level', 'info', 'run', 'started', 'ended', 'step', 'seconds', 'render', 'lead',
+           'assess', 'store', 'pages', 'fill', 'layout', 'write', 'inputs', 'size', 'bytes', 'report',
+           'domain', 'com', 'tenth' || n % 10, 'hundredth' || n % 100, 'thousandth' || n % 1000,
+           'single' || n])
+  FROM (SELECT lineage_id, created_at, row_number() OVER (ORDER BY created_at) AS n
+          FROM lineage_records) AS each;
 """
 
 
@@ -74,7 +75,6 @@ async def filled(made: TestDatabase, records: int) -> None:
 
 def questions(records: int) -> dict[str, Callable[[random.Random], dict[str, Any]]]:
     """What is asked for, by kind; each names something that there is."""
-    import hashlib
 
     def digest(text: str) -> str:
         return hashlib.sha256(text.encode()).hexdigest()
@@ -138,3 +138,32 @@ async def test_search_among_few_and_among_many(
 
 def p99(times: list[float]) -> float:
     return sorted(times)[int(len(times) * 0.99)]
+
+
+async def test_a_long_log(
+    lineage_database: TestDatabase, serve_in_process: ServeInProcess, issuer: Issuer, note: Note
+) -> None:
+    """Ten megabytes as stored, which would be some hundred unfolded."""
+    async with serving(serve_in_process, issuer, lineage_database) as lineage:
+        await read_log(lineage, note)
+
+
+async def read_log(lineage: Lineage, note: Note) -> None:
+    recorded = await lineage.record(a_report(log=random.Random(7).randbytes(LOG_BYTES)))
+    request = pb.GetLineageLogsRequest(lineage_id=recorded.lineage_id)
+    first: list[float] = []
+    complete: list[float] = []
+    for _ in range(LOG_ROUNDS):
+        began = time.perf_counter()
+        reading = lineage.stub.GetLineageLogs(request, metadata=lineage.person("ada", "viewer"))
+        size = 0
+        async for body in reading:
+            if not size:
+                first.append((time.perf_counter() - began) * 1000)
+            size += len(body.data)
+        complete.append((time.perf_counter() - began) * 1000)
+        assert size >= LOG_BYTES
+    note("lineage: a log of 10 MB, first byte, median", statistics.median(first), "ms")
+    note("lineage: a log of 10 MB, first byte, slowest", max(first), "ms")
+    note("lineage: a log of 10 MB, complete, median", statistics.median(complete), "ms")
+    note("lineage: a log of 10 MB, complete, slowest", max(complete), "ms")

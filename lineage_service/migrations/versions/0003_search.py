@@ -49,17 +49,23 @@ async def index_logs(driver: asyncpg.Connection) -> None:
         )
 
 
-# The guard against changes is for those who come after.
+# The guard against changes is for those who come after. Sizes are kept in one number too: a sum over all
+# records must not open a list in each.
 DIGEST = """
-ALTER TABLE lineage_records ADD COLUMN inputs_gzip_sha256 bytea;
+ALTER TABLE lineage_records
+    ADD COLUMN inputs_gzip_sha256 bytea,
+    ADD COLUMN raw_inputs_gzip_size_bytes integer;
 ALTER TABLE lineage_records DISABLE TRIGGER guard;
-UPDATE lineage_records AS record SET inputs_gzip_sha256 = (
-    SELECT sha256(string_agg(content, ''::bytea ORDER BY number)) FROM lineage_parts
-     WHERE lineage_parts.lineage_id = record.lineage_id);
+UPDATE lineage_records AS record SET (inputs_gzip_sha256, raw_inputs_gzip_size_bytes) = (
+    SELECT sha256(string_agg(content, ''::bytea ORDER BY number)), sum(octet_length(content))
+      FROM lineage_parts WHERE lineage_parts.lineage_id = record.lineage_id);
 ALTER TABLE lineage_records ENABLE ALWAYS TRIGGER guard;
-ALTER TABLE lineage_records ALTER COLUMN inputs_gzip_sha256 SET NOT NULL;
-ALTER TABLE lineage_records ADD CONSTRAINT ck_lineage_records_inputs_gzip_sha256
-    CHECK (octet_length(inputs_gzip_sha256) = 32);
+ALTER TABLE lineage_records
+    ALTER COLUMN inputs_gzip_sha256 SET NOT NULL,
+    ALTER COLUMN raw_inputs_gzip_size_bytes SET NOT NULL,
+    ADD CONSTRAINT ck_lineage_records_inputs_gzip CHECK (
+        octet_length(inputs_gzip_sha256) = 32 AND raw_inputs_gzip_size_bytes > 0
+    );
 """
 
 # The identifier comes last so that pages can go on from any row of an equal time.
@@ -91,5 +97,5 @@ DOWN = """
 DROP TABLE lineage_log_words;
 DROP INDEX ix_lineage_records_pdf_sha256;
 DROP INDEX ix_lineage_records_inputs_sha256;
-ALTER TABLE lineage_records DROP COLUMN inputs_gzip_sha256;
+ALTER TABLE lineage_records DROP COLUMN inputs_gzip_sha256, DROP COLUMN raw_inputs_gzip_size_bytes;
 """

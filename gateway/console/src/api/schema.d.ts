@@ -231,6 +231,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/lineage/{lineage_id}/openlineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON
+         * @description Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+         *
+         *     The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+         *     with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
+         */
+        get: operations["LineageService_GetOpenLineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lineage/search": {
         parameters: {
             query?: never;
@@ -324,6 +347,68 @@ export interface paths {
         get: operations["LineageService_ListLineageAccesses"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says how much lineage takes up: on disk, and by month, template and lead
+         * @description Says how much lineage takes up: on disk, and by month, template and lead.
+         */
+        get: operations["LineageService_GetStorage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says how long what is kept, what is due to be removed now, and whose is held
+         * @description Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing.
+         */
+        get: operations["LineageService_PreviewRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age
+         * @description Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+         *
+         *     To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+         */
+        post: operations["LineageService_SetLegalHold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -594,6 +679,15 @@ export interface components {
          * @enum {string}
          */
         "Lead.EnrichmentStatus": "ENRICHMENT_STATUS_UNSPECIFIED" | "PENDING" | "IN_PROGRESS" | "COMPLETED" | "FAILED";
+        /** @description Whether what belongs to a lead is held. */
+        LegalHold: {
+            lead_id: string;
+            held: boolean;
+            reason: string;
+            held_by: string;
+            /** Format: date-time */
+            held_at?: string;
+        };
         /** @description How one PDF came to be. */
         Lineage: {
             /** @description UUID version 7 (RFC 9562), also in the PDF's metadata. */
@@ -647,6 +741,16 @@ export interface components {
             access_count: number;
             /** Format: date-time */
             last_accessed_at?: string;
+            /**
+             * Format: date-time
+             * @description When the raw inputs were removed; unset while they are kept.
+             */
+            raw_inputs_expired_at?: string;
+            /**
+             * Format: date-time
+             * @description When the pipeline log was removed; unset while it is kept.
+             */
+            logs_expired_at?: string;
         };
         /** @description One entry of the access audit. */
         LineageAccess: {
@@ -706,9 +810,12 @@ export interface components {
          *     - `DIFF`: Two reports were compared.
          *     - `AUDIT`: This audit.
          *     - `DENIED`: A call was refused for want of a right.
+         *     - `EXPIRE`: Raw inputs or log were removed.
+         *     - `HOLD`: A lead was held.
+         *     - `RELEASE`: A lead was released.
          * @enum {string}
          */
-        "LineageAccess.Action": "ACTION_UNSPECIFIED" | "VIEW" | "LOGS" | "DOWNLOAD" | "SEARCH" | "LOOKUP" | "DIFF" | "AUDIT" | "DENIED";
+        "LineageAccess.Action": "ACTION_UNSPECIFIED" | "VIEW" | "LOGS" | "DOWNLOAD" | "SEARCH" | "LOOKUP" | "DIFF" | "AUDIT" | "DENIED" | "EXPIRE" | "HOLD" | "RELEASE";
         /** @description What differs between two reports. */
         LineageDiff: {
             a?: components["schemas"]["Lineage"];
@@ -874,6 +981,38 @@ export interface components {
          * @enum {string}
          */
         "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED";
+        RetentionPreview: {
+            classes: components["schemas"]["RetentionPreview.Class"][];
+            /** @description Leads that are held, the latest first, at most 200. */
+            holds: components["schemas"]["LegalHold"][];
+            /** @description True if nothing is removed, only counted. */
+            dry_run: boolean;
+        };
+        "RetentionPreview.Class": {
+            content: components["schemas"]["RetentionPreview.Content"];
+            /**
+             * Format: int32
+             * @description Days for which it is kept; 0 is for ever.
+             */
+            days: number;
+            /**
+             * Format: int32
+             * @description What would be removed now: lineages, or entries of the audit.
+             */
+            due: number;
+            /** Format: double */
+            due_bytes: number;
+            /**
+             * Format: int32
+             * @description What would be removed now if it were not held.
+             */
+            held: number;
+        };
+        /**
+         * @description - `AUDIT_DETAILS`: What was asked for, in the access audit. Its entries stay.
+         * @enum {string}
+         */
+        "RetentionPreview.Content": "CONTENT_UNSPECIFIED" | "RAW_INPUTS" | "LOGS" | "AUDIT_DETAILS";
         SearchLineageResponse: {
             lineages: components["schemas"]["Lineage"][];
             /** @description Empty on the last page. */
@@ -883,6 +1022,48 @@ export interface components {
              * @description About how many lineages match, as the query planner sees it; exact for small results.
              */
             total_size_estimate: number;
+        };
+        SetLegalHoldRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            lead_id: string;
+            /** @description True to hold, false to release. */
+            held?: boolean;
+            /** @description Why, for those who read the audit. */
+            reason?: string;
+        };
+        /** @description What lineage takes up. */
+        StorageUsage: {
+            /** @description On disk, by kind of data; indexes and what is not yet vacuumed included. */
+            disk: components["schemas"]["StorageUsage.Share"][];
+            /** @description By the month of recording, `2026-11`, newest first. */
+            by_month: components["schemas"]["StorageUsage.Share"][];
+            /** @description By template version, the largest first. */
+            by_template: components["schemas"]["StorageUsage.Share"][];
+            /** @description By lead, the 100 largest. */
+            by_lead: components["schemas"]["StorageUsage.Share"][];
+            /**
+             * Format: double
+             * @description Bytes on disk from which the alarm is given; 0 is never.
+             */
+            alarm_bytes: number;
+            /** @description True if there are as many. */
+            alarm: boolean;
+        };
+        "StorageUsage.Share": {
+            name: string;
+            /**
+             * Format: int32
+             * @description Lineages; 0 for kinds of data other than records.
+             */
+            records: number;
+            /**
+             * Format: double
+             * @description On disk, or of gzip as stored.
+             */
+            bytes: number;
         };
         UndeleteLeadRequest: {
             /**
@@ -1425,6 +1606,30 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    LineageService_GetOpenLineage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lineage's UUID. */
+                lineage_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     LineageService_SearchLineage: {
         parameters: {
             query?: {
@@ -1558,6 +1763,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListLineageAccessesResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_GetStorage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What lineage takes up. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageUsage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_PreviewRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreview"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_SetLegalHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetLegalHoldRequest"];
+            };
+        };
+        responses: {
+            /** @description Whether what belongs to a lead is held. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LegalHold"];
                 };
             };
             default: components["responses"]["Error"];

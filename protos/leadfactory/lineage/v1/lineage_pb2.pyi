@@ -46,6 +46,8 @@ class Lineage(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     ACCESS_COUNT_FIELD_NUMBER: _builtins.int
     LAST_ACCESSED_AT_FIELD_NUMBER: _builtins.int
+    RAW_INPUTS_EXPIRED_AT_FIELD_NUMBER: _builtins.int
+    LOGS_EXPIRED_AT_FIELD_NUMBER: _builtins.int
     lineage_id: _builtins.str
     """UUID version 7 (RFC 9562), also in the PDF's metadata."""
     report_generation_id: _builtins.str
@@ -85,6 +87,14 @@ class Lineage(_message.Message):
 
     @_builtins.property
     def last_accessed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def raw_inputs_expired_at(self) -> _timestamp_pb2.Timestamp:
+        """When the raw inputs were removed; unset while they are kept."""
+
+    @_builtins.property
+    def logs_expired_at(self) -> _timestamp_pb2.Timestamp:
+        """When the pipeline log was removed; unset while it is kept."""
+
     def __init__(
         self,
         *,
@@ -107,10 +117,12 @@ class Lineage(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         access_count: _builtins.int = ...,
         last_accessed_at: _timestamp_pb2.Timestamp | None = ...,
+        raw_inputs_expired_at: _timestamp_pb2.Timestamp | None = ...,
+        logs_expired_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "last_accessed_at", b"last_accessed_at", "pipeline_end_time", b"pipeline_end_time", "pipeline_start_time", b"pipeline_start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "last_accessed_at", b"last_accessed_at", "logs_expired_at", b"logs_expired_at", "pipeline_end_time", b"pipeline_end_time", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_expired_at", b"raw_inputs_expired_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_count", b"access_count", "compression_ratio", b"compression_ratio", "created_at", b"created_at", "environment_digest", b"environment_digest", "inputs_sha256", b"inputs_sha256", "last_accessed_at", b"last_accessed_at", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "logs_size_bytes", b"logs_size_bytes", "parts", b"parts", "pdf_sha256", b"pdf_sha256", "pipeline_duration_seconds", b"pipeline_duration_seconds", "pipeline_end_time", b"pipeline_end_time", "pipeline_run_id", b"pipeline_run_id", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_size_bytes", b"raw_inputs_size_bytes", "report_generation_id", b"report_generation_id", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_count", b"access_count", "compression_ratio", b"compression_ratio", "created_at", b"created_at", "environment_digest", b"environment_digest", "inputs_sha256", b"inputs_sha256", "last_accessed_at", b"last_accessed_at", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "logs_expired_at", b"logs_expired_at", "logs_size_bytes", b"logs_size_bytes", "parts", b"parts", "pdf_sha256", b"pdf_sha256", "pipeline_duration_seconds", b"pipeline_duration_seconds", "pipeline_end_time", b"pipeline_end_time", "pipeline_run_id", b"pipeline_run_id", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_expired_at", b"raw_inputs_expired_at", "raw_inputs_size_bytes", b"raw_inputs_size_bytes", "report_generation_id", b"report_generation_id", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -762,6 +774,12 @@ class LineageAccess(_message.Message):
         """This audit."""
         DENIED: LineageAccess._Action.ValueType  # 8
         """A call was refused for want of a right."""
+        EXPIRE: LineageAccess._Action.ValueType  # 9
+        """Raw inputs or log were removed."""
+        HOLD: LineageAccess._Action.ValueType  # 10
+        """A lead was held."""
+        RELEASE: LineageAccess._Action.ValueType  # 11
+        """A lead was released."""
 
     class Action(_Action, metaclass=_ActionEnumTypeWrapper): ...
     ACTION_UNSPECIFIED: LineageAccess.Action.ValueType  # 0
@@ -781,6 +799,12 @@ class LineageAccess(_message.Message):
     """This audit."""
     DENIED: LineageAccess.Action.ValueType  # 8
     """A call was refused for want of a right."""
+    EXPIRE: LineageAccess.Action.ValueType  # 9
+    """Raw inputs or log were removed."""
+    HOLD: LineageAccess.Action.ValueType  # 10
+    """A lead was held."""
+    RELEASE: LineageAccess.Action.ValueType  # 11
+    """A lead was released."""
 
     ID_FIELD_NUMBER: _builtins.int
     LINEAGE_ID_FIELD_NUMBER: _builtins.int
@@ -864,3 +888,341 @@ class LineageAccess(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LineageAccess: _TypeAlias = LineageAccess  # noqa: Y015
+
+@_typing.final
+class GetStorageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStorageRequest: _TypeAlias = GetStorageRequest  # noqa: Y015
+
+@_typing.final
+class StorageUsage(_message.Message):
+    """What lineage takes up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Share(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: _builtins.int
+        RECORDS_FIELD_NUMBER: _builtins.int
+        BYTES_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        records: _builtins.int
+        """Lineages; 0 for kinds of data other than records."""
+        bytes: _builtins.float
+        """On disk, or of gzip as stored."""
+        def __init__(
+            self,
+            *,
+            name: _builtins.str = ...,
+            records: _builtins.int = ...,
+            bytes: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "name", b"name", "records", b"records"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    DISK_FIELD_NUMBER: _builtins.int
+    BY_MONTH_FIELD_NUMBER: _builtins.int
+    BY_TEMPLATE_FIELD_NUMBER: _builtins.int
+    BY_LEAD_FIELD_NUMBER: _builtins.int
+    ALARM_BYTES_FIELD_NUMBER: _builtins.int
+    ALARM_FIELD_NUMBER: _builtins.int
+    alarm_bytes: _builtins.float
+    """Bytes on disk from which the alarm is given; 0 is never."""
+    alarm: _builtins.bool
+    """True if there are as many."""
+    @_builtins.property
+    def disk(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageUsage.Share]:
+        """On disk, by kind of data; indexes and what is not yet vacuumed included."""
+
+    @_builtins.property
+    def by_month(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageUsage.Share]:
+        """By the month of recording, `2026-11`, newest first."""
+
+    @_builtins.property
+    def by_template(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageUsage.Share]:
+        """By template version, the largest first."""
+
+    @_builtins.property
+    def by_lead(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageUsage.Share]:
+        """By lead, the 100 largest."""
+
+    def __init__(
+        self,
+        *,
+        disk: _abc.Iterable[Global___StorageUsage.Share] | None = ...,
+        by_month: _abc.Iterable[Global___StorageUsage.Share] | None = ...,
+        by_template: _abc.Iterable[Global___StorageUsage.Share] | None = ...,
+        by_lead: _abc.Iterable[Global___StorageUsage.Share] | None = ...,
+        alarm_bytes: _builtins.float = ...,
+        alarm: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm", b"alarm", "alarm_bytes", b"alarm_bytes", "by_lead", b"by_lead", "by_month", b"by_month", "by_template", b"by_template", "disk", b"disk"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StorageUsage: _TypeAlias = StorageUsage  # noqa: Y015
+
+@_typing.final
+class PreviewRetentionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRetentionRequest: _TypeAlias = PreviewRetentionRequest  # noqa: Y015
+
+@_typing.final
+class RetentionPreview(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Content:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ContentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RetentionPreview._Content.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CONTENT_UNSPECIFIED: RetentionPreview._Content.ValueType  # 0
+        RAW_INPUTS: RetentionPreview._Content.ValueType  # 1
+        LOGS: RetentionPreview._Content.ValueType  # 2
+        AUDIT_DETAILS: RetentionPreview._Content.ValueType  # 3
+        """What was asked for, in the access audit. Its entries stay."""
+
+    class Content(_Content, metaclass=_ContentEnumTypeWrapper): ...
+    CONTENT_UNSPECIFIED: RetentionPreview.Content.ValueType  # 0
+    RAW_INPUTS: RetentionPreview.Content.ValueType  # 1
+    LOGS: RetentionPreview.Content.ValueType  # 2
+    AUDIT_DETAILS: RetentionPreview.Content.ValueType  # 3
+    """What was asked for, in the access audit. Its entries stay."""
+
+    @_typing.final
+    class Class(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        CONTENT_FIELD_NUMBER: _builtins.int
+        DAYS_FIELD_NUMBER: _builtins.int
+        DUE_FIELD_NUMBER: _builtins.int
+        DUE_BYTES_FIELD_NUMBER: _builtins.int
+        HELD_FIELD_NUMBER: _builtins.int
+        content: Global___RetentionPreview.Content.ValueType
+        days: _builtins.int
+        """Days for which it is kept; 0 is for ever."""
+        due: _builtins.int
+        """What would be removed now: lineages, or entries of the audit."""
+        due_bytes: _builtins.float
+        held: _builtins.int
+        """What would be removed now if it were not held."""
+        def __init__(
+            self,
+            *,
+            content: Global___RetentionPreview.Content.ValueType = ...,
+            days: _builtins.int = ...,
+            due: _builtins.int = ...,
+            due_bytes: _builtins.float = ...,
+            held: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "days", b"days", "due", b"due", "due_bytes", b"due_bytes", "held", b"held"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CLASSES_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
+    """True if nothing is removed, only counted."""
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetentionPreview.Class]: ...
+    @_builtins.property
+    def holds(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegalHold]:
+        """Leads that are held, the latest first, at most 200."""
+
+    def __init__(
+        self,
+        *,
+        classes: _abc.Iterable[Global___RetentionPreview.Class] | None = ...,
+        holds: _abc.Iterable[Global___LegalHold] | None = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "dry_run", b"dry_run", "holds", b"holds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetentionPreview: _TypeAlias = RetentionPreview  # noqa: Y015
+
+@_typing.final
+class SetLegalHoldRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """The lead's UUID."""
+    held: _builtins.bool
+    """True to hold, false to release."""
+    reason: _builtins.str
+    """Why, for those who read the audit."""
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        held: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "lead_id", b"lead_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetLegalHoldRequest: _TypeAlias = SetLegalHoldRequest  # noqa: Y015
+
+@_typing.final
+class LegalHold(_message.Message):
+    """Whether what belongs to a lead is held."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    HELD_BY_FIELD_NUMBER: _builtins.int
+    HELD_AT_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    held: _builtins.bool
+    reason: _builtins.str
+    held_by: _builtins.str
+    @_builtins.property
+    def held_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        held: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        held_by: _builtins.str = ...,
+        held_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["held_at", b"held_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "held_at", b"held_at", "held_by", b"held_by", "lead_id", b"lead_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LegalHold: _TypeAlias = LegalHold  # noqa: Y015
+
+@_typing.final
+class EraseLeadPayloadsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """The lead's UUID."""
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_id", b"lead_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseLeadPayloadsRequest: _TypeAlias = EraseLeadPayloadsRequest  # noqa: Y015
+
+@_typing.final
+class EraseLeadPayloadsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASED_FIELD_NUMBER: _builtins.int
+    erased: _builtins.int
+    """Lineages whose raw inputs or log were removed now."""
+    def __init__(
+        self,
+        *,
+        erased: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased", b"erased"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseLeadPayloadsResponse: _TypeAlias = EraseLeadPayloadsResponse  # noqa: Y015
+
+@_typing.final
+class ListRecordedReportsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_REPORT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    after_report_id: _builtins.str
+    """The last id of the page before; empty for the first page."""
+    page_size: _builtins.int
+    """How many ids to return at most; 0 means 1,000. More than 10,000 is treated as 10,000."""
+    def __init__(
+        self,
+        *,
+        after_report_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_report_id", b"after_report_id", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecordedReportsRequest: _TypeAlias = ListRecordedReportsRequest  # noqa: Y015
+
+@_typing.final
+class ListRecordedReportsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_IDS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """Lineages that there are in all."""
+    @_builtins.property
+    def report_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ascending; fewer than asked for on the last page."""
+
+    def __init__(
+        self,
+        *,
+        report_ids: _abc.Iterable[_builtins.str] | None = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["report_ids", b"report_ids", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecordedReportsResponse: _TypeAlias = ListRecordedReportsResponse  # noqa: Y015

@@ -81,6 +81,31 @@ class LineageServiceStub:
                 request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesResponse.FromString,
                 _registered_method=True)
+        self.GetStorage = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/GetStorage',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetStorageRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.StorageUsage.FromString,
+                _registered_method=True)
+        self.PreviewRetention = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/PreviewRetention',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.PreviewRetentionRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.RetentionPreview.FromString,
+                _registered_method=True)
+        self.SetLegalHold = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/SetLegalHold',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SetLegalHoldRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LegalHold.FromString,
+                _registered_method=True)
+        self.EraseLeadPayloads = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/EraseLeadPayloads',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsResponse.FromString,
+                _registered_method=True)
+        self.ListRecordedReports = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/ListRecordedReports',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsResponse.FromString,
+                _registered_method=True)
 
 
 class LineageServiceServicer:
@@ -188,6 +213,47 @@ class LineageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStorage(self, request, context):
+        """Says how much lineage takes up: on disk, and by month, template and lead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewRetention(self, request, context):
+        """Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLegalHold(self, request, context):
+        """Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+
+        To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseLeadPayloads(self, request, context):
+        """Removes the raw inputs and pipeline logs of a lead's reports. Headers, digests and audit stay.
+
+        What has gone already stays gone, so it is harmless to ask again. Fails with FAILED_PRECONDITION, reason LEGAL_HOLD,
+        for a lead that is held. Promises an entry in each lineage's access audit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRecordedReports(self, request, context):
+        """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
+        compares them with the reports that were made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LineageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -235,6 +301,31 @@ def add_LineageServiceServicer_to_server(servicer, server):
                     servicer.ListLineageAccesses,
                     request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesRequest.FromString,
                     response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesResponse.SerializeToString,
+            ),
+            'GetStorage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStorage,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetStorageRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.StorageUsage.SerializeToString,
+            ),
+            'PreviewRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewRetention,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.PreviewRetentionRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.RetentionPreview.SerializeToString,
+            ),
+            'SetLegalHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLegalHold,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SetLegalHoldRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LegalHold.SerializeToString,
+            ),
+            'EraseLeadPayloads': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseLeadPayloads,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsResponse.SerializeToString,
+            ),
+            'ListRecordedReports': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecordedReports,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -481,6 +572,141 @@ class LineageService:
             '/leadfactory.lineage.v1.LineageService/ListLineageAccesses',
             leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesRequest.SerializeToString,
             leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStorage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/GetStorage',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetStorageRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.StorageUsage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/PreviewRetention',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.PreviewRetentionRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.RetentionPreview.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLegalHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/SetLegalHold',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SetLegalHoldRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LegalHold.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseLeadPayloads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/EraseLeadPayloads',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecordedReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/ListRecordedReports',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -99,6 +99,25 @@ class LineageServiceStub:
     Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
     for this reading of the audit, too, which the next one shows.
     """
+    GetStorage: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.GetStorageRequest, _lineage_pb2.StorageUsage]
+    """Says how much lineage takes up: on disk, and by month, template and lead."""
+    PreviewRetention: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.PreviewRetentionRequest, _lineage_pb2.RetentionPreview]
+    """Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing."""
+    SetLegalHold: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.SetLegalHoldRequest, _lineage_pb2.LegalHold]
+    """Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+
+    To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+    """
+    EraseLeadPayloads: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.EraseLeadPayloadsRequest, _lineage_pb2.EraseLeadPayloadsResponse]
+    """Removes the raw inputs and pipeline logs of a lead's reports. Headers, digests and audit stay.
+
+    What has gone already stays gone, so it is harmless to ask again. Fails with FAILED_PRECONDITION, reason LEGAL_HOLD,
+    for a lead that is held. Promises an entry in each lineage's access audit.
+    """
+    ListRecordedReports: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.ListRecordedReportsRequest, _lineage_pb2.ListRecordedReportsResponse]
+    """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
+    compares them with the reports that were made.
+    """
 
 @_typing.type_check_only
 class LineageServiceAsyncStub(LineageServiceStub):
@@ -169,6 +188,25 @@ class LineageServiceAsyncStub(LineageServiceStub):
 
     Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
     for this reading of the audit, too, which the next one shows.
+    """
+    GetStorage: _aio.UnaryUnaryMultiCallable[_lineage_pb2.GetStorageRequest, _lineage_pb2.StorageUsage]  # type: ignore[assignment]
+    """Says how much lineage takes up: on disk, and by month, template and lead."""
+    PreviewRetention: _aio.UnaryUnaryMultiCallable[_lineage_pb2.PreviewRetentionRequest, _lineage_pb2.RetentionPreview]  # type: ignore[assignment]
+    """Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing."""
+    SetLegalHold: _aio.UnaryUnaryMultiCallable[_lineage_pb2.SetLegalHoldRequest, _lineage_pb2.LegalHold]  # type: ignore[assignment]
+    """Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+
+    To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+    """
+    EraseLeadPayloads: _aio.UnaryUnaryMultiCallable[_lineage_pb2.EraseLeadPayloadsRequest, _lineage_pb2.EraseLeadPayloadsResponse]  # type: ignore[assignment]
+    """Removes the raw inputs and pipeline logs of a lead's reports. Headers, digests and audit stay.
+
+    What has gone already stays gone, so it is harmless to ask again. Fails with FAILED_PRECONDITION, reason LEGAL_HOLD,
+    for a lead that is held. Promises an entry in each lineage's access audit.
+    """
+    ListRecordedReports: _aio.UnaryUnaryMultiCallable[_lineage_pb2.ListRecordedReportsRequest, _lineage_pb2.ListRecordedReportsResponse]  # type: ignore[assignment]
+    """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
+    compares them with the reports that were made.
     """
 
 class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -291,6 +329,55 @@ class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
         for this reading of the audit, too, which the next one shows.
+        """
+
+    @_abc_1.abstractmethod
+    def GetStorage(
+        self,
+        request: _lineage_pb2.GetStorageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.StorageUsage, _abc.Awaitable[_lineage_pb2.StorageUsage]]:
+        """Says how much lineage takes up: on disk, and by month, template and lead."""
+
+    @_abc_1.abstractmethod
+    def PreviewRetention(
+        self,
+        request: _lineage_pb2.PreviewRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.RetentionPreview, _abc.Awaitable[_lineage_pb2.RetentionPreview]]:
+        """Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing."""
+
+    @_abc_1.abstractmethod
+    def SetLegalHold(
+        self,
+        request: _lineage_pb2.SetLegalHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.LegalHold, _abc.Awaitable[_lineage_pb2.LegalHold]]:
+        """Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+
+        To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseLeadPayloads(
+        self,
+        request: _lineage_pb2.EraseLeadPayloadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.EraseLeadPayloadsResponse, _abc.Awaitable[_lineage_pb2.EraseLeadPayloadsResponse]]:
+        """Removes the raw inputs and pipeline logs of a lead's reports. Headers, digests and audit stay.
+
+        What has gone already stays gone, so it is harmless to ask again. Fails with FAILED_PRECONDITION, reason LEGAL_HOLD,
+        for a lead that is held. Promises an entry in each lineage's access audit.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRecordedReports(
+        self,
+        request: _lineage_pb2.ListRecordedReportsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.ListRecordedReportsResponse, _abc.Awaitable[_lineage_pb2.ListRecordedReportsResponse]]:
+        """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
+        compares them with the reports that were made.
         """
 
 def add_LineageServiceServicer_to_server(servicer: LineageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

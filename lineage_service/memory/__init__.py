@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
@@ -27,17 +27,12 @@ from lineage_service.domain import (
     Readings,
     Usage,
 )
+from lineage_service.memory.keeping import MemoryKeeping
 
 
 @dataclass
-class MemoryLineageStore:
+class MemoryLineageStore(MemoryKeeping):
     """Lineage in memory, inside one unit of work."""
-
-    lineages: dict[UUID, Lineage] = field(default_factory=dict)
-    pieces: dict[tuple[UUID, Content], tuple[Piece, ...]] = field(default_factory=dict)
-    words: dict[UUID, frozenset[str]] = field(default_factory=dict)
-    noted: list[Access] = field(default_factory=list)
-    outcomes: dict[UUID, Outcome] = field(default_factory=dict)
 
     async def add_if_absent(self, lineage: Lineage, payload: Payload) -> Lineage:
         """Keep a lineage unless its report or its id is known; return what is kept then."""
@@ -61,7 +56,7 @@ class MemoryLineageStore:
     async def by_id(self, lineage_id: UUID) -> Lineage | None:
         """Find a lineage."""
         lineage = self.lineages.get(lineage_id)
-        return None if lineage is None else replace(lineage, readings=self._readings(lineage_id))
+        return None if lineage is None else self._shown(lineage)
 
     async def by_pdf(self, sha256: bytes) -> Lineage | None:
         """Find the newest lineage of a PDF."""
@@ -79,7 +74,7 @@ class MemoryLineageStore:
         )
         here = None if after is None else (after.recorded_at, after.lineage_id)
         behind = [
-            replace(each, readings=self._readings(each.facts.lineage_id))
+            self._shown(each)
             for each in matching
             if here is None or (_place(each) < here if order.descending else _place(each) > here)
         ]
@@ -121,6 +116,18 @@ class MemoryLineageStore:
             kept[content] += sum(len(piece.content) for piece in pieces)
         sizes = {"inputs": kept[Content.INPUTS], "logs": kept[Content.LOG]}
         return Usage(len(self.lineages), sizes | dict.fromkeys(("words", "records", "accesses"), 0))
+
+    async def reports(self, after: UUID | None, size: int) -> tuple[list[UUID], int]:
+        """Return the next reports that have a lineage, by their ids, and how many there are in all."""
+        ids = sorted(each.facts.report_id for each in self.lineages.values())
+        return [each for each in ids if after is None or each > after][:size], len(ids)
+
+    def _shown(self, lineage: Lineage) -> Lineage:
+        lineage_id = lineage.facts.lineage_id
+        expired = {
+            content: at for content in Content if (at := self.expiries.get((lineage_id, content))) is not None
+        }
+        return replace(lineage, readings=self._readings(lineage_id), expired=expired)
 
     def _readings(self, lineage_id: UUID) -> Readings:
         times = [each.at for each in self.noted if each.lineage_id == lineage_id and each.action.counts]
