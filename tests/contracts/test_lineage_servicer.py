@@ -43,7 +43,7 @@ class Service:
         return sent
 
     def actions(self) -> list[tuple[str, Action, int | None]]:
-        return [(each.reader.subject, each.action, each.part) for each in self.stores.kept.accesses]
+        return [(each.reader.subject, each.action, each.part) for each in self.stores.kept.noted]
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_reading_is_counted_in_its_own_reply(service: Service) -> None:
 def test_who_read_is_taken_from_the_call(service: Service) -> None:
     sent = service.recorded()
     service.call("GetLineageByReport", pb.GetLineageByReportRequest(report_id=str(sent.facts.report_id)))
-    (access,) = service.stores.kept.accesses
+    (access,) = service.stores.kept.noted
     assert access.report_id == sent.facts.report_id
     assert access.lineage_id == sent.facts.lineage_id
     assert (access.reader.subject, str(access.reader.ip)) == ("ada", "192.0.2.7")
@@ -207,7 +207,7 @@ def test_an_address_that_is_none_does_not_stand_in_the_way(
     sent = service.recorded()
     request = pb.GetLineageByReportRequest(report_id=str(sent.facts.report_id))
     assert service.call("GetLineageByReport", request, Actor("ada", ip=ip)).code is grpc.StatusCode.OK
-    (access,) = service.stores.kept.accesses
+    (access,) = service.stores.kept.noted
     assert (str(access.reader.ip) if access.reader.ip else None) == kept
 
 

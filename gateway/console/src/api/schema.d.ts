@@ -568,6 +568,10 @@ export interface paths {
          * Streams the pipeline's log, JSON lines, as the gzip bytes that were stored
          * @description Streams the pipeline's log, JSON lines, as the gzip bytes that were stored.
          *
+         *     The whole has `Content-Encoding: gzip`. A part is a stretch of at most 2 MiB of these bytes, which means
+         *     nothing alone; all parts, one after the other, are the gzip file. `Repr-Digest` (RFC 9530) is the
+         *     SHA-256 of what is sent.
+         *
          *     Promises an entry in the access audit before the first byte leaves.
          */
         get: operations["LineageService_GetLineageLogs"];
@@ -590,12 +594,197 @@ export interface paths {
          * Streams the raw inputs, RFC 8785 canonical JSON, as the gzip bytes that were stored: one part, or all parts one after the other, which is the whole as a multi-member gzip file (RFC 1952)
          * @description Streams the raw inputs, RFC 8785 canonical JSON, as the gzip bytes that were stored: one part,
          *     or all parts one after the other, which is the whole as a multi-member gzip file (RFC 1952).
+         *     `Repr-Digest` (RFC 9530) is the SHA-256 of what is sent.
          *
          *     Promises an entry in the access audit before the first byte leaves.
          */
         get: operations["LineageService_DownloadRawInputs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/{lineage_id}/openlineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON
+         * @description Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+         *
+         *     The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+         *     with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
+         */
+        get: operations["LineageService_GetOpenLineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Finds lineages, newest first unless told otherwise, one keyset page at a time
+         * @description Finds lineages, newest first unless told otherwise, one keyset page at a time.
+         *
+         *     Promises that a page costs the same at any depth, that each filter has an index, and an entry in the
+         *     access audit that says what was asked. A page token is bound to the filter and the order that it was
+         *     made for. To be shown in a list does not count as a reading of a lineage.
+         */
+        get: operations["LineageService_SearchLineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:lookup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says whether a PDF was issued here, and from what it was made
+         * @description Says whether a PDF was issued here, and from what it was made.
+         *
+         *     A PDF whose SHA-256 is known is GENUINE. One that names a lineage of ours, in its XMP metadata or in its
+         *     file identifier, is ALTERED: issued here, and its bytes are no longer those that were. Every
+         *     other is UNKNOWN; `remark` says so if it could not be read. What a file says is never
+         *     believed further than that. It is read by a process of its own with limits of time and memory.
+         *
+         *     Send the SHA-256, or the PDF in as many messages as it takes, of at most 64 MiB together. Over HTTP the PDF
+         *     is the body. Fails with INVALID_ARGUMENT for bytes that are no PDF. Promises an entry in the
+         *     access audit, found or not.
+         */
+        post: operations["LineageService_LookupPdf"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says what differs between two reports: their inputs by JSON path, template and environment
+         * @description Says what differs between two reports: their inputs by JSON path, template and environment.
+         *
+         *     Fails with NOT_FOUND if either is unknown, and with FAILED_PRECONDITION, reason INPUTS_TOO_LARGE, for inputs
+         *     that are too large to be compared. Promises an entry in the access audit of both.
+         */
+        get: operations["LineageService_DiffLineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/{lineage_id}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists who read a lineage, its log or its raw inputs, newest first
+         * @description Lists who read a lineage, its log or its raw inputs, newest first.
+         *
+         *     Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
+         *     for this reading of the audit, too, which the next one shows.
+         */
+        get: operations["LineageService_ListLineageAccesses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says how much lineage takes up: on disk, and by month, template and lead
+         * @description Says how much lineage takes up: on disk, and by month, template and lead.
+         */
+        get: operations["LineageService_GetStorage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says how long what is kept, what is due to be removed now, and whose is held
+         * @description Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing.
+         */
+        get: operations["LineageService_PreviewRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age
+         * @description Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+         *
+         *     To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+         */
+        post: operations["LineageService_SetLegalHold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1095,6 +1284,15 @@ export interface components {
          * @enum {string}
          */
         "LeadImport.State": "STATE_UNSPECIFIED" | "RUNNING" | "COMPLETED" | "FAILED" | "UNDOING" | "UNDONE";
+        /** @description Whether what belongs to a lead is held. */
+        LegalHold: {
+            lead_id: string;
+            held: boolean;
+            reason: string;
+            held_by: string;
+            /** Format: date-time */
+            held_at?: string;
+        };
         /** @description How one PDF came to be. */
         Lineage: {
             /** @description UUID version 7 (RFC 9562), also in the PDF's metadata. */
@@ -1148,7 +1346,113 @@ export interface components {
             access_count: number;
             /** Format: date-time */
             last_accessed_at?: string;
+            /**
+             * Format: date-time
+             * @description When the raw inputs were removed; unset while they are kept.
+             */
+            raw_inputs_expired_at?: string;
+            /**
+             * Format: date-time
+             * @description When the pipeline log was removed; unset while it is kept.
+             */
+            logs_expired_at?: string;
         };
+        /** @description One entry of the access audit. */
+        LineageAccess: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            /** @description What was read; empty for a search, or a look-up that found nothing. */
+            lineage_id: string;
+            report_generation_id: string;
+            /**
+             * Format: int32
+             * @description The entry's place in its lineage's chain, counted from 1; 0 without a lineage.
+             */
+            version: number;
+            action: components["schemas"]["LineageAccess.Action"];
+            /**
+             * Format: int32
+             * @description Which part of the log or the raw inputs; 0 for all of them, and for other actions.
+             */
+            part: number;
+            /** @description Who read. */
+            user_id: string;
+            /** @description The process that read for itself or for the user; empty where a person's token came in. */
+            workload: string;
+            ip_address: string;
+            user_agent: string;
+            request_id: string;
+            /** @description The RPC, `package.Service/Method`. */
+            method: string;
+            /** Format: date-time */
+            created_at?: string;
+            /** @description What was asked for, as JSON, where ids alone do not say it; `{}` elsewhere. */
+            details: string;
+            /**
+             * @description gRPC's name for how it ended, such as OK or CANCELLED. Empty while bytes are still leaving, and for
+             *     ever if the process ended before it could say.
+             */
+            outcome: string;
+            /**
+             * Format: double
+             * @description Bytes that were handed over for sending, for logs and raw inputs.
+             */
+            sent_bytes: number;
+            /**
+             * Format: date-time
+             * @description When the last byte left, or the reading broke off.
+             */
+            ended_at?: string;
+            /** @description SHA-256 of the entry's canonical bytes, which name the entry before it, in hexadecimal. */
+            entry_hash: string;
+        };
+        /**
+         * @description - `VIEW`: The record.
+         *     - `LOGS`: The pipeline log.
+         *     - `DOWNLOAD`: The raw inputs.
+         *     - `SEARCH`: A search. It names no lineage.
+         *     - `LOOKUP`: A PDF was looked up.
+         *     - `DIFF`: Two reports were compared.
+         *     - `AUDIT`: This audit.
+         *     - `DENIED`: A call was refused for want of a right.
+         *     - `EXPIRE`: Raw inputs or log were removed.
+         *     - `HOLD`: A lead was held.
+         *     - `RELEASE`: A lead was released.
+         * @enum {string}
+         */
+        "LineageAccess.Action": "ACTION_UNSPECIFIED" | "VIEW" | "LOGS" | "DOWNLOAD" | "SEARCH" | "LOOKUP" | "DIFF" | "AUDIT" | "DENIED" | "EXPIRE" | "HOLD" | "RELEASE";
+        /** @description What differs between two reports. */
+        LineageDiff: {
+            a?: components["schemas"]["Lineage"];
+            b?: components["schemas"]["Lineage"];
+            /** @description True if the raw inputs are equal byte for byte; there are no changes then. */
+            inputs_identical: boolean;
+            /** @description What differs in the raw inputs, in the order of the documents, at most 1,000. */
+            changes: components["schemas"]["LineageDiff.Change"][];
+            /**
+             * Format: int32
+             * @description How much differs, in all.
+             */
+            changes_total: number;
+            /** @description True if both PDFs were made with the same template bundle, by its digest. */
+            template_identical: boolean;
+            /** @description True if both PDFs were made in the same environment, by its digest. */
+            environment_identical: boolean;
+            /** @description True if both PDFs are equal byte for byte. */
+            pdf_identical: boolean;
+        };
+        /** @description One place at which the raw inputs differ. */
+        "LineageDiff.Change": {
+            kind: components["schemas"]["LineageDiff.Change.Kind"];
+            /** @description JSONPath (RFC 9535) of the place; in `b` for what was added, in `a` else. */
+            path: string;
+            /** @description The value in `a` as JSON, cut after 500 characters; empty if it was added. */
+            a: string;
+            /** @description The value in `b` as JSON, cut after 500 characters; empty if it was removed. */
+            b: string;
+        };
+        /** @enum {string} */
+        "LineageDiff.Change.Kind": "KIND_UNSPECIFIED" | "ADDED" | "REMOVED" | "CHANGED";
         ListErasuresResponse: {
             /** @description Fewer than asked for if there are no more. */
             erasures: components["schemas"]["Erasure"][];
@@ -1187,6 +1491,11 @@ export interface components {
              */
             total_size_estimate: number;
         };
+        ListLineageAccessesResponse: {
+            accesses: components["schemas"]["LineageAccess"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
         ListReportsResponse: {
             reports: components["schemas"]["Report"][];
             /** @description Empty on the last page. */
@@ -1197,6 +1506,31 @@ export interface components {
              */
             total_size_estimate: number;
         };
+        LookupPdfResponse: {
+            verdict: components["schemas"]["LookupPdfResponse.Verdict"];
+            /** @description What the PDF was made from; unset if it is UNKNOWN. */
+            lineage?: components["schemas"]["Lineage"];
+            /** @description What led to the lineage. */
+            evidence: components["schemas"]["LookupPdfResponse.Evidence"];
+            /** @description SHA-256 of what was sent, in hexadecimal. */
+            sha256: string;
+            /** @description Why the PDF could not be read as a whole, as a sentence; empty if it could, or need not. */
+            remark: string;
+        };
+        /**
+         * @description - `SHA256`: SHA-256 of all bytes.
+         *     - `XMP`: The lineage's id in the XMP metadata (ISO 16684-1).
+         *     - `PDF_IDENTIFIER`: The first part of the file identifier (ISO 32000-2, 14.4).
+         * @enum {string}
+         */
+        "LookupPdfResponse.Evidence": "EVIDENCE_UNSPECIFIED" | "SHA256" | "XMP" | "PDF_IDENTIFIER";
+        /**
+         * @description - `GENUINE`: Byte for byte what was issued here.
+         *     - `ALTERED`: Issued here, and changed since.
+         *     - `UNKNOWN`: Nothing in it leads to a lineage.
+         * @enum {string}
+         */
+        "LookupPdfResponse.Verdict": "VERDICT_UNSPECIFIED" | "GENUINE" | "ALTERED" | "UNKNOWN";
         /** @description A piece of the raw inputs: one gzip member (RFC 1952) of at most 2 MiB. */
         Part: {
             /**
@@ -1275,6 +1609,90 @@ export interface components {
          * @enum {string}
          */
         "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED";
+        RetentionPreview: {
+            classes: components["schemas"]["RetentionPreview.Class"][];
+            /** @description Leads that are held, the latest first, at most 200. */
+            holds: components["schemas"]["LegalHold"][];
+            /** @description True if nothing is removed, only counted. */
+            dry_run: boolean;
+        };
+        "RetentionPreview.Class": {
+            content: components["schemas"]["RetentionPreview.Content"];
+            /**
+             * Format: int32
+             * @description Days for which it is kept; 0 is for ever.
+             */
+            days: number;
+            /**
+             * Format: int32
+             * @description What would be removed now: lineages, or entries of the audit.
+             */
+            due: number;
+            /** Format: double */
+            due_bytes: number;
+            /**
+             * Format: int32
+             * @description What would be removed now if it were not held.
+             */
+            held: number;
+        };
+        /**
+         * @description - `AUDIT_DETAILS`: What was asked for, in the access audit. Its entries stay.
+         * @enum {string}
+         */
+        "RetentionPreview.Content": "CONTENT_UNSPECIFIED" | "RAW_INPUTS" | "LOGS" | "AUDIT_DETAILS";
+        SearchLineageResponse: {
+            lineages: components["schemas"]["Lineage"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+            /**
+             * Format: int32
+             * @description About how many lineages match, as the query planner sees it; exact for small results.
+             */
+            total_size_estimate: number;
+        };
+        SetLegalHoldRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            lead_id: string;
+            /** @description True to hold, false to release. */
+            held?: boolean;
+            /** @description Why, for those who read the audit. */
+            reason?: string;
+        };
+        /** @description What lineage takes up. */
+        StorageUsage: {
+            /** @description On disk, by kind of data; indexes and what is not yet vacuumed included. */
+            disk: components["schemas"]["StorageUsage.Share"][];
+            /** @description By the month of recording, `2026-11`, newest first. */
+            by_month: components["schemas"]["StorageUsage.Share"][];
+            /** @description By template version, the largest first. */
+            by_template: components["schemas"]["StorageUsage.Share"][];
+            /** @description By lead, the 100 largest. */
+            by_lead: components["schemas"]["StorageUsage.Share"][];
+            /**
+             * Format: double
+             * @description Bytes on disk from which the alarm is given; 0 is never.
+             */
+            alarm_bytes: number;
+            /** @description True if there are as many. */
+            alarm: boolean;
+        };
+        "StorageUsage.Share": {
+            name: string;
+            /**
+             * Format: int32
+             * @description Lineages; 0 for kinds of data other than records.
+             */
+            records: number;
+            /**
+             * Format: double
+             * @description On disk, or of gzip as stored.
+             */
+            bytes: number;
+        };
         /** @description A value that a look-up found for a field that belongs to people. */
         Suggestion: {
             /** @description UUID version 7 (RFC 9562). */
@@ -2331,7 +2749,10 @@ export interface operations {
     };
     LineageService_GetLineageLogs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description One part, counted from 1; all of it if 0. */
+                part?: number;
+            };
             header?: never;
             path: {
                 /** @description The lineage's UUID. */
@@ -2375,6 +2796,235 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_GetOpenLineage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lineage's UUID. */
+                lineage_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_SearchLineage: {
+        parameters: {
+            query?: {
+                /** @description How many lineages to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter and order; empty for the first page. */
+                page_token?: string;
+                /**
+                 * @description Only lineages whose pipeline log holds each of these words, upper and lower case aside; a word that
+                 *     ends in `*` stands for every word that begins so. Words are letters and digits; all else parts them.
+                 */
+                q?: string;
+                /** @description Only lineages of reports on this lead, a UUID. */
+                lead_id?: string;
+                /** @description Only lineages of this run. */
+                pipeline_run_id?: string;
+                /** @description Only lineages of this template version, `name@major.minor.patch`. */
+                template_version_id?: string;
+                /** @description Only lineages of the PDF with this SHA-256, in hexadecimal. */
+                pdf_sha256?: string;
+                /** @description Only lineages of raw inputs with this SHA-256, in hexadecimal. */
+                inputs_sha256?: string;
+                /** @description Only lineages recorded at this time or later. */
+                created_after?: string;
+                /** @description Only lineages recorded before this time. */
+                created_before?: string;
+                /** @description `created_at`, ascending unless ` desc` follows (AIP-132); empty means `created_at desc`. */
+                order_by?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchLineageResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_LookupPdf: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 of the PDF in hexadecimal, instead of the PDF. */
+                sha256?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LookupPdfResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_DiffLineage: {
+        parameters: {
+            query: {
+                /** @description The first report's UUID, or its lineage's. */
+                a: string;
+                /** @description The second report's UUID, or its lineage's. */
+                b: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What differs between two reports. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineageDiff"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_ListLineageAccesses: {
+        parameters: {
+            query?: {
+                /** @description How many entries to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter; empty for the first page. */
+                page_token?: string;
+                /** @description Only entries of this subject. */
+                user_id?: string;
+                /** @description Only entries of this kind. */
+                action?: components["schemas"]["LineageAccess.Action"];
+                /** @description Only entries made at this time or later. */
+                created_after?: string;
+                /** @description Only entries made before this time. */
+                created_before?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The lineage's UUID, or `-` for the entries of all lineages and of calls that name none. */
+                lineage_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListLineageAccessesResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_GetStorage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What lineage takes up. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageUsage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_PreviewRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreview"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_SetLegalHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetLegalHoldRequest"];
+            };
+        };
+        responses: {
+            /** @description Whether what belongs to a lead is held. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LegalHold"];
                 };
             };
             default: components["responses"]["Error"];
