@@ -15,7 +15,7 @@ from typing import Any, Self
 import orjson
 
 from report_service import payload
-from report_service.domain import Capture, Part
+from report_service.deliveries import Capture, Part
 from services.clock import Clock
 
 RUN_STARTED = "run.started"

@@ -11,17 +11,8 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from report_service.domain import (
-    Assignment,
-    Backlog,
-    Capture,
-    Delivery,
-    LineageStatus,
-    Pdf,
-    Report,
-    ReportFilter,
-    Status,
-)
+from report_service.deliveries import Backlog, Capture, Delivery
+from report_service.domain import Assignment, LineageStatus, Pdf, Report, ReportFilter, Status
 from services.clock import Clock, utc_now
 from services.errors import NotFound
 

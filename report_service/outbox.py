@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from report_service.domain import Backlog, Capture, Delivery, LineageStatus, Part
+from report_service.deliveries import Backlog, Capture, Delivery, Part
+from report_service.domain import LineageStatus
 from report_service.tables import LineageOutboxRow, ReportRow
 
 

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
-from report_service.domain import Delivery, Fault, Undelivered
+from report_service.deliveries import Delivery, Fault, Undelivered
 from services.errors import ServiceError
 
 CHUNK_BYTES = 256 * 1024

@@ -21,15 +21,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
-from report_service.domain import (
-    Assignment,
-    Capture,
-    LineageStatus,
-    Pdf,
-    Report,
-    ReportFilter,
-    Status,
-)
+from report_service.deliveries import Capture
+from report_service.domain import Assignment, LineageStatus, Pdf, Report, ReportFilter, Status
 from report_service.tables import ReportRow
 from services import jobs
 from services.errors import NotFound

@@ -8,7 +8,7 @@ from sqlalchemy import FetchedValue, ForeignKey, LargeBinary, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from report_service.domain import Capture
+from report_service.deliveries import Capture
 from services.database import NAMING
 
 Instant = TIMESTAMP(timezone=True)

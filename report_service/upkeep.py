@@ -10,7 +10,8 @@ from contextlib import suppress
 import structlog
 
 from report_service import metrics
-from report_service.domain import OutboxStores, ReportStores
+from report_service.deliveries import OutboxStores
+from report_service.domain import ReportStores
 
 INTERVAL_SECONDS = 5.0
 BATCH = 200

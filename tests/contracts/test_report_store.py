@@ -10,16 +10,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from report_service.domain import (
-    Capture,
-    LineageStatus,
-    OutboxStores,
-    Pdf,
-    Report,
-    ReportFilter,
-    ReportStores,
-    Status,
-)
+from report_service.deliveries import Capture, OutboxStores
+from report_service.domain import LineageStatus, Pdf, Report, ReportFilter, ReportStores, Status
 from report_service.memory import Memory
 from report_service.outbox import PostgresOutboxStore
 from report_service.repository import PostgresReportStore

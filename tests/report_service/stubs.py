@@ -6,7 +6,7 @@ from uuid import UUID
 
 from protos.leadfactory.lead.v1 import lead_pb2
 from report_service import payload, peers
-from report_service.domain import Delivery, Fault, Undelivered
+from report_service.deliveries import Delivery, Fault, Undelivered
 from report_service.rendering.bundles import Bundle
 from report_service.rendering.pool import PdfIdentity, Rendering
 from services.errors import NotFound

@@ -18,7 +18,7 @@ from lineage_service.memory import MemoryLineageStores
 from lineage_service.servicer import LineageServicer
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
-from report_service.domain import Delivery, Fault, Undelivered
+from report_service.deliveries import Delivery, Fault, Undelivered
 from report_service.peers import CHUNK_BYTES, LeadPeer, LineagePeer, messages
 from report_service.relay import ACTOR
 from services import identity

@@ -11,7 +11,8 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from report_service import relay as relay_module
-from report_service.domain import Delivery, Fault, Lineages, LineageStatus, ReportStores
+from report_service.deliveries import Delivery, Fault, Lineages
+from report_service.domain import LineageStatus, ReportStores
 from report_service.memory import Memory
 from report_service.relay import Relay
 from report_service.upkeep import Upkeep
