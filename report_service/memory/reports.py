@@ -1,0 +1,141 @@
+"""Reports in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from report_service.deliveries import Capture, Delivery
+from report_service.domain import Assignment, LineageStatus, Pdf, Report, ReportFilter, Status
+from report_service.memory.state import State, Waiting
+from services.errors import NotFound
+
+
+class MemoryReportStore:
+    """Reports within one unit of work."""
+
+    def __init__(self, memory: State) -> None:
+        """Take the memory."""
+        self._memory = memory
+
+    async def add(self, report: Report, assessment_data: bytes | None) -> None:
+        """Add a queued report together with the job that will make it."""
+        self._memory.reports[report.id] = report
+        self._memory.assessment_data[report.id] = assessment_data
+        self._memory.jobs.append(report.id)
+
+    async def count_queued(self) -> int:
+        """Return how many reports wait for a worker."""
+        return sum(each.status is Status.QUEUED for each in self._memory.reports.values())
+
+    async def get(self, report_id: UUID) -> Report:
+        """Return a report; raises NotFound."""
+        report = self._memory.reports.get(report_id)
+        if report is None:
+            raise NotFound("report", str(report_id))
+        return report
+
+    async def page(self, wanted: ReportFilter, size: int, after: UUID | None) -> Sequence[Report]:
+        """Return up to ``size`` reports, newest first, that come after a report in that order."""
+        newest_first = sorted(self._matching(wanted), key=lambda each: each.id, reverse=True)
+        return [each for each in newest_first if after is None or each.id < after][:size]
+
+    async def estimate(self, wanted: ReportFilter) -> int:
+        """Return how many reports match."""
+        return len(self._matching(wanted))
+
+    async def claim(self, report_id: UUID, at: datetime) -> Assignment | None:
+        """Begin the next attempt at a report; None if it has ended or does not exist."""
+        report = self._memory.reports.get(report_id)
+        if report is None or report.status not in (Status.QUEUED, Status.RUNNING):
+            return None
+        begun = self._change(
+            report,
+            status=Status.RUNNING,
+            attempts=report.attempts + 1,
+            render_time=report.render_time or at.replace(microsecond=0),
+            step="",
+            progress=0,
+        )
+        return Assignment(begun, self._memory.assessment_data[report_id])
+
+    async def advance(self, report_id: UUID, attempt: int, step: str, progress: int) -> bool:
+        """Say how far an attempt is; False if it is no longer the latest one, or the report ended."""
+        report = self._running(report_id, attempt)
+        if report is None:
+            return False
+        self._change(report, step=step, progress=progress)
+        return True
+
+    async def complete(
+        self, report_id: UUID, attempt: int, pdf: Pdf, capture: Capture | None, at: datetime
+    ) -> bool:
+        """End a report well, with its capture in the outbox, or without one as DISABLED."""
+        report = self._running(report_id, attempt)
+        if report is None:
+            return False
+        self._change(
+            report,
+            status=Status.COMPLETED,
+            lineage_status=LineageStatus.DISABLED if capture is None else LineageStatus.PENDING,
+            step="",
+            error="",
+            progress=100,
+            pdf=pdf,
+            completed_at=at,
+        )
+        if capture is not None:
+            now = self._memory.clock()
+            self._memory.outbox[report_id] = Waiting(_delivery(report, pdf, capture), now, now)
+        return True
+
+    async def fail(self, report_id: UUID, attempt: int, reason: str, at: datetime) -> bool:
+        """End a report without a PDF; False if the attempt is no longer the latest one."""
+        report = self._running(report_id, attempt)
+        if report is None:
+            return False
+        self._change(report, status=Status.FAILED, error=reason, step="", completed_at=at)
+        return True
+
+    async def requeue_unattended(self, limit: int) -> int:
+        """Make new jobs for unfinished reports that no job stands for; returns how many."""
+        lost = [
+            each.id
+            for each in self._memory.reports.values()
+            if each.status in (Status.QUEUED, Status.RUNNING) and each.id not in self._memory.jobs
+        ][:limit]
+        self._memory.jobs.extend(lost)
+        return len(lost)
+
+    def _matching(self, wanted: ReportFilter) -> list[Report]:
+        return [
+            each
+            for each in self._memory.reports.values()
+            if wanted.lead_id in (None, each.lead_id) and wanted.status in (None, each.status)
+        ]
+
+    def _running(self, report_id: UUID, attempt: int) -> Report | None:
+        report = self._memory.reports.get(report_id)
+        if report is None or report.status is not Status.RUNNING or report.attempts != attempt:
+            return None
+        return report
+
+    def _change(self, report: Report, **values: object) -> Report:
+        changed = replace(report, version=report.version + 1, **values)  # type: ignore[arg-type]
+        self._memory.reports[report.id] = changed
+        return changed
+
+
+def _delivery(report: Report, pdf: Pdf, capture: Capture) -> Delivery:
+    return Delivery(
+        report_id=report.id,
+        lineage_id=report.lineage_id,
+        lead_id=report.lead_id,
+        pipeline_run_id=report.pipeline_run_id,
+        template_version_id=report.template_version_id,
+        template_digest=report.template_digest,
+        pdf_sha256=pdf.sha256,
+        created_by=report.created_by,
+        capture=capture,
+        attempt=0,
+    )
