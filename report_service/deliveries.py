@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -23,7 +23,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """How one PDF came to be, as it was while the PDF was made."""
+    """How one PDF came to be, or failed to, as it was while the PDF was made."""
 
     environment_digest: str
     started_at: datetime
@@ -55,7 +55,8 @@ class Delivery:
     pipeline_run_id: str
     template_version_id: str
     template_digest: str
-    pdf_sha256: str
+    pdf_sha256: str | None
+    """None if the generation failed."""
     created_by: str
     capture: Capture
     attempt: int
@@ -88,7 +89,51 @@ class Backlog:
     dead: int
     """Deliveries that can never succeed as they are; kept, and counted apart."""
     oldest_seconds: float
-    """Age of the oldest delivery of either kind; 0 if there is none."""
+    """Age of the oldest that waits; 0 if none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A delivery that can never succeed as it is."""
+
+    report_id: UUID
+    lineage_id: UUID
+    lead_id: UUID
+    template_version_id: str
+    pdf_sha256: str | None
+    inputs_sha256: str
+    created_by: str
+    created_at: datetime
+    dead_at: datetime
+    attempts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterPage:
+    """One page of dead letters."""
+
+    dead_letters: Sequence[DeadLetter]
+    next_page_token: str
+    """Empty on the last page."""
+
+
+class Verdict(StrEnum):
+    """What a person decided about a dead letter."""
+
+    REDRIVE = "REDRIVE"
+    DISCARD = "DISCARD"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decided what about a dead letter, and why."""
+
+    report_id: UUID
+    verdict: Verdict
+    decided_by: str
+    decided_at: datetime
+    reason: str
 
 
 class OutboxStore(Protocol):
@@ -114,6 +159,16 @@ class OutboxStore(Protocol):
 
     async def hasten(self) -> None:
         """Make every waiting delivery due now."""
+
+    async def dead_letters(self, size: int, after: UUID | None) -> Sequence[DeadLetter]:
+        """Return up to ``size`` dead letters by their reports' ids, newest first, after one of them."""
+
+    async def decide(self, decision: Decision) -> bool:
+        """Make a dead letter due again, or remove it and mark its report DISCARDED.
+
+        The decision is kept for good, with the digests of what it was about. Returns False, and
+        changes nothing, if there is no such dead letter.
+        """
 
     async def backlog(self) -> Backlog:
         """Return what the outbox holds."""

@@ -1,12 +1,12 @@
 """What a report is, how it moves, and what the rest of this context needs from a store.
 
     QUEUED ──> RUNNING ──> COMPLETED    with its capture, or marked as made without
-                  │  └───> FAILED       with a reason for the person who asked
+                  │  └───> FAILED       with its capture too, and a reason for the person who asked
                   └──┐
                      └───> RUNNING      the next attempt, after a crash or a passing failure
 
-A completed report is final. Its capture waits in the outbox until the lineage service has it, so
-that at any instant *completed = recorded + waiting + disabled*.
+A report that has ended is final. Its capture waits in the outbox until the lineage service has it, so
+that at any instant *completed = recorded + waiting + disabled + discarded*.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -33,12 +33,20 @@ class Status(StrEnum):
     FAILED = "FAILED"
 
 
+ENDED = frozenset({Status.COMPLETED, Status.FAILED})
+"""No report leaves one of these again."""
+
+
 class LineageStatus(StrEnum):
     """Where the lineage of a report is."""
 
     PENDING = "PENDING"
     RECORDED = "RECORDED"
     DISABLED = "DISABLED"
+    DISCARDED = "DISCARDED"
+    """Captured, and given up by an admin because it could never be delivered."""
+    NONE = "NONE"
+    """There is nothing to capture: nothing was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +173,13 @@ class ReportStore(Protocol):
         Returns False, and changes nothing, if the attempt is no longer the latest one.
         """
 
-    async def fail(self, report_id: UUID, attempt: int, reason: str, at: datetime) -> bool:
-        """End a report without a PDF; False if the attempt is no longer the latest one."""
+    async def fail(
+        self, report_id: UUID, attempt: int, reason: str, capture: Capture | None, at: datetime
+    ) -> bool:
+        """End a report without a PDF, with its capture in the outbox, or without one as DISABLED.
+
+        Returns False, and changes nothing, if the attempt is no longer the latest one.
+        """
 
     async def requeue_unattended(self, limit: int) -> int:
         """Make new jobs for unfinished reports that no job stands for; returns how many."""

@@ -16,6 +16,8 @@ from services.errors import ServiceError
 
 CHUNK_BYTES = 256 * 1024
 
+COMPLETED, FAILED = lineage_pb2.Lineage.COMPLETED, lineage_pb2.Lineage.FAILED
+
 
 # What any other code says of a delivery may pass.
 FAULTS = {
@@ -102,7 +104,8 @@ def _header(delivery: Delivery) -> lineage_pb2.RecordLineageRequest.Header:
         pipeline_end_time=_timestamp(capture.ended_at),
         raw_inputs_size_bytes=capture.inputs_size_bytes,
         inputs_sha256=capture.inputs_sha256,
-        pdf_sha256=delivery.pdf_sha256,
+        pdf_sha256=delivery.pdf_sha256 or "",
+        status=COMPLETED if delivery.pdf_sha256 else FAILED,
         parts=[lineage_pb2.Part(size_bytes=each.size_bytes, sha256=each.sha256) for each in capture.parts],
         logs_size_bytes=capture.logs_size_bytes,
         logs_sha256=capture.logs_sha256,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID, uuid4
 
+from report_service import pages
 from report_service.domain import (
     DEFAULT_LOCALE,
     DEFAULT_TEMPLATE,
@@ -95,7 +96,7 @@ async def get(stores: ReportStores, report_id: UUID) -> Report:
 async def page(stores: ReportStores, wanted: ReportFilter, page_size: int, page_token: str) -> ReportPage:
     """Return one page, newest first; raises InvalidArgument for a token of another list."""
     asked = paging.request(page_size, page_token, binding=wanted.binding)
-    after = _position(asked)
+    after = pages.place(asked)
     async with stores.read() as store:
         found = await store.page(wanted, asked.size + 1, after)
         estimate = await store.estimate(wanted)
@@ -116,13 +117,3 @@ async def download(stores: ReportStores, objects: Objects, report_id: UUID) -> D
             metadata={"status": report.status},
         )
     return Download(report.filename, report.pdf, partial(objects.read, report.pdf.object_key))
-
-
-def _position(asked: paging.PageRequest) -> UUID | None:
-    if asked.after is None:
-        return None
-    try:
-        (last,) = asked.after
-        return UUID(last)
-    except ValueError:
-        raise InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID") from None

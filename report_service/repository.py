@@ -137,19 +137,24 @@ class PostgresReportStore:
         row.pdf_sha256, row.pdf_size_bytes = pdf.sha256, pdf.size_bytes
         row.page_count, row.object_key = pdf.page_count, pdf.object_key
         row.completed_at = at
+        await self._end(row, capture)
+        return True
+
+    async def fail(
+        self, report_id: UUID, attempt: int, reason: str, capture: Capture | None, at: datetime
+    ) -> bool:
+        """End a report without a PDF, with its capture in the outbox, or without one as DISABLED."""
+        row = await self._session.get(ReportRow, report_id, with_for_update=True)
+        if row is None or row.status != Status.RUNNING or row.attempts != attempt:
+            return False
+        row.status, row.error, row.step, row.completed_at = Status.FAILED, reason, "", at
+        await self._end(row, capture)
+        return True
+
+    async def _end(self, row: ReportRow, capture: Capture | None) -> None:
         row.lineage_status = LineageStatus.DISABLED if capture is None else LineageStatus.PENDING
         row.capture = capture
         await self._session.flush()
-        return True
-
-    async def fail(self, report_id: UUID, attempt: int, reason: str, at: datetime) -> bool:
-        """End a report without a PDF; False if the attempt is no longer the latest one."""
-        ended = (
-            update(ReportRow)
-            .where(*_is_running(report_id, attempt))
-            .values(status=Status.FAILED, error=reason, step="", completed_at=at)
-        )
-        return await self._changes(ended) == 1
 
     async def requeue_unattended(self, limit: int) -> int:
         """Make new jobs for unfinished reports that no job stands for; returns how many."""

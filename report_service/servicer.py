@@ -9,8 +9,10 @@ import grpc
 from google.api.httpbody_pb2 import HttpBody
 
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
-from report_service import reports, wire
+from report_service import dead_letters, reports, wire
+from report_service.deliveries import OutboxStores
 from report_service.domain import Leads, Objects, ReportStores
+from report_service.redaction import Redaction
 from services import downloads
 from services.clock import Clock
 from services.identity import current_actor
@@ -22,9 +24,19 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
     """Keeps the promises of ``report.proto``."""
 
     def __init__(
-        self, stores: ReportStores, leads: Leads, objects: Objects, *, queue_limit: int, clock: Clock
+        self,
+        stores: ReportStores,
+        outbox: OutboxStores,
+        leads: Leads,
+        objects: Objects,
+        *,
+        redaction: Redaction,
+        queue_limit: int,
+        clock: Clock,
     ) -> None:
         """Take what reports are made of, how many may wait for a worker, and the time."""
+        self._outbox = outbox
+        self._redaction = redaction
         self._stores = stores
         self._leads = leads
         self._objects = objects
@@ -36,7 +48,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
     ) -> report_pb2.Report:
         """Queue a report."""
         # In a thread: megabytes of assessment data take a second, and all other calls would wait.
-        wanted = await asyncio.to_thread(wire.report_request, request)
+        wanted = await asyncio.to_thread(wire.report_request, request, self._redaction)
         queued = await reports.generate(
             self._stores,
             self._leads,
@@ -75,3 +87,34 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             inline=True,
         ):
             yield body
+
+    async def ListDeadLetters(
+        self, request: report_pb2.ListDeadLettersRequest, context: Context
+    ) -> report_pb2.ListDeadLettersResponse:
+        """Return one page of dead letters."""
+        return wire.dead_letters_message(
+            await dead_letters.page(self._outbox, request.page_size, request.page_token)
+        )
+
+    async def RedriveDeadLetters(
+        self, request: report_pb2.RedriveDeadLettersRequest, context: Context
+    ) -> report_pb2.RedriveDeadLettersResponse:
+        """Have dead letters delivered again."""
+        redriven = await dead_letters.redrive(
+            self._outbox,
+            [UUID(each) for each in request.report_ids],
+            current_actor().subject,
+            request.reason,
+            self._clock,
+        )
+        return report_pb2.RedriveDeadLettersResponse(redriven=redriven)
+
+    async def DiscardDeadLetter(
+        self, request: report_pb2.DiscardDeadLetterRequest, context: Context
+    ) -> report_pb2.Report:
+        """Give up a dead letter."""
+        report_id = UUID(request.report_id)
+        await dead_letters.discard(
+            self._outbox, report_id, current_actor().subject, request.reason, self._clock
+        )
+        return wire.report_message(await reports.get(self._stores, report_id))

@@ -56,7 +56,7 @@ class ReportRow(Base):
     version: Mapped[int] = mapped_column(server_default=FetchedValue(), server_onupdate=FetchedValue())
 
     capture: Capture | None = None
-    """Not a column: what the flush that completes this row puts into the outbox."""
+    """Not a column: what the flush that ends this row puts into the outbox."""
 
 
 class LineageOutboxRow(Base):
@@ -70,7 +70,7 @@ class LineageOutboxRow(Base):
     pipeline_run_id: Mapped[str] = mapped_column(Text)
     template_version_id: Mapped[str] = mapped_column(Text)
     template_digest: Mapped[str] = mapped_column(Text)
-    pdf_sha256: Mapped[str] = mapped_column(Text)
+    pdf_sha256: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(Text)
     environment_digest: Mapped[str] = mapped_column(Text)
     started_at: Mapped[datetime] = mapped_column(Instant)
@@ -89,3 +89,19 @@ class LineageOutboxRow(Base):
     leased_until: Mapped[datetime | None] = mapped_column(Instant)
     last_error: Mapped[str] = mapped_column(Text, server_default=FetchedValue())
     dead_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class DeadLetterDecisionRow(Base):
+    """What a person decided about a dead letter; never changed or removed."""
+
+    __tablename__ = "dead_letter_decisions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    report_id: Mapped[UUID] = mapped_column(ForeignKey("reports.id"))
+    verdict: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[str] = mapped_column(Text)
+    decided_at: Mapped[datetime] = mapped_column(Instant)
+    reason: Mapped[str] = mapped_column(Text)
+    last_error: Mapped[str] = mapped_column(Text)
+    inputs_sha256: Mapped[str] = mapped_column(Text)
+    pdf_sha256: Mapped[str | None] = mapped_column(Text)

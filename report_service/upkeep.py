@@ -56,5 +56,4 @@ class Upkeep:
                 metrics.LINEAGE_OVERDUE,
                 seconds=round(backlog.oldest_seconds),
                 waiting=backlog.waiting,
-                dead=backlog.dead,
             )

@@ -9,14 +9,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.report.v1 import report_pb2
 from report_service import payload
+from report_service.deliveries import DeadLetter, DeadLetterPage
 from report_service.domain import Report, ReportFilter, ReportPage, ReportRequest, Status
+from report_service.redaction import Redaction
 
 
-def report_request(message: report_pb2.GenerateReportRequest) -> ReportRequest:
-    """Read what a caller asks for."""
+def report_request(message: report_pb2.GenerateReportRequest, redaction: Redaction) -> ReportRequest:
+    """Read what a caller asks for, without the secrets in it."""
     data = None
     if message.HasField("assessment_data"):
-        data = payload.canonical(_plain(message.assessment_data))
+        data = payload.canonical(redaction.of(_plain(message.assessment_data)))
     return ReportRequest(
         lead_id=UUID(message.lead_id),
         template=message.template,
@@ -67,6 +69,29 @@ def page_message(page: ReportPage) -> report_pb2.ListReportsResponse:
         reports=map(report_message, page.reports),
         next_page_token=page.next_page_token,
         total_size_estimate=page.total_size_estimate,
+    )
+
+
+def dead_letters_message(page: DeadLetterPage) -> report_pb2.ListDeadLettersResponse:
+    """Write a page of dead letters."""
+    return report_pb2.ListDeadLettersResponse(
+        dead_letters=map(_dead_letter_message, page.dead_letters), next_page_token=page.next_page_token
+    )
+
+
+def _dead_letter_message(letter: DeadLetter) -> report_pb2.DeadLetter:
+    return report_pb2.DeadLetter(
+        report_id=str(letter.report_id),
+        lineage_id=str(letter.lineage_id),
+        lead_id=str(letter.lead_id),
+        template_version_id=letter.template_version_id,
+        pdf_sha256=letter.pdf_sha256 or "",
+        inputs_sha256=letter.inputs_sha256,
+        created_by=letter.created_by,
+        created_at=_timestamp(letter.created_at),
+        dead_at=_timestamp(letter.dead_at),
+        attempts=letter.attempts,
+        reason=letter.reason,
     )
 
 

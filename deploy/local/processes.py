@@ -132,6 +132,8 @@ def _settings(home: Home, addresses: Addresses, postgres: Postgres, name: str) -
         settings[connections] = os.environ.get(connections, "5")
     if context == "report":
         settings["OBJECTS_URL"] = home.objects.as_uri()
+    if name == "report":
+        settings["REDACTION_KEY"] = keys.redaction_key(home)
     if name == GATEWAY:
         settings["GATEWAY_HOST"] = LOOPBACK
         settings["GATEWAY_PORT"] = str(addresses.gateway)

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from report_service.deliveries import Backlog, Delivery
+from report_service.deliveries import Backlog, DeadLetter, Decision, Delivery, Verdict
 from report_service.domain import LineageStatus
-from report_service.memory.state import State
+from report_service.memory.state import State, Waiting
 
 
 class MemoryOutboxStore:
@@ -70,11 +70,35 @@ class MemoryOutboxStore:
             if each.dead_at is None and each.next_attempt_at > now:
                 self._memory.outbox[report_id] = replace(each, next_attempt_at=now)
 
+    async def dead_letters(self, size: int, after: UUID | None) -> Sequence[DeadLetter]:
+        """Return up to ``size`` dead letters by their reports' ids, newest first, after one of them."""
+        newest_first = sorted(self._memory.outbox.items(), reverse=True)
+        dead = [each for report_id, each in newest_first if after is None or report_id < after]
+        return [_dead_letter(each) for each in dead if each.dead_at is not None][:size]
+
+    async def decide(self, decision: Decision) -> bool:
+        """Make a dead letter due again, or remove it and mark its report DISCARDED."""
+        waiting = self._memory.outbox.get(decision.report_id)
+        if waiting is None or waiting.dead_at is None:
+            return False
+        self._memory.decisions.append(decision)
+        if decision.verdict is Verdict.REDRIVE:
+            self._memory.outbox[decision.report_id] = replace(
+                waiting, dead_at=None, next_attempt_at=self._memory.clock(), leased_until=None
+            )
+        else:
+            del self._memory.outbox[decision.report_id]
+            report = self._memory.reports[decision.report_id]
+            self._memory.reports[report.id] = replace(
+                report, lineage_status=LineageStatus.DISCARDED, version=report.version + 1
+            )
+        return True
+
     async def backlog(self) -> Backlog:
         """Return what the outbox holds."""
         kept = self._memory.outbox.values()
         dead = sum(each.dead_at is not None for each in kept)
-        oldest = min((each.created_at for each in kept), default=None)
+        oldest = min((each.created_at for each in kept if each.dead_at is None), default=None)
         age = (self._memory.clock() - oldest).total_seconds() if oldest else 0.0
         return Backlog(len(kept) - dead, dead, age)
 
@@ -82,3 +106,21 @@ class MemoryOutboxStore:
         waiting = self._memory.outbox.get(report_id)
         if waiting is not None and waiting.delivery.attempt == attempt:
             self._memory.outbox[report_id] = replace(waiting, **values)  # type: ignore[arg-type]
+
+
+def _dead_letter(waiting: Waiting) -> DeadLetter:
+    assert waiting.dead_at is not None
+    delivery = waiting.delivery
+    return DeadLetter(
+        report_id=delivery.report_id,
+        lineage_id=delivery.lineage_id,
+        lead_id=delivery.lead_id,
+        template_version_id=delivery.template_version_id,
+        pdf_sha256=delivery.pdf_sha256,
+        inputs_sha256=delivery.capture.inputs_sha256,
+        created_by=delivery.created_by,
+        created_at=waiting.created_at,
+        dead_at=waiting.dead_at,
+        attempts=delivery.attempt,
+        reason=waiting.last_error,
+    )

@@ -84,17 +84,25 @@ class MemoryReportStore:
             pdf=pdf,
             completed_at=at,
         )
-        if capture is not None:
-            now = self._memory.clock()
-            self._memory.outbox[report_id] = Waiting(_delivery(report, pdf, capture), now, now)
+        self._put_into_outbox(report, pdf, capture)
         return True
 
-    async def fail(self, report_id: UUID, attempt: int, reason: str, at: datetime) -> bool:
-        """End a report without a PDF; False if the attempt is no longer the latest one."""
+    async def fail(
+        self, report_id: UUID, attempt: int, reason: str, capture: Capture | None, at: datetime
+    ) -> bool:
+        """End a report without a PDF, with its capture in the outbox, or without one as DISABLED."""
         report = self._running(report_id, attempt)
         if report is None:
             return False
-        self._change(report, status=Status.FAILED, error=reason, step="", completed_at=at)
+        self._change(
+            report,
+            status=Status.FAILED,
+            lineage_status=LineageStatus.DISABLED if capture is None else LineageStatus.PENDING,
+            error=reason,
+            step="",
+            completed_at=at,
+        )
+        self._put_into_outbox(report, None, capture)
         return True
 
     async def requeue_unattended(self, limit: int) -> int:
@@ -106,6 +114,11 @@ class MemoryReportStore:
         ][:limit]
         self._memory.jobs.extend(lost)
         return len(lost)
+
+    def _put_into_outbox(self, report: Report, pdf: Pdf | None, capture: Capture | None) -> None:
+        if capture is not None:
+            now = self._memory.clock()
+            self._memory.outbox[report.id] = Waiting(_delivery(report, pdf, capture), now, now)
 
     def _matching(self, wanted: ReportFilter) -> list[Report]:
         return [
@@ -126,7 +139,7 @@ class MemoryReportStore:
         return changed
 
 
-def _delivery(report: Report, pdf: Pdf, capture: Capture) -> Delivery:
+def _delivery(report: Report, pdf: Pdf | None, capture: Capture) -> Delivery:
     return Delivery(
         report_id=report.id,
         lineage_id=report.lineage_id,
@@ -134,7 +147,7 @@ def _delivery(report: Report, pdf: Pdf, capture: Capture) -> Delivery:
         pipeline_run_id=report.pipeline_run_id,
         template_version_id=report.template_version_id,
         template_digest=report.template_digest,
-        pdf_sha256=pdf.sha256,
+        pdf_sha256=pdf.sha256 if pdf else None,
         created_by=report.created_by,
         capture=capture,
         attempt=0,

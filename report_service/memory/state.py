@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from report_service.deliveries import Delivery
+from report_service.deliveries import Decision, Delivery
 from report_service.domain import Report
 from services.clock import Clock, utc_now
 
 Store = TypeVar("Store", covariant=True)
+
+KEPT = ("reports", "assessment_data", "outbox", "decisions", "jobs")
+"""What a unit of work that breaks leaves as it was."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class State:
     reports: dict[UUID, Report] = field(default_factory=dict)
     assessment_data: dict[UUID, bytes | None] = field(default_factory=dict)
     outbox: dict[UUID, Waiting] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    """What was decided about dead letters."""
     jobs: list[UUID] = field(default_factory=list)
     """The reports that a job stands for; tests take from it what a worker would."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -64,16 +70,12 @@ class MemoryUnitsOfWork(Generic[Store]):
     async def _rolled_back(self, *, always: bool) -> AsyncIterator[Store]:
         memory = self._memory
         async with memory.lock:
-            before = (
-                dict(memory.reports),
-                dict(memory.assessment_data),
-                dict(memory.outbox),
-                list(memory.jobs),
-            )
+            before = {each: copy(getattr(memory, each)) for each in KEPT}
             ended_well = False
             try:
                 yield self._make_store(memory)
                 ended_well = True
             finally:
                 if always or not ended_well:
-                    memory.reports, memory.assessment_data, memory.outbox, memory.jobs = before
+                    for name, value in before.items():
+                        setattr(memory, name, value)

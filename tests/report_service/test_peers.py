@@ -95,6 +95,16 @@ async def test_the_real_service_records_what_is_handed_over(call_lineage: Any) -
     assert kept.facts.created_by == "ada"
 
 
+async def test_a_failed_generation_is_recorded_without_a_pdf(call_lineage: Any) -> None:
+    stores, delivery = MemoryLineageStores(), replace(a_delivery(), pdf_sha256=None)
+    async with call_lineage(real(stores)) as lineages:
+        await lineages.record(delivery, 5)
+        await lineages.record(delivery, 5)
+    (kept,) = stores.kept.lineages.values()
+    assert kept.facts.report_id == delivery.report_id
+    assert kept.facts.pdf_sha256 == b""
+
+
 async def test_forty_megabytes_in_many_parts_arrive_whole(call_lineage: Any) -> None:
     stores = MemoryLineageStores()
     delivery = a_delivery(random.Random(3).randbytes(40 * 1024 * 1024))

@@ -288,6 +288,20 @@ async def test_an_outbox_that_is_too_old_raises_the_alarm() -> None:
     assert oldest > 300
 
 
+async def test_a_dead_letter_does_not_raise_the_alarm_of_age() -> None:
+    memory = Memory()
+    report_id = await completed(memory.reports_stores())
+    async with memory.outbox_stores().write() as outbox:
+        (delivery,) = await outbox.claim(1, timedelta(seconds=10))
+        await outbox.bury(report_id, delivery.attempt, "INVALID_ARGUMENT: no")
+    began = memory.clock()
+    memory.clock = lambda: began + timedelta(days=6)
+    with capture_logs() as logs:
+        await Upkeep(memory.reports_stores(), memory.outbox_stores()).measure()
+    assert logs == []
+    assert REGISTRY.get_sample_value("leadfactory_lineage_outbox_dead") == 1
+
+
 async def test_a_report_without_a_job_gets_one() -> None:
     memory = Memory()
     report = a_report()

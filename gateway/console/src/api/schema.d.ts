@@ -291,6 +291,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the captured lineage that can never be delivered as it is, newest report first
+         * @description Lists the captured lineage that can never be delivered as it is, newest report first.
+         */
+        get: operations["ReportService_ListDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters:redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has dead letters delivered again, once what stood in their way is mended
+         * @description Has dead letters delivered again, once what stood in their way is mended.
+         *
+         *     Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+         *     letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+         */
+        post: operations["ReportService_RedriveDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters/{report_id}:discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives up a dead letter: this lineage is lost, and its report says DISCARDED
+         * @description Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+         *
+         *     Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+         *     NOT_FOUND if the report has no dead letter.
+         */
+        post: operations["ReportService_DiscardDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -364,6 +430,47 @@ export interface components {
              */
             request_id?: string;
         };
+        /** @description Captured lineage that can never be delivered as it is. */
+        DeadLetter: {
+            /** @description The report that this is the lineage of. */
+            report_id: string;
+            lineage_id: string;
+            lead_id: string;
+            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            template_version_id: string;
+            /** @description SHA-256 of the PDF in hexadecimal; empty if the generation failed. */
+            pdf_sha256: string;
+            /** @description SHA-256 of the uncompressed raw inputs, in hexadecimal. */
+            inputs_sha256: string;
+            /** @description The subject whose work the report was. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When the report ended.
+             */
+            created_at?: string;
+            /**
+             * Format: date-time
+             * @description When its delivery was found to be hopeless.
+             */
+            dead_at?: string;
+            /**
+             * Format: int32
+             * @description How often it was sent.
+             */
+            attempts: number;
+            /** @description What the lineage service answered. */
+            reason: string;
+        };
+        DiscardDeadLetterRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            report_id: string;
+            /** @description Why this lineage may be lost. */
+            reason: string;
+        };
         /** @description What went wrong, as in AIP-193. */
         Error: {
             error: {
@@ -428,7 +535,13 @@ export interface components {
             template_version?: string;
             /** @description Names the pipeline run in lineage; a new UUID if empty. */
             pipeline_run_id?: string;
-            /** @description Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB. */
+            /**
+             * @description Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB.
+             *
+             *     A value whose name says that it is a secret, such as `password`, `api_key`, `token`, `authorization` or
+             *     `cookie`, is replaced at any depth before anything is stored or shown: by `[redacted]` and a keyed
+             *     hash, by which equal secrets can be seen to be equal.
+             */
             assessment_data?: {
                 [key: string]: unknown;
             };
@@ -517,7 +630,7 @@ export interface components {
             compression_ratio: number;
             /** @description SHA-256 of the uncompressed raw inputs, in hexadecimal. */
             inputs_sha256: string;
-            /** @description SHA-256 of the PDF, in hexadecimal. */
+            /** @description SHA-256 of the PDF, in hexadecimal; empty if there is none. */
             pdf_sha256: string;
             /** @description The raw inputs as they can be downloaded, in order. */
             parts: components["schemas"]["Part"][];
@@ -538,6 +651,15 @@ export interface components {
             access_count: number;
             /** Format: date-time */
             last_accessed_at?: string;
+            /** @description How the generation ended. One that FAILED has no PDF; its log says why. */
+            status: components["schemas"]["Lineage.Status"];
+        };
+        /** @enum {string} */
+        "Lineage.Status": "STATUS_UNSPECIFIED" | "COMPLETED" | "FAILED";
+        ListDeadLettersResponse: {
+            dead_letters: components["schemas"]["DeadLetter"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
         };
         ListLeadAuditResponse: {
             entries: components["schemas"]["AuditEntry"][];
@@ -586,6 +708,19 @@ export interface components {
              */
             request_id?: string;
         };
+        RedriveDeadLettersRequest: {
+            /** @description The reports whose lineage to deliver again; all that there are if empty. */
+            report_ids?: string[];
+            /** @description What was mended. */
+            reason: string;
+        };
+        RedriveDeadLettersResponse: {
+            /**
+             * Format: int32
+             * @description How many are delivered again.
+             */
+            redriven: number;
+        };
         /** @description One generation of one PDF. */
         Report: {
             /** @description UUID version 7 (RFC 9562); `report_generation_id` in lineage. */
@@ -628,12 +763,14 @@ export interface components {
         };
         /**
          * @description Where the lineage of this report is.
-         *     - `PENDING`: Captured in the report's own transaction, or to be captured with it; not yet delivered.
+         *     - `PENDING`: Captured in the report's own transaction, or to be captured with it; not yet delivered. A report that FAILED has its lineage too.
          *     - `RECORDED`: The lineage service has acknowledged it.
          *     - `DISABLED`: Capture was switched off when the report was made.
+         *     - `DISCARDED`: Captured, and given up by an admin because it could not be delivered.
+         *     - `NONE`: There is nothing to capture: nothing was made.
          * @enum {string}
          */
-        "Report.LineageStatus": "LINEAGE_STATUS_UNSPECIFIED" | "PENDING" | "RECORDED" | "DISABLED";
+        "Report.LineageStatus": "LINEAGE_STATUS_UNSPECIFIED" | "PENDING" | "RECORDED" | "DISABLED" | "DISCARDED" | "NONE";
         /**
          * @description - `QUEUED`: Waiting for a render process.
          *     - `RUNNING`: Being made; `step` and `progress` say how far.
@@ -1272,6 +1409,88 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_ListDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description How many dead letters to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDeadLettersResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_RedriveDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedriveDeadLettersRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedriveDeadLettersResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_DiscardDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why this lineage may be lost. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description One generation of one PDF. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
                 };
             };
             default: components["responses"]["Error"];

@@ -62,22 +62,34 @@ class Report(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         LINEAGE_STATUS_UNSPECIFIED: Report._LineageStatus.ValueType  # 0
         PENDING: Report._LineageStatus.ValueType  # 1
-        """Captured in the report's own transaction, or to be captured with it; not yet delivered."""
+        """Captured in the report's own transaction, or to be captured with it; not yet delivered. A report that
+        FAILED has its lineage too.
+        """
         RECORDED: Report._LineageStatus.ValueType  # 2
         """The lineage service has acknowledged it."""
         DISABLED: Report._LineageStatus.ValueType  # 3
         """Capture was switched off when the report was made."""
+        DISCARDED: Report._LineageStatus.ValueType  # 4
+        """Captured, and given up by an admin because it could not be delivered."""
+        NONE: Report._LineageStatus.ValueType  # 5
+        """There is nothing to capture: nothing was made."""
 
     class LineageStatus(_LineageStatus, metaclass=_LineageStatusEnumTypeWrapper):
         """Where the lineage of this report is."""
 
     LINEAGE_STATUS_UNSPECIFIED: Report.LineageStatus.ValueType  # 0
     PENDING: Report.LineageStatus.ValueType  # 1
-    """Captured in the report's own transaction, or to be captured with it; not yet delivered."""
+    """Captured in the report's own transaction, or to be captured with it; not yet delivered. A report that
+    FAILED has its lineage too.
+    """
     RECORDED: Report.LineageStatus.ValueType  # 2
     """The lineage service has acknowledged it."""
     DISABLED: Report.LineageStatus.ValueType  # 3
     """Capture was switched off when the report was made."""
+    DISCARDED: Report.LineageStatus.ValueType  # 4
+    """Captured, and given up by an admin because it could not be delivered."""
+    NONE: Report.LineageStatus.ValueType  # 5
+    """There is nothing to capture: nothing was made."""
 
     ID_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
@@ -178,7 +190,12 @@ class GenerateReportRequest(_message.Message):
     """Language of the report, a BCP 47 tag; `en` if empty."""
     @_builtins.property
     def assessment_data(self) -> _struct_pb2.Struct:
-        """Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB."""
+        """Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB.
+
+        A value whose name says that it is a secret, such as `password`, `api_key`, `token`, `authorization` or
+        `cookie`, is replaced at any depth before anything is stored or shown: by `[redacted]` and a keyed
+        hash, by which equal secrets can be seen to be equal.
+        """
 
     def __init__(
         self,
@@ -297,3 +314,185 @@ class DownloadReportRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DownloadReportRequest: _TypeAlias = DownloadReportRequest  # noqa: Y015
+
+@_typing.final
+class ListDeadLettersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many dead letters to return at most; 0 means 50. More than 200 is treated as 200."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeadLettersRequest: _TypeAlias = ListDeadLettersRequest  # noqa: Y015
+
+@_typing.final
+class ListDeadLettersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEAD_LETTERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def dead_letters(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadLetter]: ...
+    def __init__(
+        self,
+        *,
+        dead_letters: _abc.Iterable[Global___DeadLetter] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letters", b"dead_letters", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeadLettersResponse: _TypeAlias = ListDeadLettersResponse  # noqa: Y015
+
+@_typing.final
+class DeadLetter(_message.Message):
+    """Captured lineage that can never be delivered as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_ID_FIELD_NUMBER: _builtins.int
+    LINEAGE_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_ID_FIELD_NUMBER: _builtins.int
+    PDF_SHA256_FIELD_NUMBER: _builtins.int
+    INPUTS_SHA256_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    DEAD_AT_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    report_id: _builtins.str
+    """The report that this is the lineage of."""
+    lineage_id: _builtins.str
+    lead_id: _builtins.str
+    template_version_id: _builtins.str
+    """Template name and semantic version, `name@major.minor.patch`."""
+    pdf_sha256: _builtins.str
+    """SHA-256 of the PDF in hexadecimal; empty if the generation failed."""
+    inputs_sha256: _builtins.str
+    """SHA-256 of the uncompressed raw inputs, in hexadecimal."""
+    created_by: _builtins.str
+    """The subject whose work the report was."""
+    attempts: _builtins.int
+    """How often it was sent."""
+    reason: _builtins.str
+    """What the lineage service answered."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When the report ended."""
+
+    @_builtins.property
+    def dead_at(self) -> _timestamp_pb2.Timestamp:
+        """When its delivery was found to be hopeless."""
+
+    def __init__(
+        self,
+        *,
+        report_id: _builtins.str = ...,
+        lineage_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        template_version_id: _builtins.str = ...,
+        pdf_sha256: _builtins.str = ...,
+        inputs_sha256: _builtins.str = ...,
+        created_by: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        dead_at: _timestamp_pb2.Timestamp | None = ...,
+        attempts: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "dead_at", b"dead_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "created_at", b"created_at", "created_by", b"created_by", "dead_at", b"dead_at", "inputs_sha256", b"inputs_sha256", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "pdf_sha256", b"pdf_sha256", "reason", b"reason", "report_id", b"report_id", "template_version_id", b"template_version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadLetter: _TypeAlias = DeadLetter  # noqa: Y015
+
+@_typing.final
+class RedriveDeadLettersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_IDS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """What was mended."""
+    @_builtins.property
+    def report_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The reports whose lineage to deliver again; all that there are if empty."""
+
+    def __init__(
+        self,
+        *,
+        report_ids: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "report_ids", b"report_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedriveDeadLettersRequest: _TypeAlias = RedriveDeadLettersRequest  # noqa: Y015
+
+@_typing.final
+class RedriveDeadLettersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REDRIVEN_FIELD_NUMBER: _builtins.int
+    redriven: _builtins.int
+    """How many are delivered again."""
+    def __init__(
+        self,
+        *,
+        redriven: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["redriven", b"redriven"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedriveDeadLettersResponse: _TypeAlias = RedriveDeadLettersResponse  # noqa: Y015
+
+@_typing.final
+class DiscardDeadLetterRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    report_id: _builtins.str
+    """The report's UUID."""
+    reason: _builtins.str
+    """Why this lineage may be lost."""
+    def __init__(
+        self,
+        *,
+        report_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "report_id", b"report_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardDeadLetterRequest: _TypeAlias = DiscardDeadLetterRequest  # noqa: Y015

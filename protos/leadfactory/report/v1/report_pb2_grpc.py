@@ -56,6 +56,21 @@ class ReportServiceStub:
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/ListDeadLetters',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.RedriveDeadLetters = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/RedriveDeadLetters',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.DiscardDeadLetter = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/DiscardDeadLetter',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DiscardDeadLetterRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+                _registered_method=True)
 
 
 class ReportServiceServicer:
@@ -96,6 +111,33 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeadLetters(self, request, context):
+        """Lists the captured lineage that can never be delivered as it is, newest report first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedriveDeadLetters(self, request, context):
+        """Has dead letters delivered again, once what stood in their way is mended.
+
+        Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+        letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardDeadLetter(self, request, context):
+        """Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+
+        Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+        NOT_FOUND if the report has no dead letter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -118,6 +160,21 @@ def add_ReportServiceServicer_to_server(servicer, server):
                     servicer.DownloadReport,
                     request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'RedriveDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedriveDeadLetters,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersResponse.SerializeToString,
+            ),
+            'DiscardDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardDeadLetter,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DiscardDeadLetterRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -229,6 +286,87 @@ class ReportService:
             '/leadfactory.report.v1.ReportService/DownloadReport',
             leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/ListDeadLetters',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedriveDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/RedriveDeadLetters',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/DiscardDeadLetter',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.DiscardDeadLetterRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
             options,
             channel_credentials,
             insecure,

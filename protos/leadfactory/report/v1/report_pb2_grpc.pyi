@@ -50,6 +50,20 @@ class ReportServiceStub:
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
     """
+    ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]
+    """Lists the captured lineage that can never be delivered as it is, newest report first."""
+    RedriveDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.RedriveDeadLettersRequest, _report_pb2.RedriveDeadLettersResponse]
+    """Has dead letters delivered again, once what stood in their way is mended.
+
+    Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+    letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+    """
+    DiscardDeadLetter: _grpc.UnaryUnaryMultiCallable[_report_pb2.DiscardDeadLetterRequest, _report_pb2.Report]
+    """Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+
+    Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+    NOT_FOUND if the report has no dead letter.
+    """
 
 @_typing.type_check_only
 class ReportServiceAsyncStub(ReportServiceStub):
@@ -71,6 +85,20 @@ class ReportServiceAsyncStub(ReportServiceStub):
 
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+    """
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
+    """Lists the captured lineage that can never be delivered as it is, newest report first."""
+    RedriveDeadLetters: _aio.UnaryUnaryMultiCallable[_report_pb2.RedriveDeadLettersRequest, _report_pb2.RedriveDeadLettersResponse]  # type: ignore[assignment]
+    """Has dead letters delivered again, once what stood in their way is mended.
+
+    Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+    letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+    """
+    DiscardDeadLetter: _aio.UnaryUnaryMultiCallable[_report_pb2.DiscardDeadLetterRequest, _report_pb2.Report]  # type: ignore[assignment]
+    """Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+
+    Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+    NOT_FOUND if the report has no dead letter.
     """
 
 class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -114,6 +142,38 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
         file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _report_pb2.ListDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ListDeadLettersResponse, _abc.Awaitable[_report_pb2.ListDeadLettersResponse]]:
+        """Lists the captured lineage that can never be delivered as it is, newest report first."""
+
+    @_abc_1.abstractmethod
+    def RedriveDeadLetters(
+        self,
+        request: _report_pb2.RedriveDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.RedriveDeadLettersResponse, _abc.Awaitable[_report_pb2.RedriveDeadLettersResponse]]:
+        """Has dead letters delivered again, once what stood in their way is mended.
+
+        Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+        letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+        """
+
+    @_abc_1.abstractmethod
+    def DiscardDeadLetter(
+        self,
+        request: _report_pb2.DiscardDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.Report, _abc.Awaitable[_report_pb2.Report]]:
+        """Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+
+        Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+        NOT_FOUND if the report has no dead letter.
         """
 
 def add_ReportServiceServicer_to_server(servicer: ReportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
