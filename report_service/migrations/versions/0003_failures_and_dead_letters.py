@@ -54,7 +54,7 @@ GUARDS = """
 CREATE OR REPLACE FUNCTION reports_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
-        IF OLD.status IN ('COMPLETED', 'FAILED') THEN
+        IF OLD.status NOT IN ('QUEUED', 'RUNNING') THEN
             IF (NEW.status, NEW.progress, NEW.step, NEW.error, NEW.attempts, NEW.render_time, NEW.pdf_sha256,
                 NEW.pdf_size_bytes, NEW.page_count, NEW.object_key, NEW.completed_at)
                 IS DISTINCT FROM
