@@ -1,6 +1,8 @@
 """What a report is, how it moves, and what the rest of this context needs from a store.
 
     QUEUED ──> RUNNING ──> COMPLETED    with its capture, or marked as made without
+       │          │
+       └──────────┼──────> CANCELLED    at somebody's wish; nothing was made, nothing is captured
                   │  └───> FAILED       with its capture too, and a reason for the person who asked
                   └──┐
                      └───> RUNNING      the next attempt, after a crash or a passing failure
@@ -18,6 +20,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from report_service.deliveries import Capture
+from services.errors import FailedPrecondition
 
 DEFAULT_TEMPLATE = "website_audit"
 DEFAULT_LOCALE = "en"
@@ -31,9 +34,10 @@ class Status(StrEnum):
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
 
-ENDED = frozenset({Status.COMPLETED, Status.FAILED})
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 """No report leaves one of these again."""
 
 
@@ -88,6 +92,8 @@ class Report:
     pdf: Pdf | None = None
     completed_at: datetime | None = None
     version: int = 1
+    retry_of: UUID | None = None
+    """The report that this one is another attempt at."""
 
     @property
     def filename(self) -> str:
@@ -108,6 +114,26 @@ class ReportRequest:
     assessment_data: bytes | None = None
     """RFC 8785 canonical JSON of an object."""
     locale: str = ""
+    request_id: str = ""
+    """The caller's own name for this request, under which it may be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A request that its caller may send again: who calls it what, and a digest of what it asks for."""
+
+    subject: str
+    method: str
+    key: str
+    request_sha256: str
+
+    def require_same(self, request_sha256: str) -> None:
+        """Raise FailedPrecondition unless this digest is the request's own."""
+        if request_sha256 != self.request_sha256:
+            raise FailedPrecondition(
+                "Another request was sent under this key before. Use a new key for a new request.",
+                reason="IDEMPOTENCY_KEY_REUSED",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +206,27 @@ class ReportStore(Protocol):
 
         Returns False, and changes nothing, if the attempt is no longer the latest one.
         """
+
+    async def cancel(self, report_id: UUID, at: datetime) -> bool:
+        """End a report as CANCELLED; False if it has ended before, or does not exist."""
+
+    async def assessment_data(self, report_id: UUID) -> bytes | None:
+        """Return what the caller gave to a report."""
+
+    async def first_answer(self, request: RequestKey) -> UUID | None:
+        """Return what the request made when it was sent before, None if it was not.
+
+        Raises FailedPrecondition if its key stands for a different request.
+        """
+
+    async def remember(self, request: RequestKey, made: UUID, at: datetime) -> UUID:
+        """Keep what a request makes, and return it, or what the same request made meanwhile.
+
+        Waits for a unit of work that remembers the same key. Raises FailedPrecondition as above.
+        """
+
+    async def forget_requests(self, before: datetime) -> int:
+        """Forget requests that were remembered before; returns how many."""
 
     async def requeue_unattended(self, limit: int) -> int:
         """Make new jobs for unfinished reports that no job stands for; returns how many."""

@@ -10,7 +10,7 @@ and a run after the end finds nothing to do.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,18 +22,18 @@ import structlog
 from report_service import assessment, failures, metrics, payload
 from report_service.capture import LineageCapture, NoCapture
 from report_service.deliveries import Capture
-from report_service.domain import Assignment, Leads, Objects, Pdf, Report, ReportStores
+from report_service.domain import Assignment, Leads, Objects, Pdf, Report, ReportStores, Status
 from report_service.rendering import bundles
 from report_service.rendering.pool import PdfIdentity, RenderFailed, Rendering
 from services import jobs
 from services.clock import Clock
-from services.errors import (
-    FailedPrecondition,
-)
+from services.errors import FailedPrecondition, Unavailable
 from services.identity import Actor, acting_as
 
 MAXIMUM_ATTEMPTS = 6
 SLOW_CAPTURE_SECONDS = 0.05
+# How long a cancelled render goes on at most, about.
+LOOK_SECONDS = 0.5
 INPUTS_FORMAT = 1
 PROCESS = "report-worker"
 
@@ -135,7 +135,7 @@ async def _make(run: Run) -> None:
         run.inputs = await asyncio.to_thread(canonical_inputs, run.assignment, run.lead)
     await _advance(workshop, report, "render", 20)
     with _step(capture, "render"):
-        rendering = await _render(workshop, report, run.inputs, capture)
+        rendering = await _while_wanted(run, _render(workshop, report, run.inputs, capture))
     await _advance(workshop, report, "store", 85)
     with _step(capture, "store"):
         key = await workshop.objects.put(rendering.pdf, rendering.pdf_sha256)
@@ -183,6 +183,28 @@ async def _render(workshop: Workshop, report: Report, inputs: bytes, capture: Li
         raise
     _copy_log(capture, rendering.log)
     return rendering
+
+
+async def _while_wanted(run: Run, rendering: Coroutine[Any, Any, Rendering]) -> Rendering:
+    """Wait for a render; end it, and with it its process, once nobody wants its report any more."""
+    render = asyncio.create_task(rendering)
+    try:
+        while not (await asyncio.wait({render}, timeout=LOOK_SECONDS))[0]:
+            if not await _is_wanted(run):
+                raise Superseded
+        return render.result()
+    finally:
+        render.cancel()
+        await asyncio.gather(render, return_exceptions=True)
+
+
+async def _is_wanted(run: Run) -> bool:
+    try:
+        async with run.workshop.stores.read() as store:
+            now = await store.get(run.report.id)
+    except Unavailable:
+        return True  # as far as is known
+    return now.status is Status.RUNNING and now.attempts == run.report.attempts
 
 
 def canonical_inputs(assignment: Assignment, lead: Mapping[str, Any]) -> bytes:

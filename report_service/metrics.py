@@ -4,6 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 REPORT_COMPLETED = "report.completed"
 REPORT_FAILED = "report.failed"
+REPORT_CANCELLED = "report.cancelled"
 REPORT_RETRIED = "report.retried"
 REPORT_SUPERSEDED = "report.superseded"
 REPORTS_REQUEUED = "reports.requeued"

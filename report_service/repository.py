@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Select,
+    delete,
     exists,
     func,
     literal,
@@ -22,8 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from report_service.deliveries import Capture
-from report_service.domain import Assignment, LineageStatus, Pdf, Report, ReportFilter, Status
-from report_service.tables import ReportRow
+from report_service.domain import Assignment, LineageStatus, Pdf, Report, ReportFilter, RequestKey, Status
+from report_service.tables import ReportRow, RequestRow
 from services import jobs
 from services.errors import NotFound
 
@@ -64,6 +66,7 @@ class PostgresReportStore:
                 lineage_status=report.lineage_status,
                 created_by=report.created_by,
                 created_at=report.created_at,
+                retry_of=report.retry_of,
             )
         )
         await self._session.flush()
@@ -156,6 +159,35 @@ class PostgresReportStore:
         row.capture = capture
         await self._session.flush()
 
+    async def cancel(self, report_id: UUID, at: datetime) -> bool:
+        """End a report as CANCELLED; False if it has ended before, or does not exist."""
+        cancelled = update(ReportRow).where(ReportRow.id == report_id, ReportRow.status.in_(UNFINISHED))
+        return await self._changes(cancelled.values(_cancelled(at))) == 1
+
+    async def assessment_data(self, report_id: UUID) -> bytes | None:
+        """Return what the caller gave to a report."""
+        return await self._session.scalar(select(ReportRow.assessment_data).where(ReportRow.id == report_id))
+
+    async def first_answer(self, request: RequestKey) -> UUID | None:
+        """Return what the request made when it was sent before, None if it was not."""
+        identity = (request.subject, request.method, request.key)
+        known = await self._session.get(RequestRow, identity)
+        if known is None:
+            return None
+        request.require_same(known.request_sha256)
+        return known.made
+
+    async def remember(self, request: RequestKey, made: UUID, at: datetime) -> UUID:
+        """Keep what a request makes, and return it, or what the same request made meanwhile."""
+        added = postgresql.insert(RequestRow).values(**asdict(request), made=made, created_at=at)
+        # Whoever inserts the same key meanwhile waits here for the other transaction's end.
+        await self._session.execute(added.on_conflict_do_nothing())
+        return await self.first_answer(request) or made
+
+    async def forget_requests(self, before: datetime) -> int:
+        """Forget requests that were remembered before; returns how many."""
+        return await self._changes(delete(RequestRow).where(RequestRow.created_at < before))
+
     async def requeue_unattended(self, limit: int) -> int:
         """Make new jobs for unfinished reports that no job stands for; returns how many."""
         jobless = ~exists().where(
@@ -184,6 +216,15 @@ def _conditions(wanted: ReportFilter) -> list[ColumnElement[bool]]:
     if wanted.status is not None:
         conditions.append(ReportRow.status == wanted.status)
     return conditions
+
+
+def _cancelled(at: datetime) -> dict[str, Any]:
+    return {
+        "status": Status.CANCELLED,
+        "lineage_status": LineageStatus.NONE,
+        "step": "",
+        "completed_at": at,
+    }
 
 
 def _is_running(report_id: UUID, attempt: int) -> list[ColumnElement[bool]]:
@@ -215,4 +256,5 @@ def _report(row: ReportRow) -> Report:
         pdf=pdf,
         completed_at=row.completed_at,
         version=row.version,
+        retry_of=row.retry_of,
     )

@@ -118,3 +118,31 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             self._outbox, report_id, current_actor().subject, request.reason, self._clock
         )
         return wire.report_message(await reports.get(self._stores, report_id))
+
+    async def WatchReport(
+        self, request: report_pb2.WatchReportRequest, context: Context
+    ) -> AsyncIterator[report_pb2.Report]:
+        """Stream a report until it has ended."""
+        async for report in reports.watch(self._stores, UUID(request.id)):
+            yield wire.report_message(report)
+
+    async def CancelReport(
+        self, request: report_pb2.CancelReportRequest, context: Context
+    ) -> report_pb2.Report:
+        """End a report that nobody wants any more."""
+        return wire.report_message(await reports.cancel(self._stores, UUID(request.id), self._clock))
+
+    async def RetryReport(
+        self, request: report_pb2.RetryReportRequest, context: Context
+    ) -> report_pb2.Report:
+        """Queue a new report in the place of one that failed."""
+        queued = await reports.retry(
+            self._stores,
+            self._leads,
+            UUID(request.id),
+            request.request_id,
+            current_actor().subject,
+            self._clock,
+            queue_limit=self._queue_limit,
+        )
+        return wire.report_message(queued)

@@ -52,6 +52,7 @@ class ReportRow(Base):
     created_by: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
+    retry_of: Mapped[UUID | None]
     # Counted up by a trigger, whoever changes the row.
     version: Mapped[int] = mapped_column(server_default=FetchedValue(), server_onupdate=FetchedValue())
 
@@ -105,3 +106,16 @@ class DeadLetterDecisionRow(Base):
     last_error: Mapped[str] = mapped_column(Text)
     inputs_sha256: Mapped[str] = mapped_column(Text)
     pdf_sha256: Mapped[str | None] = mapped_column(Text)
+
+
+class RequestRow(Base):
+    """What a request made that may be sent again."""
+
+    __tablename__ = "requests"
+
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    method: Mapped[str] = mapped_column(Text, primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    request_sha256: Mapped[str] = mapped_column(Text)
+    made: Mapped[UUID]
+    created_at: Mapped[datetime] = mapped_column(Instant)

@@ -26,6 +26,7 @@ def report_request(message: report_pb2.GenerateReportRequest, redaction: Redacti
         pipeline_run_id=message.pipeline_run_id,
         assessment_data=data,
         locale=message.locale,
+        request_id=message.request_id,
     )
 
 
@@ -55,6 +56,8 @@ def report_message(report: Report) -> report_pb2.Report:
         created_at=_timestamp(report.created_at),
         completed_at=_timestamp(report.completed_at) if report.completed_at else None,
     )
+    if report.retry_of is not None:
+        message.retry_of = str(report.retry_of)
     if report.pdf is not None:
         message.pdf_url = f"/api/reports/{report.id}/pdf"
         message.pdf_sha256 = report.pdf.sha256

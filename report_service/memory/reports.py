@@ -6,7 +6,16 @@ from datetime import datetime
 from uuid import UUID
 
 from report_service.deliveries import Capture, Delivery
-from report_service.domain import Assignment, LineageStatus, Pdf, Report, ReportFilter, Status
+from report_service.domain import (
+    ENDED,
+    Assignment,
+    LineageStatus,
+    Pdf,
+    Report,
+    ReportFilter,
+    RequestKey,
+    Status,
+)
 from report_service.memory.state import State, Waiting
 from services.errors import NotFound
 
@@ -104,6 +113,41 @@ class MemoryReportStore:
         )
         self._put_into_outbox(report, None, capture)
         return True
+
+    async def cancel(self, report_id: UUID, at: datetime) -> bool:
+        """End a report as CANCELLED; False if it has ended before, or does not exist."""
+        report = self._memory.reports.get(report_id)
+        if report is None or report.status in ENDED:
+            return False
+        self._change(
+            report, status=Status.CANCELLED, lineage_status=LineageStatus.NONE, step="", completed_at=at
+        )
+        return True
+
+    async def assessment_data(self, report_id: UUID) -> bytes | None:
+        """Return what the caller gave to a report."""
+        return self._memory.assessment_data.get(report_id)
+
+    async def first_answer(self, request: RequestKey) -> UUID | None:
+        """Return what the request made when it was sent before, None if it was not."""
+        known = self._memory.requests.get((request.subject, request.method, request.key))
+        if known is None:
+            return None
+        request.require_same(known[0].request_sha256)
+        return known[1]
+
+    async def remember(self, request: RequestKey, made: UUID, at: datetime) -> UUID:
+        """Keep what a request makes, and return it, or what the same request made meanwhile."""
+        identity = (request.subject, request.method, request.key)
+        self._memory.requests.setdefault(identity, (request, made, at))
+        return await self.first_answer(request) or made
+
+    async def forget_requests(self, before: datetime) -> int:
+        """Forget requests that were remembered before; returns how many."""
+        old = [identity for identity, (_, _, at) in self._memory.requests.items() if at < before]
+        for identity in old:
+            del self._memory.requests[identity]
+        return len(old)
 
     async def requeue_unattended(self, limit: int) -> int:
         """Make new jobs for unfinished reports that no job stands for; returns how many."""

@@ -1,5 +1,6 @@
 """Promise: a report ends as COMPLETED with its lineage, or as FAILED with a reason, never in between."""
 
+import asyncio
 import gzip
 import json
 import re
@@ -11,12 +12,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from report_service import generation, payload
+from report_service import generation, payload, reports
 from report_service.domain import LineageStatus, Report, Status
 from report_service.generation import MAXIMUM_ATTEMPTS, Workshop
 from report_service.memory import Memory
 from report_service.rendering import bundles
-from report_service.rendering.pool import RenderFailed, RenderPool
+from report_service.rendering.pool import PdfIdentity, RenderFailed, Rendering, RenderPool
 from services import identity, jobs
 from services.errors import NotFound, PermissionDenied, Unavailable
 from tests.report_service.builders import NOON, a_report
@@ -355,6 +356,63 @@ async def test_a_slow_attempt_gives_way_to_a_later_one(memory: Memory, workshop:
     await generation.generate(replace(workshop, renderer=Renderer(overtake)), job(report))
     assert memory.reports[report.id].status is Status.RUNNING
     assert memory.outbox == {}
+
+
+class Endless(Renderer):
+    """Renders until it is told to stop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.stopped = asyncio.Event(), False
+
+    async def render(self, bundle: bundles.Bundle, inputs: bytes, identity: PdfIdentity) -> Rendering:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.stopped = True
+        raise AssertionError("nothing ends this but being cancelled")
+
+
+async def test_the_render_of_a_cancelled_report_is_stopped(
+    memory: Memory, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "LOOK_SECONDS", 0.01)
+    report, renderer = await queued(memory), Endless()
+    task = asyncio.create_task(generation.generate(replace(workshop, renderer=renderer), job(report)))
+    await renderer.begun.wait()
+    await asyncio.sleep(0.05)
+    assert not task.done()
+    async with memory.reports_stores().write() as store:
+        await store.cancel(report.id, NOON)
+    await task
+    assert renderer.stopped
+    assert memory.reports[report.id].status is Status.CANCELLED
+    assert memory.outbox == {}
+
+
+async def test_a_worker_that_stops_stops_its_render(memory: Memory, workshop: Workshop) -> None:
+    report, renderer = await queued(memory), Endless()
+    task = asyncio.create_task(generation.generate(replace(workshop, renderer=renderer), job(report)))
+    await renderer.begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert renderer.stopped
+    assert memory.reports[report.id].status is Status.RUNNING
+
+
+async def test_a_watcher_sees_each_step_until_the_end(
+    memory: Memory, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "LOOK_SECONDS", 0.0)
+    report = await queued(memory)
+    task = asyncio.create_task(generation.generate(workshop, job(report)))
+    seen = [each async for each in reports.watch(memory.reports_stores(), report.id)]
+    await task
+    assert [each.status for each in (seen[0], seen[-1])] == [Status.QUEUED, Status.COMPLETED]
+    assert [each.version for each in seen] == sorted({each.version for each in seen})
+    assert {"lead", "render", "store"} >= {each.step for each in seen if each.step}
 
 
 async def test_a_template_that_changed_since_is_not_used(memory: Memory, workshop: Workshop) -> None:

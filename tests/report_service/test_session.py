@@ -291,6 +291,7 @@ async def test_nothing_is_discarded_without_a_decision_about_a_dead_letter(
         "TRUNCATE lineage_outbox CASCADE",
         "UPDATE dead_letter_decisions SET reason = ''",
         "DELETE FROM dead_letter_decisions",
+        "UPDATE requests SET made = gen_random_uuid()",
         "ALTER TABLE reports DISABLE TRIGGER ALL",
         "DROP TRIGGER reports_guard ON reports",
     ],

@@ -238,8 +238,10 @@ export interface paths {
          * Queues a report on a lead and returns it at once as QUEUED
          * @description Queues a report on a lead and returns it at once as QUEUED.
          *
-         *     Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-         *     or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+         *     Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+         *     as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+         *     and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+         *     to ask again.
          */
         post: operations["ReportService_GenerateReport"];
         delete?: never;
@@ -357,6 +359,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/reports/{id}:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams a report as it is, then again whenever it has come further, until it has ended
+         * @description Streams a report as it is, then again whenever it has come further, until it has ended.
+         *
+         *     Fails with NOT_FOUND for an unknown id.
+         */
+        get: operations["ReportService_WatchReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}:cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it
+         * @description Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+         *
+         *     A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+         *     is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+         */
+        post: operations["ReportService_CancelReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}:retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one
+         * @description Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+         *
+         *     The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+         *     `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+         *     for any other report, and as GenerateReport does.
+         */
+        post: operations["ReportService_RetryReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -416,6 +487,13 @@ export interface components {
          * @enum {string}
          */
         "AuditEntry.Action": "ACTION_UNSPECIFIED" | "BASELINE" | "CREATE" | "UPDATE" | "DELETE" | "UNDELETE" | "READ" | "DENIED" | "FAILED";
+        CancelReportRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            id: string;
+        };
         CreateLeadRequest: {
             /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
             email: string;
@@ -547,6 +625,13 @@ export interface components {
             };
             /** @description Language of the report, a BCP 47 tag; `en` if empty. */
             locale?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the same report again, as it is
+             *     by then; a different one under the same name fails with FAILED_PRECONDITION, reason
+             *     IDEMPOTENCY_KEY_REUSED (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept
+             *     for a day.
+             */
+            request_id?: string;
         };
         /** @description Someone who might buy an audit. */
         Lead: {
@@ -757,9 +842,11 @@ export interface components {
             readonly created_at?: string;
             /**
              * Format: date-time
-             * @description When the report became COMPLETED or FAILED.
+             * @description When the report became COMPLETED, FAILED or CANCELLED.
              */
             readonly completed_at?: string;
+            /** @description The report that this one is another attempt at; empty for a first one. */
+            readonly retry_of: string;
         };
         /**
          * @description Where the lineage of this report is.
@@ -776,9 +863,19 @@ export interface components {
          *     - `RUNNING`: Being made; `step` and `progress` say how far.
          *     - `COMPLETED`: The PDF is stored and its lineage captured.
          *     - `FAILED`: No PDF was made; `error` says why.
+         *     - `CANCELLED`: Somebody did not want it any more.
          * @enum {string}
          */
-        "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED";
+        "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
+        RetryReportRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            id: string;
+            /** @description Names this request, as in GenerateReport. */
+            request_id?: string;
+        };
         UndeleteLeadRequest: {
             /**
              * Format: uuid
@@ -1344,7 +1441,10 @@ export interface operations {
     ReportService_GenerateReport: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1480,6 +1580,95 @@ export interface operations {
                 "application/json": {
                     /** @description Why this lineage may be lost. */
                     reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description One generation of one PDF. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_WatchReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": {
+                        result?: components["schemas"]["Report"];
+                        error?: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_CancelReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One generation of one PDF. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_RetryReport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Names this request, as in GenerateReport. */
+                    request_id?: string;
                 };
             };
         };

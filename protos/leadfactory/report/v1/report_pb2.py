@@ -31,7 +31,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from protos.leadfactory.options.v1 import access_pb2 as leadfactory_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"leadfactory/report/v1/report.proto\x12\x15leadfactory.report.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#leadfactory/options/v1/access.proto\"\xf3\x05\n\x06Report\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x17\n\x0fpipeline_run_id\x18\x03 \x01(\t\x12\x1b\n\x13template_version_id\x18\x04 \x01(\t\x12:\n\x06status\x18\x05 \x01(\x0e\x32$.leadfactory.report.v1.Report.StatusB\x04\xe2\x41\x01\x03\x12\x16\n\x08progress\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04step\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x65rror\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07pdf_url\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\npdf_sha256\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0epdf_size_bytes\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\npage_count\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12I\n\x0elineage_status\x18\r \x01(\x0e\x32+.leadfactory.report.v1.Report.LineageStatusB\x04\xe2\x41\x01\x03\x12\x0e\n\x06locale\x18\x0e \x01(\t\x12\x18\n\ncreated_by\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x36\n\x0c\x63ompleted_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"T\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\"q\n\rLineageStatus\x12\x1e\n\x1aLINEAGE_STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0c\n\x08RECORDED\x10\x02\x12\x0c\n\x08\x44ISABLED\x10\x03\x12\r\n\tDISCARDED\x10\x04\x12\x08\n\x04NONE\x10\x05\"\xd5\x02\n\x15GenerateReportRequest\x12 \n\x07lead_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12/\n\x08template\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x18@2\x14^([a-z][a-z0-9_]*)?$\x12>\n\x10template_version\x18\x03 \x01(\tB$\xbaH!r\x1f\x18 2\x1b^([0-9]+\\.[0-9]+\\.[0-9]+)?$\x12\x36\n\x0fpipeline_run_id\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x01\x32\x13^[A-Za-z0-9._:/-]*$\x12\x30\n\x0f\x61ssessment_data\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12?\n\x06locale\x18\x06 \x01(\tB/\xbaH,r*\x18#2&^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$\"\xac\x01\n\x12ListReportsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x1c\n\x07lead_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12>\n\x06status\x18\x04 \x01(\x0e\x32$.leadfactory.report.v1.Report.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\"{\n\x13ListReportsResponse\x12.\n\x07reports\x18\x01 \x03(\x0b\x32\x1d.leadfactory.report.v1.Report\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x1b\n\x13total_size_estimate\x18\x03 \x01(\x05\"/\n\x10GetReportRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"4\n\x15\x44ownloadReportRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"R\n\x16ListDeadLettersRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"k\n\x17ListDeadLettersResponse\x12\x37\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32!.leadfactory.report.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9f\x02\n\nDeadLetter\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x12\n\nlineage_id\x18\x02 \x01(\t\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x1b\n\x13template_version_id\x18\x04 \x01(\t\x12\x12\n\npdf_sha256\x18\x05 \x01(\t\x12\x15\n\rinputs_sha256\x18\x06 \x01(\t\x12\x12\n\ncreated_by\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x64\x65\x61\x64_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61ttempts\x18\n \x01(\x05\x12\x0e\n\x06reason\x18\x0b \x01(\t\"a\n\x19RedriveDeadLettersRequest\x12$\n\nreport_ids\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xc8\x01\"\x05r\x03\xb0\x01\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xf4\x03\".\n\x1aRedriveDeadLettersResponse\x12\x10\n\x08redriven\x18\x01 \x01(\x05\"^\n\x18\x44iscardDeadLetterRequest\x12\"\n\treport_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x32\xef\x07\n\rReportService\x12~\n\x0eGenerateReport\x12,.leadfactory.report.v1.GenerateReportRequest\x1a\x1d.leadfactory.report.v1.Report\"\x1f\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x11\"\x0c/api/reports:\x01*\x12\x84\x01\n\x0bListReports\x12).leadfactory.report.v1.ListReportsRequest\x1a*.leadfactory.report.v1.ListReportsResponse\"\x1e\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/reports\x12x\n\tGetReport\x12\'.leadfactory.report.v1.GetReportRequest\x1a\x1d.leadfactory.report.v1.Report\"#\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x13\x12\x11/api/reports/{id}\x12\x7f\n\x0e\x44ownloadReport\x12,.leadfactory.report.v1.DownloadReportRequest\x1a\x14.google.api.HttpBody\"\'\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/api/reports/{id}/pdf0\x01\x12\x93\x01\n\x0fListDeadLetters\x12-.leadfactory.report.v1.ListDeadLettersRequest\x1a..leadfactory.report.v1.ListDeadLettersResponse\"!\xaa\xbb\x18\x04\n\x02\x03\x04\x82\xd3\xe4\x93\x02\x13\x12\x11/api/dead-letters\x12\xa6\x01\n\x12RedriveDeadLetters\x12\x30.leadfactory.report.v1.RedriveDeadLettersRequest\x1a\x31.leadfactory.report.v1.RedriveDeadLettersResponse\"+\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02\x1e\"\x19/api/dead-letters:redrive:\x01*\x12\x9c\x01\n\x11\x44iscardDeadLetter\x12/.leadfactory.report.v1.DiscardDeadLetterRequest\x1a\x1d.leadfactory.report.v1.Report\"7\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02*\"%/api/dead-letters/{report_id}:discard:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"leadfactory/report/v1/report.proto\x12\x15leadfactory.report.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#leadfactory/options/v1/access.proto\"\x9a\x06\n\x06Report\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x17\n\x0fpipeline_run_id\x18\x03 \x01(\t\x12\x1b\n\x13template_version_id\x18\x04 \x01(\t\x12:\n\x06status\x18\x05 \x01(\x0e\x32$.leadfactory.report.v1.Report.StatusB\x04\xe2\x41\x01\x03\x12\x16\n\x08progress\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04step\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x65rror\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07pdf_url\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\npdf_sha256\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x0epdf_size_bytes\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\npage_count\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12I\n\x0elineage_status\x18\r \x01(\x0e\x32+.leadfactory.report.v1.Report.LineageStatusB\x04\xe2\x41\x01\x03\x12\x0e\n\x06locale\x18\x0e \x01(\t\x12\x18\n\ncreated_by\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x36\n\x0c\x63ompleted_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x08retry_of\x18\x12 \x01(\tB\x04\xe2\x41\x01\x03\"c\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\r\n\tCANCELLED\x10\x05\"q\n\rLineageStatus\x12\x1e\n\x1aLINEAGE_STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0c\n\x08RECORDED\x10\x02\x12\x0c\n\x08\x44ISABLED\x10\x03\x12\r\n\tDISCARDED\x10\x04\x12\x08\n\x04NONE\x10\x05\"\xf3\x02\n\x15GenerateReportRequest\x12 \n\x07lead_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12/\n\x08template\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x18@2\x14^([a-z][a-z0-9_]*)?$\x12>\n\x10template_version\x18\x03 \x01(\tB$\xbaH!r\x1f\x18 2\x1b^([0-9]+\\.[0-9]+\\.[0-9]+)?$\x12\x36\n\x0fpipeline_run_id\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x01\x32\x13^[A-Za-z0-9._:/-]*$\x12\x30\n\x0f\x61ssessment_data\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12?\n\x06locale\x18\x06 \x01(\tB/\xbaH,r*\x18#2&^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$\x12\x1c\n\nrequest_id\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\xac\x01\n\x12ListReportsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x1c\n\x07lead_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12>\n\x06status\x18\x04 \x01(\x0e\x32$.leadfactory.report.v1.Report.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\"{\n\x13ListReportsResponse\x12.\n\x07reports\x18\x01 \x03(\x0b\x32\x1d.leadfactory.report.v1.Report\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x1b\n\x13total_size_estimate\x18\x03 \x01(\x05\"/\n\x10GetReportRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"4\n\x15\x44ownloadReportRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"R\n\x16ListDeadLettersRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"k\n\x17ListDeadLettersResponse\x12\x37\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32!.leadfactory.report.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9f\x02\n\nDeadLetter\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x12\n\nlineage_id\x18\x02 \x01(\t\x12\x0f\n\x07lead_id\x18\x03 \x01(\t\x12\x1b\n\x13template_version_id\x18\x04 \x01(\t\x12\x12\n\npdf_sha256\x18\x05 \x01(\t\x12\x15\n\rinputs_sha256\x18\x06 \x01(\t\x12\x12\n\ncreated_by\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x64\x65\x61\x64_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61ttempts\x18\n \x01(\x05\x12\x0e\n\x06reason\x18\x0b \x01(\t\"a\n\x19RedriveDeadLettersRequest\x12$\n\nreport_ids\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\xc8\x01\"\x05r\x03\xb0\x01\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xf4\x03\".\n\x1aRedriveDeadLettersResponse\x12\x10\n\x08redriven\x18\x01 \x01(\x05\"^\n\x18\x44iscardDeadLetterRequest\x12\"\n\treport_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"1\n\x12WatchReportRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"2\n\x13\x43\x61ncelReportRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"O\n\x12RetryReportRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x32\x85\x0b\n\rReportService\x12~\n\x0eGenerateReport\x12,.leadfactory.report.v1.GenerateReportRequest\x1a\x1d.leadfactory.report.v1.Report\"\x1f\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x11\"\x0c/api/reports:\x01*\x12\x84\x01\n\x0bListReports\x12).leadfactory.report.v1.ListReportsRequest\x1a*.leadfactory.report.v1.ListReportsResponse\"\x1e\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/reports\x12x\n\tGetReport\x12\'.leadfactory.report.v1.GetReportRequest\x1a\x1d.leadfactory.report.v1.Report\"#\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x13\x12\x11/api/reports/{id}\x12\x7f\n\x0e\x44ownloadReport\x12,.leadfactory.report.v1.DownloadReportRequest\x1a\x14.google.api.HttpBody\"\'\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/api/reports/{id}/pdf0\x01\x12\x93\x01\n\x0fListDeadLetters\x12-.leadfactory.report.v1.ListDeadLettersRequest\x1a..leadfactory.report.v1.ListDeadLettersResponse\"!\xaa\xbb\x18\x04\n\x02\x03\x04\x82\xd3\xe4\x93\x02\x13\x12\x11/api/dead-letters\x12\xa6\x01\n\x12RedriveDeadLetters\x12\x30.leadfactory.report.v1.RedriveDeadLettersRequest\x1a\x31.leadfactory.report.v1.RedriveDeadLettersResponse\"+\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02\x1e\"\x19/api/dead-letters:redrive:\x01*\x12\x9c\x01\n\x11\x44iscardDeadLetter\x12/.leadfactory.report.v1.DiscardDeadLetterRequest\x1a\x1d.leadfactory.report.v1.Report\"7\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02*\"%/api/dead-letters/{report_id}:discard:\x01*\x12\x84\x01\n\x0bWatchReport\x12).leadfactory.report.v1.WatchReportRequest\x1a\x1d.leadfactory.report.v1.Report\")\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x19\x12\x17/api/reports/{id}:watch0\x01\x12\x86\x01\n\x0c\x43\x61ncelReport\x12*.leadfactory.report.v1.CancelReportRequest\x1a\x1d.leadfactory.report.v1.Report\"+\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x1d\"\x18/api/reports/{id}:cancel:\x01*\x12\x83\x01\n\x0bRetryReport\x12).leadfactory.report.v1.RetryReportRequest\x1a\x1d.leadfactory.report.v1.Report\"*\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x1c\"\x17/api/reports/{id}:retry:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,6 +64,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORT'].fields_by_name['created_at']._serialized_options = b'\342A\001\003'
   _globals['_REPORT'].fields_by_name['completed_at']._loaded_options = None
   _globals['_REPORT'].fields_by_name['completed_at']._serialized_options = b'\342A\001\003'
+  _globals['_REPORT'].fields_by_name['retry_of']._loaded_options = None
+  _globals['_REPORT'].fields_by_name['retry_of']._serialized_options = b'\342A\001\003'
   _globals['_GENERATEREPORTREQUEST'].fields_by_name['lead_id']._loaded_options = None
   _globals['_GENERATEREPORTREQUEST'].fields_by_name['lead_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
   _globals['_GENERATEREPORTREQUEST'].fields_by_name['template']._loaded_options = None
@@ -74,6 +76,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATEREPORTREQUEST'].fields_by_name['pipeline_run_id']._serialized_options = b'\272H\032r\030\030\200\0012\023^[A-Za-z0-9._:/-]*$'
   _globals['_GENERATEREPORTREQUEST'].fields_by_name['locale']._loaded_options = None
   _globals['_GENERATEREPORTREQUEST'].fields_by_name['locale']._serialized_options = b'\272H,r*\030#2&^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$'
+  _globals['_GENERATEREPORTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_GENERATEREPORTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_LISTREPORTSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTREPORTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LISTREPORTSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -98,6 +102,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DISCARDDEADLETTERREQUEST'].fields_by_name['report_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
   _globals['_DISCARDDEADLETTERREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_DISCARDDEADLETTERREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\002\272H\007r\005\020\001\030\364\003'
+  _globals['_WATCHREPORTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_WATCHREPORTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_CANCELREPORTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_CANCELREPORTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_RETRYREPORTREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_RETRYREPORTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_RETRYREPORTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RETRYREPORTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_REPORTSERVICE'].methods_by_name['GenerateReport']._loaded_options = None
   _globals['_REPORTSERVICE'].methods_by_name['GenerateReport']._serialized_options = b'\252\273\030\004\n\002\002\004\202\323\344\223\002\021\"\014/api/reports:\001*'
   _globals['_REPORTSERVICE'].methods_by_name['ListReports']._loaded_options = None
@@ -112,34 +124,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTSERVICE'].methods_by_name['RedriveDeadLetters']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002\036\"\031/api/dead-letters:redrive:\001*'
   _globals['_REPORTSERVICE'].methods_by_name['DiscardDeadLetter']._loaded_options = None
   _globals['_REPORTSERVICE'].methods_by_name['DiscardDeadLetter']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002*\"%/api/dead-letters/{report_id}:discard:\001*'
+  _globals['_REPORTSERVICE'].methods_by_name['WatchReport']._loaded_options = None
+  _globals['_REPORTSERVICE'].methods_by_name['WatchReport']._serialized_options = b'\252\273\030\006\n\004\001\002\003\004\202\323\344\223\002\031\022\027/api/reports/{id}:watch'
+  _globals['_REPORTSERVICE'].methods_by_name['CancelReport']._loaded_options = None
+  _globals['_REPORTSERVICE'].methods_by_name['CancelReport']._serialized_options = b'\252\273\030\004\n\002\002\004\202\323\344\223\002\035\"\030/api/reports/{id}:cancel:\001*'
+  _globals['_REPORTSERVICE'].methods_by_name['RetryReport']._loaded_options = None
+  _globals['_REPORTSERVICE'].methods_by_name['RetryReport']._serialized_options = b'\252\273\030\004\n\002\002\004\202\323\344\223\002\034\"\027/api/reports/{id}:retry:\001*'
   _globals['_REPORT']._serialized_start=281
-  _globals['_REPORT']._serialized_end=1036
-  _globals['_REPORT_STATUS']._serialized_start=837
-  _globals['_REPORT_STATUS']._serialized_end=921
-  _globals['_REPORT_LINEAGESTATUS']._serialized_start=923
-  _globals['_REPORT_LINEAGESTATUS']._serialized_end=1036
-  _globals['_GENERATEREPORTREQUEST']._serialized_start=1039
-  _globals['_GENERATEREPORTREQUEST']._serialized_end=1380
-  _globals['_LISTREPORTSREQUEST']._serialized_start=1383
-  _globals['_LISTREPORTSREQUEST']._serialized_end=1555
-  _globals['_LISTREPORTSRESPONSE']._serialized_start=1557
-  _globals['_LISTREPORTSRESPONSE']._serialized_end=1680
-  _globals['_GETREPORTREQUEST']._serialized_start=1682
-  _globals['_GETREPORTREQUEST']._serialized_end=1729
-  _globals['_DOWNLOADREPORTREQUEST']._serialized_start=1731
-  _globals['_DOWNLOADREPORTREQUEST']._serialized_end=1783
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1785
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1867
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1869
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1976
-  _globals['_DEADLETTER']._serialized_start=1979
-  _globals['_DEADLETTER']._serialized_end=2266
-  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_start=2268
-  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_end=2365
-  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_start=2367
-  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_end=2413
-  _globals['_DISCARDDEADLETTERREQUEST']._serialized_start=2415
-  _globals['_DISCARDDEADLETTERREQUEST']._serialized_end=2509
-  _globals['_REPORTSERVICE']._serialized_start=2512
-  _globals['_REPORTSERVICE']._serialized_end=3519
+  _globals['_REPORT']._serialized_end=1075
+  _globals['_REPORT_STATUS']._serialized_start=861
+  _globals['_REPORT_STATUS']._serialized_end=960
+  _globals['_REPORT_LINEAGESTATUS']._serialized_start=962
+  _globals['_REPORT_LINEAGESTATUS']._serialized_end=1075
+  _globals['_GENERATEREPORTREQUEST']._serialized_start=1078
+  _globals['_GENERATEREPORTREQUEST']._serialized_end=1449
+  _globals['_LISTREPORTSREQUEST']._serialized_start=1452
+  _globals['_LISTREPORTSREQUEST']._serialized_end=1624
+  _globals['_LISTREPORTSRESPONSE']._serialized_start=1626
+  _globals['_LISTREPORTSRESPONSE']._serialized_end=1749
+  _globals['_GETREPORTREQUEST']._serialized_start=1751
+  _globals['_GETREPORTREQUEST']._serialized_end=1798
+  _globals['_DOWNLOADREPORTREQUEST']._serialized_start=1800
+  _globals['_DOWNLOADREPORTREQUEST']._serialized_end=1852
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1854
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1936
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1938
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=2045
+  _globals['_DEADLETTER']._serialized_start=2048
+  _globals['_DEADLETTER']._serialized_end=2335
+  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_start=2337
+  _globals['_REDRIVEDEADLETTERSREQUEST']._serialized_end=2434
+  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_start=2436
+  _globals['_REDRIVEDEADLETTERSRESPONSE']._serialized_end=2482
+  _globals['_DISCARDDEADLETTERREQUEST']._serialized_start=2484
+  _globals['_DISCARDDEADLETTERREQUEST']._serialized_end=2578
+  _globals['_WATCHREPORTREQUEST']._serialized_start=2580
+  _globals['_WATCHREPORTREQUEST']._serialized_end=2629
+  _globals['_CANCELREPORTREQUEST']._serialized_start=2631
+  _globals['_CANCELREPORTREQUEST']._serialized_end=2681
+  _globals['_RETRYREPORTREQUEST']._serialized_start=2683
+  _globals['_RETRYREPORTREQUEST']._serialized_end=2762
+  _globals['_REPORTSERVICE']._serialized_start=2765
+  _globals['_REPORTSERVICE']._serialized_end=4178
 # @@protoc_insertion_point(module_scope)

@@ -42,6 +42,8 @@ class Report(_message.Message):
         """The PDF is stored and its lineage captured."""
         FAILED: Report._Status.ValueType  # 4
         """No PDF was made; `error` says why."""
+        CANCELLED: Report._Status.ValueType  # 5
+        """Somebody did not want it any more."""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
     STATUS_UNSPECIFIED: Report.Status.ValueType  # 0
@@ -53,6 +55,8 @@ class Report(_message.Message):
     """The PDF is stored and its lineage captured."""
     FAILED: Report.Status.ValueType  # 4
     """No PDF was made; `error` says why."""
+    CANCELLED: Report.Status.ValueType  # 5
+    """Somebody did not want it any more."""
 
     class _LineageStatus:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -108,6 +112,7 @@ class Report(_message.Message):
     CREATED_BY_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
+    RETRY_OF_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID version 7 (RFC 9562); `report_generation_id` in lineage."""
     lead_id: _builtins.str
@@ -133,11 +138,13 @@ class Report(_message.Message):
     """Language of the report, a BCP 47 tag."""
     created_by: _builtins.str
     """The subject that asked for the report."""
+    retry_of: _builtins.str
+    """The report that this one is another attempt at; empty for a first one."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def completed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the report became COMPLETED or FAILED."""
+        """When the report became COMPLETED, FAILED or CANCELLED."""
 
     def __init__(
         self,
@@ -159,10 +166,11 @@ class Report(_message.Message):
         created_by: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
+        retry_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at", "created_by", b"created_by", "error", b"error", "id", b"id", "lead_id", b"lead_id", "lineage_status", b"lineage_status", "locale", b"locale", "page_count", b"page_count", "pdf_sha256", b"pdf_sha256", "pdf_size_bytes", b"pdf_size_bytes", "pdf_url", b"pdf_url", "pipeline_run_id", b"pipeline_run_id", "progress", b"progress", "status", b"status", "step", b"step", "template_version_id", b"template_version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at", "created_by", b"created_by", "error", b"error", "id", b"id", "lead_id", b"lead_id", "lineage_status", b"lineage_status", "locale", b"locale", "page_count", b"page_count", "pdf_sha256", b"pdf_sha256", "pdf_size_bytes", b"pdf_size_bytes", "pdf_url", b"pdf_url", "pipeline_run_id", b"pipeline_run_id", "progress", b"progress", "retry_of", b"retry_of", "status", b"status", "step", b"step", "template_version_id", b"template_version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -178,6 +186,7 @@ class GenerateReportRequest(_message.Message):
     PIPELINE_RUN_ID_FIELD_NUMBER: _builtins.int
     ASSESSMENT_DATA_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     lead_id: _builtins.str
     """The lead to report on."""
     template: _builtins.str
@@ -188,6 +197,12 @@ class GenerateReportRequest(_message.Message):
     """Names the pipeline run in lineage; a new UUID if empty."""
     locale: _builtins.str
     """Language of the report, a BCP 47 tag; `en` if empty."""
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the same report again, as it is
+    by then; a different one under the same name fails with FAILED_PRECONDITION, reason
+    IDEMPOTENCY_KEY_REUSED (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept
+    for a day.
+    """
     @_builtins.property
     def assessment_data(self) -> _struct_pb2.Struct:
         """Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB.
@@ -206,10 +221,11 @@ class GenerateReportRequest(_message.Message):
         pipeline_run_id: _builtins.str = ...,
         assessment_data: _struct_pb2.Struct | None = ...,
         locale: _builtins.str = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assessment_data", b"assessment_data"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assessment_data", b"assessment_data", "lead_id", b"lead_id", "locale", b"locale", "pipeline_run_id", b"pipeline_run_id", "template", b"template", "template_version", b"template_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assessment_data", b"assessment_data", "lead_id", b"lead_id", "locale", b"locale", "pipeline_run_id", b"pipeline_run_id", "request_id", b"request_id", "template", b"template", "template_version", b"template_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -496,3 +512,67 @@ class DiscardDeadLetterRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DiscardDeadLetterRequest: _TypeAlias = DiscardDeadLetterRequest  # noqa: Y015
+
+@_typing.final
+class WatchReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The report's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchReportRequest: _TypeAlias = WatchReportRequest  # noqa: Y015
+
+@_typing.final
+class CancelReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The report's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelReportRequest: _TypeAlias = CancelReportRequest  # noqa: Y015
+
+@_typing.final
+class RetryReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The report's UUID."""
+    request_id: _builtins.str
+    """Names this request, as in GenerateReport."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryReportRequest: _TypeAlias = RetryReportRequest  # noqa: Y015

@@ -71,6 +71,21 @@ class ReportServiceStub:
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DiscardDeadLetterRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
                 _registered_method=True)
+        self.WatchReport = channel.unary_stream(
+                '/leadfactory.report.v1.ReportService/WatchReport',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+                _registered_method=True)
+        self.CancelReport = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/CancelReport',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+                _registered_method=True)
+        self.RetryReport = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/RetryReport',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RetryReportRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+                _registered_method=True)
 
 
 class ReportServiceServicer:
@@ -80,8 +95,10 @@ class ReportServiceServicer:
     def GenerateReport(self, request, context):
         """Queues a report on a lead and returns it at once as QUEUED.
 
-        Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-        or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+        Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+        as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+        and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+        to ask again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,6 +155,36 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchReport(self, request, context):
+        """Streams a report as it is, then again whenever it has come further, until it has ended.
+
+        Fails with NOT_FOUND for an unknown id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelReport(self, request, context):
+        """Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+
+        A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+        is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryReport(self, request, context):
+        """Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+
+        The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+        `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+        for any other report, and as GenerateReport does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -174,6 +221,21 @@ def add_ReportServiceServicer_to_server(servicer, server):
             'DiscardDeadLetter': grpc.unary_unary_rpc_method_handler(
                     servicer.DiscardDeadLetter,
                     request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DiscardDeadLetterRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.SerializeToString,
+            ),
+            'WatchReport': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchReport,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.SerializeToString,
+            ),
+            'CancelReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelReport,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.SerializeToString,
+            ),
+            'RetryReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryReport,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RetryReportRequest.FromString,
                     response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.SerializeToString,
             ),
     }
@@ -366,6 +428,87 @@ class ReportService:
             target,
             '/leadfactory.report.v1.ReportService/DiscardDeadLetter',
             leadfactory_dot_report_dot_v1_dot_report__pb2.DiscardDeadLetterRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/WatchReport',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/CancelReport',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/RetryReport',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.RetryReportRequest.SerializeToString,
             leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
             options,
             channel_credentials,

@@ -37,8 +37,10 @@ class ReportServiceStub:
     GenerateReport: _grpc.UnaryUnaryMultiCallable[_report_pb2.GenerateReportRequest, _report_pb2.Report]
     """Queues a report on a lead and returns it at once as QUEUED.
 
-    Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-    or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+    Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+    as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+    and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+    to ask again.
     """
     ListReports: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListReportsRequest, _report_pb2.ListReportsResponse]
     """Lists reports, newest first, one keyset page at a time."""
@@ -64,6 +66,24 @@ class ReportServiceStub:
     Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
     NOT_FOUND if the report has no dead letter.
     """
+    WatchReport: _grpc.UnaryStreamMultiCallable[_report_pb2.WatchReportRequest, _report_pb2.Report]
+    """Streams a report as it is, then again whenever it has come further, until it has ended.
+
+    Fails with NOT_FOUND for an unknown id.
+    """
+    CancelReport: _grpc.UnaryUnaryMultiCallable[_report_pb2.CancelReportRequest, _report_pb2.Report]
+    """Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+
+    A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+    is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+    """
+    RetryReport: _grpc.UnaryUnaryMultiCallable[_report_pb2.RetryReportRequest, _report_pb2.Report]
+    """Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+
+    The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+    `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+    for any other report, and as GenerateReport does.
+    """
 
 @_typing.type_check_only
 class ReportServiceAsyncStub(ReportServiceStub):
@@ -73,8 +93,10 @@ class ReportServiceAsyncStub(ReportServiceStub):
     GenerateReport: _aio.UnaryUnaryMultiCallable[_report_pb2.GenerateReportRequest, _report_pb2.Report]  # type: ignore[assignment]
     """Queues a report on a lead and returns it at once as QUEUED.
 
-    Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-    or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+    Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+    as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+    and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+    to ask again.
     """
     ListReports: _aio.UnaryUnaryMultiCallable[_report_pb2.ListReportsRequest, _report_pb2.ListReportsResponse]  # type: ignore[assignment]
     """Lists reports, newest first, one keyset page at a time."""
@@ -100,6 +122,24 @@ class ReportServiceAsyncStub(ReportServiceStub):
     Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
     NOT_FOUND if the report has no dead letter.
     """
+    WatchReport: _aio.UnaryStreamMultiCallable[_report_pb2.WatchReportRequest, _report_pb2.Report]  # type: ignore[assignment]
+    """Streams a report as it is, then again whenever it has come further, until it has ended.
+
+    Fails with NOT_FOUND for an unknown id.
+    """
+    CancelReport: _aio.UnaryUnaryMultiCallable[_report_pb2.CancelReportRequest, _report_pb2.Report]  # type: ignore[assignment]
+    """Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+
+    A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+    is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+    """
+    RetryReport: _aio.UnaryUnaryMultiCallable[_report_pb2.RetryReportRequest, _report_pb2.Report]  # type: ignore[assignment]
+    """Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+
+    The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+    `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+    for any other report, and as GenerateReport does.
+    """
 
 class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reports: PDFs made from a lead, an assessment and a versioned template."""
@@ -112,8 +152,10 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_report_pb2.Report, _abc.Awaitable[_report_pb2.Report]]:
         """Queues a report on a lead and returns it at once as QUEUED.
 
-        Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-        or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+        Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+        as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+        and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+        to ask again.
         """
 
     @_abc_1.abstractmethod
@@ -174,6 +216,42 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
         NOT_FOUND if the report has no dead letter.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchReport(
+        self,
+        request: _report_pb2.WatchReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_report_pb2.Report], _abc.AsyncIterator[_report_pb2.Report]]:
+        """Streams a report as it is, then again whenever it has come further, until it has ended.
+
+        Fails with NOT_FOUND for an unknown id.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelReport(
+        self,
+        request: _report_pb2.CancelReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.Report, _abc.Awaitable[_report_pb2.Report]]:
+        """Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+
+        A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+        is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryReport(
+        self,
+        request: _report_pb2.RetryReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.Report, _abc.Awaitable[_report_pb2.Report]]:
+        """Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+
+        The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+        `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+        for any other report, and as GenerateReport does.
         """
 
 def add_ReportServiceServicer_to_server(servicer: ReportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
