@@ -94,6 +94,9 @@ class Report:
     version: int = 1
     retry_of: UUID | None = None
     """The report that this one is another attempt at."""
+    batch_id: UUID | None = None
+    batch_position: int = 0
+    """Counted from 1; 0 outside of a batch."""
 
     @property
     def filename(self) -> str:
@@ -142,11 +145,13 @@ class ReportFilter:
 
     lead_id: UUID | None = None
     status: Status | None = None
+    batch_id: UUID | None = None
 
     @property
     def binding(self) -> str:
         """This filter and the order of its pages, in canonical text."""
-        return f"reports lead_id={self.lead_id or ''} status={self.status or ''} order=-id"
+        batch = f" batch_id={self.batch_id}" if self.batch_id else ""
+        return f"reports lead_id={self.lead_id or ''} status={self.status or ''}{batch} order=-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +178,8 @@ class ReportStore(Protocol):
     async def add(self, report: Report, assessment_data: bytes | None) -> None:
         """Add a queued report together with the job that will make it."""
 
-    async def count_queued(self) -> int:
-        """Return how many reports wait for a worker."""
+    async def count_queued(self, *, batched: bool = False) -> int:
+        """Return how many reports wait for a worker: those of batches, or all others."""
 
     async def get(self, report_id: UUID) -> Report:
         """Return a report; raises NotFound."""

@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 REPORT_COMPLETED = "report.completed"
 REPORT_FAILED = "report.failed"
 REPORT_CANCELLED = "report.cancelled"
+BATCH_CANCELLED = "batch.cancelled"
 REPORT_RETRIED = "report.retried"
 REPORT_SUPERSEDED = "report.superseded"
 REPORTS_REQUEUED = "reports.requeued"

@@ -8,10 +8,8 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from report_service import metrics, pages, payload
+from report_service import metrics, offers, pages, payload
 from report_service.domain import (
-    DEFAULT_LOCALE,
-    DEFAULT_TEMPLATE,
     ENDED,
     MAXIMUM_ASSESSMENT_BYTES,
     Leads,
@@ -25,7 +23,6 @@ from report_service.domain import (
     RequestKey,
     Status,
 )
-from report_service.rendering import bundles
 from services import paging
 from services.clock import Clock
 from services.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
@@ -115,13 +112,7 @@ async def _known(stores: ReportStores, key: RequestKey) -> Report | None:
 
 
 async def _ordered(leads: Leads, request: ReportRequest, created_by: str, clock: Clock) -> Report:
-    bundle = bundles.find(request.template or DEFAULT_TEMPLATE, request.template_version)
-    locale = request.locale or DEFAULT_LOCALE
-    if bundle.locales.isdisjoint({locale, locale.partition("-")[0].lower()}):
-        spoken = ", ".join(sorted(bundle.locales))
-        raise InvalidArgument(
-            "locale", f"{bundle.template_version_id} speaks {spoken} only", "LOCALE_UNKNOWN"
-        )
+    bundle, locale = offers.choose(request.template, request.template_version, request.locale)
     lead = await leads.get(request.lead_id)
     return Report(
         id=uuid7(),

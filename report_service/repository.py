@@ -35,6 +35,9 @@ GENERATE = "generate_report"
 # Up to here a list's size is counted; beyond, the planner's guess will do.
 COUNTED = 1000
 
+# Somebody waits for a single report; a batch has time.
+BATCHED = -1
+
 UNFINISHED = (Status.QUEUED, Status.RUNNING)
 
 
@@ -47,34 +50,14 @@ class PostgresReportStore:
 
     async def add(self, report: Report, assessment_data: bytes | None) -> None:
         """Add a queued report together with the job that will make it."""
-        self._session.add(
-            ReportRow(
-                id=report.id,
-                lineage_id=report.lineage_id,
-                lead_id=report.lead_id,
-                domain=report.domain,
-                pipeline_run_id=report.pipeline_run_id,
-                template_version_id=report.template_version_id,
-                template_digest=report.template_digest,
-                assessment_data=assessment_data,
-                locale=report.locale,
-                status=report.status,
-                progress=report.progress,
-                step=report.step,
-                error=report.error,
-                attempts=report.attempts,
-                lineage_status=report.lineage_status,
-                created_by=report.created_by,
-                created_at=report.created_at,
-                retry_of=report.retry_of,
-            )
-        )
+        self._session.add(row_of(report, assessment_data))
         await self._session.flush()
-        await _enqueue(self._session, report.id)
+        await enqueue(self._session, [report.id])
 
-    async def count_queued(self) -> int:
-        """Return how many reports wait for a worker."""
-        counted = select(func.count()).where(ReportRow.status == Status.QUEUED)
+    async def count_queued(self, *, batched: bool = False) -> int:
+        """Return how many reports wait for a worker: those of batches, or all others."""
+        which = ReportRow.batch_id.is_not(None) if batched else ReportRow.batch_id.is_(None)
+        counted = select(func.count()).where(ReportRow.status == Status.QUEUED, which)
         return await self._session.scalar(counted) or 0
 
     async def get(self, report_id: UUID) -> Report:
@@ -82,14 +65,14 @@ class PostgresReportStore:
         row = await self._session.get(ReportRow, report_id)
         if row is None:
             raise NotFound("report", str(report_id))
-        return _report(row)
+        return report_of(row)
 
     async def page(self, wanted: ReportFilter, size: int, after: UUID | None) -> Sequence[Report]:
         """Return up to ``size`` reports, newest first, that come after a report in that order."""
         query = select(ReportRow).where(*_conditions(wanted)).order_by(ReportRow.id.desc()).limit(size)
         if after is not None:
             query = query.where(ReportRow.id < after)
-        return [_report(row) for row in await self._session.scalars(query)]
+        return [report_of(row) for row in await self._session.scalars(query)]
 
     async def estimate(self, wanted: ReportFilter) -> int:
         """Return about how many reports match; exact up to a thousand."""
@@ -117,7 +100,7 @@ class PostgresReportStore:
         row.render_time = row.render_time or at.replace(microsecond=0)
         row.step, row.progress = "", 0
         await self._session.flush()
-        return Assignment(_report(row), row.assessment_data)
+        return Assignment(report_of(row), row.assessment_data)
 
     async def advance(self, report_id: UUID, attempt: int, step: str, progress: int) -> bool:
         """Say how far an attempt is; False if it is no longer the latest one, or the report ended."""
@@ -161,8 +144,8 @@ class PostgresReportStore:
 
     async def cancel(self, report_id: UUID, at: datetime) -> bool:
         """End a report as CANCELLED; False if it has ended before, or does not exist."""
-        cancelled = update(ReportRow).where(ReportRow.id == report_id, ReportRow.status.in_(UNFINISHED))
-        return await self._changes(cancelled.values(_cancelled(at))) == 1
+        ended = update(ReportRow).where(ReportRow.id == report_id, ReportRow.status.in_(UNFINISHED))
+        return await self._changes(ended.values(cancelled(at))) == 1
 
     async def assessment_data(self, report_id: UUID) -> bytes | None:
         """Return what the caller gave to a report."""
@@ -195,18 +178,23 @@ class PostgresReportStore:
                 entrypoint=GENERATE
             )
         ).select_from(text("pgqueuer"))
-        query = select(ReportRow.id).where(ReportRow.status.in_(UNFINISHED), jobless).limit(limit)
+        unfinished = (ReportRow.status.in_(UNFINISHED), jobless)
+        query = select(ReportRow.id, ReportRow.batch_id.is_not(None)).where(*unfinished).limit(limit)
+        found = (await self._session.execute(query)).tuples().all()
         made = 0
-        for report_id in (await self._session.scalars(query)).all():
-            made += bool(await _enqueue(self._session, report_id))
+        for batched in (False, True):
+            lost = [report_id for report_id, of_batch in found if of_batch == batched]
+            made += await enqueue(self._session, lost, batched=batched)
         return made
 
     async def _changes(self, statement: Any) -> int:
         return cast("CursorResult[Any]", await self._session.execute(statement)).rowcount
 
 
-async def _enqueue(session: AsyncSession, report_id: UUID) -> str:
-    return await jobs.enqueue(session, GENERATE, str(report_id).encode(), key=str(report_id))
+async def enqueue(session: AsyncSession, report_ids: Sequence[UUID], *, batched: bool = False) -> int:
+    """Make the jobs of reports that have none; returns how many. A single report overtakes a batch."""
+    payloads = {str(each): str(each).encode() for each in report_ids}
+    return await jobs.enqueue_all(session, GENERATE, payloads, priority=BATCHED if batched else 0)
 
 
 def _conditions(wanted: ReportFilter) -> list[ColumnElement[bool]]:
@@ -215,10 +203,13 @@ def _conditions(wanted: ReportFilter) -> list[ColumnElement[bool]]:
         conditions.append(ReportRow.lead_id == wanted.lead_id)
     if wanted.status is not None:
         conditions.append(ReportRow.status == wanted.status)
+    if wanted.batch_id is not None:
+        conditions.append(ReportRow.batch_id == wanted.batch_id)
     return conditions
 
 
-def _cancelled(at: datetime) -> dict[str, Any]:
+def cancelled(at: datetime) -> dict[str, Any]:
+    """Return what changes when a report is cancelled."""
     return {
         "status": Status.CANCELLED,
         "lineage_status": LineageStatus.NONE,
@@ -231,7 +222,16 @@ def _is_running(report_id: UUID, attempt: int) -> list[ColumnElement[bool]]:
     return [ReportRow.id == report_id, ReportRow.status == Status.RUNNING, ReportRow.attempts == attempt]
 
 
-def _report(row: ReportRow) -> Report:
+def row_of(report: Report, assessment_data: bytes | None) -> ReportRow:
+    """Write the row of a queued report."""
+    # By name: what the row has and the report has not comes with its end.
+    names = set(ReportRow.__mapper__.columns.keys()) & set(Report.__dataclass_fields__) - {"version"}
+    values = {name: getattr(report, name) for name in names}
+    return ReportRow(**values, assessment_data=assessment_data)
+
+
+def report_of(row: ReportRow) -> Report:
+    """Read a row."""
     pdf = None
     if row.pdf_sha256 and row.pdf_size_bytes and row.page_count and row.object_key:
         pdf = Pdf(row.pdf_sha256, row.pdf_size_bytes, row.page_count, row.object_key)
@@ -257,4 +257,6 @@ def _report(row: ReportRow) -> Report:
         completed_at=row.completed_at,
         version=row.version,
         retry_of=row.retry_of,
+        batch_id=row.batch_id,
+        batch_position=row.batch_position,
     )

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 from uuid import UUID
 
 import grpc
 from google.api.httpbody_pb2 import HttpBody
 
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
-from report_service import dead_letters, reports, wire
+from report_service import archive, batches, dead_letters, reports, wire
+from report_service.batch import BatchStores, LeadSearch
 from report_service.deliveries import OutboxStores
-from report_service.domain import Leads, Objects, ReportStores
+from report_service.domain import Leads, Objects
 from report_service.redaction import Redaction
 from services import downloads
 from services.clock import Clock
@@ -20,18 +22,31 @@ from services.identity import current_actor
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
+class AllLeads(Leads, LeadSearch, Protocol):
+    """The lead context: one lead, or many."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many reports may wait for a worker, and how many one batch may hold."""
+
+    queue: int
+    batch: int
+    batch_queue: int
+
+
 class ReportServicer(report_pb2_grpc.ReportServiceServicer):
     """Keeps the promises of ``report.proto``."""
 
     def __init__(
         self,
-        stores: ReportStores,
+        stores: BatchStores,
         outbox: OutboxStores,
-        leads: Leads,
+        leads: AllLeads,
         objects: Objects,
         *,
         redaction: Redaction,
-        queue_limit: int,
+        limits: Limits,
         clock: Clock,
     ) -> None:
         """Take what reports are made of, how many may wait for a worker, and the time."""
@@ -40,7 +55,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         self._stores = stores
         self._leads = leads
         self._objects = objects
-        self._queue_limit = queue_limit
+        self._limits = limits
         self._clock = clock
 
     async def GenerateReport(
@@ -55,7 +70,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             wanted,
             current_actor().subject,
             self._clock,
-            queue_limit=self._queue_limit,
+            queue_limit=self._limits.queue,
         )
         return wire.report_message(queued)
 
@@ -143,6 +158,51 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             request.request_id,
             current_actor().subject,
             self._clock,
-            queue_limit=self._queue_limit,
+            queue_limit=self._limits.queue,
         )
         return wire.report_message(queued)
+
+    async def GenerateReports(
+        self, request: report_pb2.GenerateReportsRequest, context: Context
+    ) -> report_pb2.ReportBatch:
+        """Queue many reports."""
+        queued = await batches.generate(
+            self._stores,
+            self._leads,
+            wire.batch_request(request),
+            current_actor().subject,
+            self._clock,
+            limit=self._limits.batch,
+            queue_limit=self._limits.batch_queue,
+        )
+        return wire.batch_message(queued)
+
+    async def GetReportBatch(
+        self, request: report_pb2.GetReportBatchRequest, context: Context
+    ) -> report_pb2.ReportBatch:
+        """Return a batch."""
+        return wire.batch_message(await batches.get(self._stores, UUID(request.id)))
+
+    async def WatchReportBatch(
+        self, request: report_pb2.WatchReportBatchRequest, context: Context
+    ) -> AsyncIterator[report_pb2.ReportBatch]:
+        """Stream a batch until it has ended."""
+        async for progress in batches.watch(self._stores, UUID(request.id)):
+            yield wire.batch_message(progress)
+
+    async def CancelReportBatch(
+        self, request: report_pb2.CancelReportBatchRequest, context: Context
+    ) -> report_pb2.ReportBatch:
+        """End what nobody wants any more."""
+        return wire.batch_message(await batches.cancel(self._stores, UUID(request.id), self._clock))
+
+    async def DownloadReportBatch(
+        self, request: report_pb2.DownloadReportBatchRequest, context: Context
+    ) -> AsyncIterator[HttpBody]:
+        """Stream a batch's PDFs as a ZIP file."""
+        ended = await archive.ended(self._stores, UUID(request.id))
+        made = archive.stream(self._stores, self._objects, ended)
+        async for body in downloads.stream(
+            context, content_type="application/zip", pieces=made, filename=f"reports-{ended.batch.id}.zip"
+        ):
+            yield body

@@ -36,6 +36,14 @@ class ServerSettings(ReportSettings):
     report_queue_limit: int = Field(
         1000, gt=0, description="Reports that may wait for a worker; more are refused for a while."
     )
+    report_batch_limit: int = Field(
+        1000, gt=0, le=10_000, description="Reports that one batch may hold, one for each lead."
+    )
+    report_batch_queue_limit: int = Field(
+        10_000,
+        gt=0,
+        description="Reports of batches that may wait for a worker; a batch beyond is refused for a while.",
+    )
 
 
 class WorkerSettings(ReportSettings):

@@ -20,6 +20,20 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+class BatchRow(Base):
+    """Many reports that were asked for at once."""
+
+    __tablename__ = "report_batches"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    template_version_id: Mapped[str] = mapped_column(Text)
+    locale: Mapped[str] = mapped_column(Text)
+    pipeline_run_id: Mapped[str] = mapped_column(Text)
+    size: Mapped[int]
+    created_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class ReportRow(Base):
     """One generation of one PDF."""
 
@@ -53,6 +67,8 @@ class ReportRow(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
     retry_of: Mapped[UUID | None]
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("report_batches.id"))
+    batch_position: Mapped[int] = mapped_column(default=0)
     # Counted up by a trigger, whoever changes the row.
     version: Mapped[int] = mapped_column(server_default=FetchedValue(), server_onupdate=FetchedValue())
 

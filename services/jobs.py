@@ -76,6 +76,28 @@ async def enqueue(
     return str(made[0]) if made and made[0] is not None else ""
 
 
+async def enqueue_all(
+    session: AsyncSession, entrypoint: str, payloads: Mapping[str, bytes], *, priority: int = 0
+) -> int:
+    """Put many jobs into the session's transaction, by key, and return how many were made.
+
+    Jobs of a higher priority are run first. As with ``enqueue``, a key that stands for a job makes no second.
+    """
+    if not payloads:
+        return 0
+    count = len(payloads)
+    queries = Queries(AsyncpgDriver(await driver_connection(session)))
+    made = await queries.enqueue(
+        [entrypoint] * count,
+        list(payloads.values()),
+        [priority] * count,
+        [None] * count,
+        list(payloads),
+        on_conflict="skip",
+    )
+    return sum(each is not None for each in made)
+
+
 class Worker:
     """Runs jobs until told to stop, then lets the running ones end."""
 

@@ -33,9 +33,10 @@ class MemoryReportStore:
         self._memory.assessment_data[report.id] = assessment_data
         self._memory.jobs.append(report.id)
 
-    async def count_queued(self) -> int:
-        """Return how many reports wait for a worker."""
-        return sum(each.status is Status.QUEUED for each in self._memory.reports.values())
+    async def count_queued(self, *, batched: bool = False) -> int:
+        """Return how many reports wait for a worker: those of batches, or all others."""
+        queued = [each for each in self._memory.reports.values() if each.status is Status.QUEUED]
+        return sum((each.batch_id is not None) == batched for each in queued)
 
     async def get(self, report_id: UUID) -> Report:
         """Return a report; raises NotFound."""
@@ -168,7 +169,9 @@ class MemoryReportStore:
         return [
             each
             for each in self._memory.reports.values()
-            if wanted.lead_id in (None, each.lead_id) and wanted.status in (None, each.status)
+            if wanted.lead_id in (None, each.lead_id)
+            and wanted.status in (None, each.status)
+            and wanted.batch_id in (None, each.batch_id)
         ]
 
     def _running(self, report_id: UUID, attempt: int) -> Report | None:

@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from report_service.batch import Batch
 from report_service.deliveries import Decision, Delivery
 from report_service.domain import Report, RequestKey
 from services.clock import Clock, utc_now
 
 Store = TypeVar("Store", covariant=True)
 
-KEPT = ("reports", "assessment_data", "requests", "outbox", "decisions", "jobs")
+KEPT = ("reports", "assessment_data", "batches", "requests", "outbox", "decisions", "jobs")
 """What a unit of work that breaks leaves as it was."""
 
 
@@ -38,6 +39,7 @@ class State:
     clock: Clock = utc_now
     reports: dict[UUID, Report] = field(default_factory=dict)
     assessment_data: dict[UUID, bytes | None] = field(default_factory=dict)
+    batches: dict[UUID, Batch] = field(default_factory=dict)
     requests: dict[tuple[str, str, str], tuple[RequestKey, UUID, datetime]] = field(default_factory=dict)
     outbox: dict[UUID, Waiting] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)

@@ -17,7 +17,7 @@ from report_service.domain import LineageStatus, Pdf, Report, ReportFilter, Stat
 from report_service.memory import Memory
 from report_service.redaction import Redaction
 from report_service.rendering import bundles
-from report_service.servicer import ReportServicer
+from report_service.servicer import Limits, ReportServicer
 from services import paging
 from services.errors import Unavailable
 from services.identity import Actor
@@ -37,12 +37,12 @@ class Service:
     def __init__(self, make: Callable[..., TestingServer]) -> None:
         self.memory, self.leads, self.objects = Memory(), Leads(), Objects()
         servicer = ReportServicer(
-            self.memory.reports_stores(),
+            self.memory.batch_stores(),
             self.memory.outbox_stores(),
             self.leads,
             self.objects,
             redaction=Redaction("k" * 32),
-            queue_limit=3,
+            limits=Limits(queue=3, batch=5, batch_queue=8),
             clock=lambda: NOON,
         )
         self._server = make(pb.DESCRIPTOR.services_by_name["ReportService"], servicer)

@@ -113,6 +113,7 @@ class Report(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
     RETRY_OF_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID version 7 (RFC 9562); `report_generation_id` in lineage."""
     lead_id: _builtins.str
@@ -140,6 +141,8 @@ class Report(_message.Message):
     """The subject that asked for the report."""
     retry_of: _builtins.str
     """The report that this one is another attempt at; empty for a first one."""
+    batch_id: _builtins.str
+    """The batch that asked for this report; empty if it was asked for alone."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -167,10 +170,11 @@ class Report(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
         retry_of: _builtins.str = ...,
+        batch_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at", "created_by", b"created_by", "error", b"error", "id", b"id", "lead_id", b"lead_id", "lineage_status", b"lineage_status", "locale", b"locale", "page_count", b"page_count", "pdf_sha256", b"pdf_sha256", "pdf_size_bytes", b"pdf_size_bytes", "pdf_url", b"pdf_url", "pipeline_run_id", b"pipeline_run_id", "progress", b"progress", "retry_of", b"retry_of", "status", b"status", "step", b"step", "template_version_id", b"template_version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "completed_at", b"completed_at", "created_at", b"created_at", "created_by", b"created_by", "error", b"error", "id", b"id", "lead_id", b"lead_id", "lineage_status", b"lineage_status", "locale", b"locale", "page_count", b"page_count", "pdf_sha256", b"pdf_sha256", "pdf_size_bytes", b"pdf_size_bytes", "pdf_url", b"pdf_url", "pipeline_run_id", b"pipeline_run_id", "progress", b"progress", "retry_of", b"retry_of", "status", b"status", "step", b"step", "template_version_id", b"template_version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -239,6 +243,7 @@ class ListReportsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many reports to return at most; 0 means 50. More than 200 is treated as 200."""
     page_token: _builtins.str
@@ -247,6 +252,8 @@ class ListReportsRequest(_message.Message):
     """Only reports on this lead."""
     status: Global___Report.Status.ValueType
     """Only reports in this status."""
+    batch_id: _builtins.str
+    """Only reports of this batch."""
     def __init__(
         self,
         *,
@@ -254,10 +261,11 @@ class ListReportsRequest(_message.Message):
         page_token: _builtins.str = ...,
         lead_id: _builtins.str = ...,
         status: Global___Report.Status.ValueType = ...,
+        batch_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_id", b"lead_id", "page_size", b"page_size", "page_token", b"page_token", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "lead_id", b"lead_id", "page_size", b"page_size", "page_token", b"page_token", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -576,3 +584,250 @@ class RetryReportRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RetryReportRequest: _TypeAlias = RetryReportRequest  # noqa: Y015
+
+@_typing.final
+class GenerateReportsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_IDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_FIELD_NUMBER: _builtins.int
+    PIPELINE_RUN_ID_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    template: _builtins.str
+    """Name of a template; `website_audit` if empty."""
+    template_version: _builtins.str
+    """A semantic version of that template; the newest if empty."""
+    pipeline_run_id: _builtins.str
+    """Names the pipeline run of all reports in lineage; a new UUID if empty."""
+    locale: _builtins.str
+    """Language of the reports, a BCP 47 tag; `en` if empty."""
+    request_id: _builtins.str
+    """Names this request, as in GenerateReport."""
+    @_builtins.property
+    def lead_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The leads to report on; one that is named twice counts once. Either these or a filter."""
+
+    @_builtins.property
+    def filter(self) -> Global___LeadFilter:
+        """Report on every lead that this finds. An empty filter finds all leads."""
+
+    def __init__(
+        self,
+        *,
+        lead_ids: _abc.Iterable[_builtins.str] | None = ...,
+        filter: Global___LeadFilter | None = ...,
+        template: _builtins.str = ...,
+        template_version: _builtins.str = ...,
+        pipeline_run_id: _builtins.str = ...,
+        locale: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "lead_ids", b"lead_ids", "locale", b"locale", "pipeline_run_id", b"pipeline_run_id", "request_id", b"request_id", "template", b"template", "template_version", b"template_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GenerateReportsRequest: _TypeAlias = GenerateReportsRequest  # noqa: Y015
+
+@_typing.final
+class LeadFilter(_message.Message):
+    """Which leads to report on, with the meaning that each field has in a list of leads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    Q_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    IS_MANUAL_FIELD_NUMBER: _builtins.int
+    ENRICHMENT_STATUS_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    q: _builtins.str
+    """Only leads whose e-mail address, domain or name contains this text, upper and lower case aside."""
+    domain: _builtins.str
+    """Only leads of exactly this host name."""
+    is_manual: _builtins.bool
+    """Only leads that a person typed in (true), or only others (false)."""
+    enrichment_status: _builtins.str
+    """Only leads whose enrichment has come this far: `PENDING`, `IN_PROGRESS`, `COMPLETED` or `FAILED`."""
+    created_by: _builtins.str
+    """Only leads that this subject created."""
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Only leads created at this instant or later."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only leads created earlier than this instant."""
+
+    def __init__(
+        self,
+        *,
+        q: _builtins.str = ...,
+        domain: _builtins.str = ...,
+        is_manual: _builtins.bool | None = ...,
+        enrichment_status: _builtins.str = ...,
+        created_by: _builtins.str = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "is_manual", b"is_manual"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "created_by", b"created_by", "domain", b"domain", "enrichment_status", b"enrichment_status", "is_manual", b"is_manual", "q", b"q"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_manual: _TypeAlias = _typing.Literal["is_manual"]  # noqa: Y015
+    _WhichOneofArgType__is_manual: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_manual) -> _WhichOneofReturnType__is_manual | None: ...
+
+Global___LeadFilter: _TypeAlias = LeadFilter  # noqa: Y015
+
+@_typing.final
+class ReportBatch(_message.Message):
+    """Many reports that were asked for at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_ID_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    PIPELINE_RUN_ID_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    QUEUED_FIELD_NUMBER: _builtins.int
+    RUNNING_FIELD_NUMBER: _builtins.int
+    COMPLETED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    ZIP_URL_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID version 7 (RFC 9562)."""
+    template_version_id: _builtins.str
+    """Template name and semantic version, `name@major.minor.patch`."""
+    locale: _builtins.str
+    pipeline_run_id: _builtins.str
+    created_by: _builtins.str
+    """The subject that asked for the reports."""
+    size: _builtins.int
+    """How many reports there are, and how many in each status."""
+    queued: _builtins.int
+    running: _builtins.int
+    completed: _builtins.int
+    failed: _builtins.int
+    cancelled: _builtins.int
+    progress: _builtins.int
+    """Per cent of the reports that have ended, 0 to 100."""
+    zip_url: _builtins.str
+    """Path of the ZIP file at the gateway; empty until every report has ended."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        template_version_id: _builtins.str = ...,
+        locale: _builtins.str = ...,
+        pipeline_run_id: _builtins.str = ...,
+        created_by: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        size: _builtins.int = ...,
+        queued: _builtins.int = ...,
+        running: _builtins.int = ...,
+        completed: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        cancelled: _builtins.int = ...,
+        progress: _builtins.int = ...,
+        zip_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "completed", b"completed", "created_at", b"created_at", "created_by", b"created_by", "failed", b"failed", "id", b"id", "locale", b"locale", "pipeline_run_id", b"pipeline_run_id", "progress", b"progress", "queued", b"queued", "running", b"running", "size", b"size", "template_version_id", b"template_version_id", "zip_url", b"zip_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportBatch: _TypeAlias = ReportBatch  # noqa: Y015
+
+@_typing.final
+class GetReportBatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The batch's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReportBatchRequest: _TypeAlias = GetReportBatchRequest  # noqa: Y015
+
+@_typing.final
+class WatchReportBatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The batch's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchReportBatchRequest: _TypeAlias = WatchReportBatchRequest  # noqa: Y015
+
+@_typing.final
+class CancelReportBatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The batch's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelReportBatchRequest: _TypeAlias = CancelReportBatchRequest  # noqa: Y015
+
+@_typing.final
+class DownloadReportBatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The batch's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadReportBatchRequest: _TypeAlias = DownloadReportBatchRequest  # noqa: Y015

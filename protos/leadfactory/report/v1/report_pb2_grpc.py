@@ -86,6 +86,31 @@ class ReportServiceStub:
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RetryReportRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
                 _registered_method=True)
+        self.GenerateReports = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/GenerateReports',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+                _registered_method=True)
+        self.GetReportBatch = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/GetReportBatch',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GetReportBatchRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+                _registered_method=True)
+        self.WatchReportBatch = channel.unary_stream(
+                '/leadfactory.report.v1.ReportService/WatchReportBatch',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportBatchRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+                _registered_method=True)
+        self.CancelReportBatch = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/CancelReportBatch',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportBatchRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+                _registered_method=True)
+        self.DownloadReportBatch = channel.unary_stream(
+                '/leadfactory.report.v1.ReportService/DownloadReportBatch',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportBatchRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
 
 
 class ReportServiceServicer:
@@ -185,6 +210,51 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GenerateReports(self, request, context):
+        """Queues a report on each of many leads, and returns the batch at once.
+
+        Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+        lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+        right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+        Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReportBatch(self, request, context):
+        """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+        for an unknown id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchReportBatch(self, request, context):
+        """Streams a batch as it is, then again whenever it has come further, until all of it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelReportBatch(self, request, context):
+        """Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadReportBatch(self, request, context):
+        """Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+        every report, and the SHA-256 of every PDF.
+
+        The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+        report has ended. Breaks off rather than pack a PDF that is not what it was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -237,6 +307,31 @@ def add_ReportServiceServicer_to_server(servicer, server):
                     servicer.RetryReport,
                     request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RetryReportRequest.FromString,
                     response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.SerializeToString,
+            ),
+            'GenerateReports': grpc.unary_unary_rpc_method_handler(
+                    servicer.GenerateReports,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.SerializeToString,
+            ),
+            'GetReportBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReportBatch,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GetReportBatchRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.SerializeToString,
+            ),
+            'WatchReportBatch': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchReportBatch,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportBatchRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.SerializeToString,
+            ),
+            'CancelReportBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelReportBatch,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportBatchRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.SerializeToString,
+            ),
+            'DownloadReportBatch': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadReportBatch,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportBatchRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -510,6 +605,141 @@ class ReportService:
             '/leadfactory.report.v1.ReportService/RetryReport',
             leadfactory_dot_report_dot_v1_dot_report__pb2.RetryReportRequest.SerializeToString,
             leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/GenerateReports',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReportBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/GetReportBatch',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.GetReportBatchRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchReportBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/WatchReportBatch',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportBatchRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelReportBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/CancelReportBatch',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportBatchRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadReportBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/DownloadReportBatch',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportBatchRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -84,6 +84,29 @@ class ReportServiceStub:
     `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
     for any other report, and as GenerateReport does.
     """
+    GenerateReports: _grpc.UnaryUnaryMultiCallable[_report_pb2.GenerateReportsRequest, _report_pb2.ReportBatch]
+    """Queues a report on each of many leads, and returns the batch at once.
+
+    Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+    lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+    right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+    Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+    """
+    GetReportBatch: _grpc.UnaryUnaryMultiCallable[_report_pb2.GetReportBatchRequest, _report_pb2.ReportBatch]
+    """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+    for an unknown id.
+    """
+    WatchReportBatch: _grpc.UnaryStreamMultiCallable[_report_pb2.WatchReportBatchRequest, _report_pb2.ReportBatch]
+    """Streams a batch as it is, then again whenever it has come further, until all of it has ended."""
+    CancelReportBatch: _grpc.UnaryUnaryMultiCallable[_report_pb2.CancelReportBatchRequest, _report_pb2.ReportBatch]
+    """Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch."""
+    DownloadReportBatch: _grpc.UnaryStreamMultiCallable[_report_pb2.DownloadReportBatchRequest, _httpbody_pb2.HttpBody]
+    """Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+    every report, and the SHA-256 of every PDF.
+
+    The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+    report has ended. Breaks off rather than pack a PDF that is not what it was.
+    """
 
 @_typing.type_check_only
 class ReportServiceAsyncStub(ReportServiceStub):
@@ -139,6 +162,29 @@ class ReportServiceAsyncStub(ReportServiceStub):
     The old one stays as it is, with its lineage: each generation has its own. The new one names it in
     `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
     for any other report, and as GenerateReport does.
+    """
+    GenerateReports: _aio.UnaryUnaryMultiCallable[_report_pb2.GenerateReportsRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
+    """Queues a report on each of many leads, and returns the batch at once.
+
+    Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+    lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+    right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+    Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+    """
+    GetReportBatch: _aio.UnaryUnaryMultiCallable[_report_pb2.GetReportBatchRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
+    """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+    for an unknown id.
+    """
+    WatchReportBatch: _aio.UnaryStreamMultiCallable[_report_pb2.WatchReportBatchRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
+    """Streams a batch as it is, then again whenever it has come further, until all of it has ended."""
+    CancelReportBatch: _aio.UnaryUnaryMultiCallable[_report_pb2.CancelReportBatchRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
+    """Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch."""
+    DownloadReportBatch: _aio.UnaryStreamMultiCallable[_report_pb2.DownloadReportBatchRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+    every report, and the SHA-256 of every PDF.
+
+    The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+    report has ended. Breaks off rather than pack a PDF that is not what it was.
     """
 
 class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -252,6 +298,59 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         The old one stays as it is, with its lineage: each generation has its own. The new one names it in
         `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
         for any other report, and as GenerateReport does.
+        """
+
+    @_abc_1.abstractmethod
+    def GenerateReports(
+        self,
+        request: _report_pb2.GenerateReportsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ReportBatch, _abc.Awaitable[_report_pb2.ReportBatch]]:
+        """Queues a report on each of many leads, and returns the batch at once.
+
+        Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+        lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+        right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+        Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+        """
+
+    @_abc_1.abstractmethod
+    def GetReportBatch(
+        self,
+        request: _report_pb2.GetReportBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ReportBatch, _abc.Awaitable[_report_pb2.ReportBatch]]:
+        """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+        for an unknown id.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchReportBatch(
+        self,
+        request: _report_pb2.WatchReportBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_report_pb2.ReportBatch], _abc.AsyncIterator[_report_pb2.ReportBatch]]:
+        """Streams a batch as it is, then again whenever it has come further, until all of it has ended."""
+
+    @_abc_1.abstractmethod
+    def CancelReportBatch(
+        self,
+        request: _report_pb2.CancelReportBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ReportBatch, _abc.Awaitable[_report_pb2.ReportBatch]]:
+        """Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch."""
+
+    @_abc_1.abstractmethod
+    def DownloadReportBatch(
+        self,
+        request: _report_pb2.DownloadReportBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+        every report, and the SHA-256 of every PDF.
+
+        The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+        report has ended. Breaks off rather than pack a PDF that is not what it was.
         """
 
 def add_ReportServiceServicer_to_server(servicer: ReportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
