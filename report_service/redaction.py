@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from report_service import payload
@@ -31,6 +32,7 @@ WHOLE_WORDS = {"pwd", "jwt", "pin", "otp", "cvv", "cvc", "bearer"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
+@lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
     """Tell whether a field's name says that its value is a secret."""
     words = [each.lower() for each in _WORD.findall(name)]

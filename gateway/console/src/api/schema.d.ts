@@ -428,6 +428,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/reports:batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queues a report on each of many leads, and returns the batch at once
+         * @description Queues a report on each of many leads, and returns the batch at once.
+         *
+         *     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+         *     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+         *     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+         *     Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+         */
+        post: operations["ReportService_GenerateReports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns a batch and how far it has come
+         * @description Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+         *     for an unknown id.
+         */
+        get: operations["ReportService_GetReportBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams a batch as it is, then again whenever it has come further, until all of it has ended
+         * @description Streams a batch as it is, then again whenever it has come further, until all of it has ended.
+         */
+        get: operations["ReportService_WatchReportBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}:cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch
+         * @description Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch.
+         */
+        post: operations["ReportService_CancelReportBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}/zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of every report, and the SHA-256 of every PDF
+         * @description Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+         *     every report, and the SHA-256 of every PDF.
+         *
+         *     The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+         *     report has ended. Breaks off rather than pack a PDF that is not what it was.
+         */
+        get: operations["ReportService_DownloadReportBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -487,6 +597,13 @@ export interface components {
          * @enum {string}
          */
         "AuditEntry.Action": "ACTION_UNSPECIFIED" | "BASELINE" | "CREATE" | "UPDATE" | "DELETE" | "UNDELETE" | "READ" | "DENIED" | "FAILED";
+        CancelReportBatchRequest: {
+            /**
+             * Format: uuid
+             * @description The batch's UUID.
+             */
+            id: string;
+        };
         CancelReportRequest: {
             /**
              * Format: uuid
@@ -633,6 +750,22 @@ export interface components {
              */
             request_id?: string;
         };
+        GenerateReportsRequest: {
+            /** @description The leads to report on; one that is named twice counts once. Either these or a filter. */
+            lead_ids?: string[];
+            /** @description Report on every lead that this finds. An empty filter finds all leads. */
+            filter?: components["schemas"]["LeadFilter"];
+            /** @description Name of a template; `website_audit` if empty. */
+            template?: string;
+            /** @description A semantic version of that template; the newest if empty. */
+            template_version?: string;
+            /** @description Names the pipeline run of all reports in lineage; a new UUID if empty. */
+            pipeline_run_id?: string;
+            /** @description Language of the reports, a BCP 47 tag; `en` if empty. */
+            locale?: string;
+            /** @description Names this request, as in GenerateReport. */
+            request_id?: string;
+        };
         /** @description Someone who might buy an audit. */
         Lead: {
             /** @description UUID version 7 (RFC 9562). */
@@ -683,6 +816,29 @@ export interface components {
          * @enum {string}
          */
         "Lead.EnrichmentStatus": "ENRICHMENT_STATUS_UNSPECIFIED" | "PENDING" | "IN_PROGRESS" | "COMPLETED" | "FAILED";
+        /** @description Which leads to report on, with the meaning that each field has in a list of leads. */
+        LeadFilter: {
+            /** @description Only leads whose e-mail address, domain or name contains this text, upper and lower case aside. */
+            q?: string;
+            /** @description Only leads of exactly this host name. */
+            domain?: string;
+            /** @description Only leads that a person typed in (true), or only others (false). */
+            is_manual?: boolean;
+            /** @description Only leads whose enrichment has come this far: `PENDING`, `IN_PROGRESS`, `COMPLETED` or `FAILED`. */
+            enrichment_status?: string;
+            /** @description Only leads that this subject created. */
+            created_by?: string;
+            /**
+             * Format: date-time
+             * @description Only leads created at this instant or later.
+             */
+            created_after?: string;
+            /**
+             * Format: date-time
+             * @description Only leads created earlier than this instant.
+             */
+            created_before?: string;
+        };
         /** @description How one PDF came to be. */
         Lineage: {
             /** @description UUID version 7 (RFC 9562), also in the PDF's metadata. */
@@ -847,6 +1003,8 @@ export interface components {
             readonly completed_at?: string;
             /** @description The report that this one is another attempt at; empty for a first one. */
             readonly retry_of: string;
+            /** @description The batch that asked for this report; empty if it was asked for alone. */
+            readonly batch_id: string;
         };
         /**
          * @description Where the lineage of this report is.
@@ -867,6 +1025,41 @@ export interface components {
          * @enum {string}
          */
         "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
+        /** @description Many reports that were asked for at once. */
+        ReportBatch: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            template_version_id: string;
+            locale: string;
+            pipeline_run_id: string;
+            /** @description The subject that asked for the reports. */
+            created_by: string;
+            /** Format: date-time */
+            created_at?: string;
+            /**
+             * Format: int32
+             * @description How many reports there are, and how many in each status.
+             */
+            size: number;
+            /** Format: int32 */
+            queued: number;
+            /** Format: int32 */
+            running: number;
+            /** Format: int32 */
+            completed: number;
+            /** Format: int32 */
+            failed: number;
+            /** Format: int32 */
+            cancelled: number;
+            /**
+             * Format: int32
+             * @description Per cent of the reports that have ended, 0 to 100.
+             */
+            progress: number;
+            /** @description Path of the ZIP file at the gateway; empty until every report has ended. */
+            zip_url: string;
+        };
         RetryReportRequest: {
             /**
              * Format: uuid
@@ -1419,6 +1612,8 @@ export interface operations {
                 lead_id?: string;
                 /** @description Only reports in this status. */
                 status?: components["schemas"]["Report.Status"];
+                /** @description Only reports of this batch. */
+                batch_id?: string;
             };
             header?: never;
             path?: never;
@@ -1680,6 +1875,137 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Report"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_GenerateReports: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateReportsRequest"];
+            };
+        };
+        responses: {
+            /** @description Many reports that were asked for at once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportBatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_GetReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Many reports that were asked for at once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportBatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_WatchReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": {
+                        result?: components["schemas"]["ReportBatch"];
+                        error?: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_CancelReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Many reports that were asked for at once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportBatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_DownloadReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
                 };
             };
             default: components["responses"]["Error"];
