@@ -180,7 +180,7 @@ class PostgresReportStore:
         ).select_from(text("pgqueuer"))
         unfinished = (ReportRow.status.in_(UNFINISHED), jobless)
         query = select(ReportRow.id, ReportRow.batch_id.is_not(None)).where(*unfinished).limit(limit)
-        found = (await self._session.execute(query)).tuples().all()
+        found = (await self._session.execute(query)).all()
         made = 0
         for batched in (False, True):
             lost = [report_id for report_id, of_batch in found if of_batch == batched]
