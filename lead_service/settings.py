@@ -39,6 +39,23 @@ class LeadSettings(ServiceSettings):
     )
 
 
+class ServerSettings(LeadSettings):
+    """Settings of `serve`."""
+
+    enrichment_hourly_quota: int = Field(
+        1000,
+        gt=0,
+        le=10_000,
+        description="Look-ups that one person may ask for within an hour; admins are not bound.",
+    )
+    enrichment_running_quota: int = Field(
+        500,
+        gt=0,
+        le=10_000,
+        description="Look-ups that one person may have under way at once; admins are not bound.",
+    )
+
+
 class WorkerSettings(LeadSettings):
     """Settings of `work`: how far, and for how long, enrichment may reach out."""
 

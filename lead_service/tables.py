@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     Text,
+    UniqueConstraint,
     Uuid,
     column,
     func,
@@ -68,6 +69,8 @@ class LeadRow(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     version: Mapped[int] = mapped_column(Integer, server_default="1")
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    registrable_domain: Mapped[str | None] = mapped_column(Text)
+    enrichment_asked_by: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
         CheckConstraint(
@@ -88,6 +91,11 @@ class LeadRow(Base):
             postgresql_where=text("enrichment_status IN ('PENDING', 'IN_PROGRESS')"),
         ),
         Index(
+            "ix_leads_asked_by",
+            "enrichment_asked_by",
+            postgresql_where=text("enrichment_status IN ('PENDING', 'IN_PROGRESS')"),
+        ),
+        Index(
             "ix_leads_searched",
             literal_column(_SEARCHED).label("searched"),
             postgresql_using="gin",
@@ -97,8 +105,13 @@ class LeadRow(Base):
 
 
 LIVING = LeadRow.deleted_at.is_(None)
+# Look-ups that have not ended, in the words of the indexes that hold no other.
+UNDER_WAY: ColumnElement[bool] = literal_column(
+    "leads.enrichment_status IN ('PENDING', 'IN_PROGRESS')", Boolean()
+)
 # Of living leads, uq_leads_living admits one for each value of these.
-UNIQUE = (func.lower(LeadRow.email), LeadRow.domain)
+REGISTERED: ColumnElement[str] = func.coalesce(LeadRow.registrable_domain, LeadRow.domain)
+UNIQUE = (func.lower(LeadRow.email), REGISTERED)
 # What ix_leads_searched finds parts of; its words must be these.
 SEARCHED: ColumnElement[str] = literal_column(_SEARCHED, Text())
 Index("uq_leads_living", *UNIQUE, unique=True, postgresql_where=LIVING)
@@ -138,6 +151,37 @@ class FactRow(Base):
     __table_args__ = (
         CheckConstraint("state IN ('FOUND', 'NOT_FOUND', 'UNREACHABLE', 'REFUSED', 'ERROR')", name="state"),
     )
+
+
+class SuggestionRow(Base):
+    """One value that a look-up found for a field that belongs to people."""
+
+    __tablename__ = "lead_suggestions"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    lead_id: Mapped[UUID] = mapped_column(ForeignKey("leads.id", ondelete="CASCADE"))
+    field: Mapped[str] = mapped_column(Text)
+    value: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    fact: Mapped[str] = mapped_column(Text)
+    observed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    state: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[str] = mapped_column(Text)
+    decided_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint("state IN ('OPEN', 'ACCEPTED', 'DISMISSED')", name="state"),
+        UniqueConstraint("lead_id", "field", "value", name="uq_lead_suggestions_lead_id_field_value"),
+    )
+
+
+class QuotaRow(Base):
+    """When somebody asked for look-ups within the last hour, oldest first."""
+
+    __tablename__ = "enrichment_quotas"
+
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    asked_at: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
 
 
 class AuditRow(Base):

@@ -21,12 +21,15 @@ from lead_service.domain import (
 )
 from lead_service.facts import EnrichmentStatus, Fact
 from lead_service.names import host_name
+from lead_service.suggestions import Suggestion
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from services import paging
 from services.errors import InvalidArgument
 
-Keyed = pb.CreateLeadRequest | pb.QuickAddLeadRequest | pb.UpdateLeadRequest | pb.DeleteLeadRequest
-Guarded = pb.UpdateLeadRequest | pb.DeleteLeadRequest | pb.UndeleteLeadRequest
+Deciding = pb.AcceptSuggestionRequest | pb.DismissSuggestionRequest
+Writing = pb.UpdateLeadRequest | pb.DeleteLeadRequest | pb.EnrichLeadRequest | Deciding
+Keyed = pb.CreateLeadRequest | pb.QuickAddLeadRequest | Writing
+Guarded = pb.UndeleteLeadRequest | Writing
 
 
 def quick_draft(request: pb.QuickAddLeadRequest) -> Draft:
@@ -75,6 +78,11 @@ def etags(request: Guarded) -> set[str]:
 def moment(request: pb.GetLeadRequest) -> datetime | None:
     """Decode as of when the lead is wanted, or None for now; raises InvalidArgument."""
     return _instant(request, "as_of")
+
+
+def suggestion_name(request: Deciding) -> tuple[UUID, UUID]:
+    """Decode which suggestion of which lead is meant."""
+    return UUID(request.id), UUID(request.suggestion_id)
 
 
 def lead_filter(request: pb.ListLeadsRequest) -> LeadFilter:
@@ -136,6 +144,7 @@ def lead(value: Lead) -> pb.Lead:
         enrichment_error=value.enrichment.error,
         enriched_at=_timestamp(value.enrichment.ended_at) if value.enrichment.ended_at else None,
         facts=map(_fact, value.facts),
+        suggestions=map(_suggestion, value.shown_suggestions),
         created_by=value.created_by,
         created_at=_timestamp(value.created_at),
         updated_at=_timestamp(value.updated_at),
@@ -155,6 +164,20 @@ def _fact(value: Fact) -> pb.Fact:
         reason=value.reason,
         observed_at=_timestamp(value.observed_at),
         evidence_sha256=value.evidence_sha256,
+    )
+
+
+def _suggestion(value: Suggestion) -> pb.Suggestion:
+    return pb.Suggestion(
+        id=str(value.id),
+        field=value.field,
+        value=value.value,
+        source=value.source,
+        fact=value.fact,
+        observed_at=_timestamp(value.observed_at),
+        state=pb.Suggestion.State.Value(value.state),
+        decided_by=value.decided_by,
+        decided_at=_timestamp(value.decided_at) if value.decided_at else None,
     )
 
 

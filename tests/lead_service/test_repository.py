@@ -34,9 +34,10 @@ FROM generate_series(1, {LEADS}) AS n
 @pytest.fixture
 async def database(lead_database: TestDatabase) -> AsyncIterator[Database]:
     connection = await asyncpg.connect(lead_database.superuser_url)
-    await connection.execute("""SET leadfactory.context = '{"user_id": "ada", "roles": [],
-        "user_agent": "", "request_id": "", "method": ""}'""")
+    # Their audit is not what is looked at here.
+    await connection.execute("ALTER TABLE leads DISABLE TRIGGER audit")
     await connection.execute(FILL)
+    await connection.execute("ALTER TABLE leads ENABLE ALWAYS TRIGGER audit")
     await connection.execute("ANALYZE leads")
     await connection.close()
     opened = Database(lead_database.url, name="test")
