@@ -21,7 +21,7 @@ class LeadServicer(EvidenceServicer):
     """Answers `leadfactory.lead.v1.LeadService`."""
 
     def __init__(self, stores: LeadStores, clock: Clock, records: Records, quota: Quota = STANDARD) -> None:
-        """Take where leads are kept, the source of the time, what is on record, and people's quota."""
+        """Take where leads are kept, where the time comes from, what is on record of changes, and quotas."""
         super().__init__(records, clock)
         self._stores = stores
         self._clock = clock

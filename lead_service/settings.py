@@ -82,6 +82,13 @@ class WorkerSettings(LeadSettings):
         default=None,
         description="PEM file of the certificate authorities to trust instead of the built-in ones.",
     )
+    enrichment_contact: str = Field(
+        default="",
+        max_length=200,
+        pattern=r"^[!-'*-~]*$",
+        description="URL or e-mail address that requests name in `User-Agent`, for owners of sites to ask who"
+        " visits.",
+    )
     enrichment_budget_seconds: float = Field(
         default=10.0, gt=0, le=60, description="Seconds that one lead's whole look-up may take."
     )

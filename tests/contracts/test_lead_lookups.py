@@ -67,8 +67,8 @@ def call(
     clock: Callable[[], datetime],
     testing_server: Callable[..., TestingServer],
 ) -> Call:
-    kept = records(Database("postgresql://nowhere.invalid/lead", name="test"))
-    server = testing_server(SERVICE, LeadServicer(stores, clock, kept, Quota(hourly=10)))
+    nowhere = Database("postgresql://nowhere.invalid/lead", name="test")
+    server = testing_server(SERVICE, LeadServicer(stores, clock, records(nowhere), Quota(hourly=10)))
     return lambda method, request: server.call(method, request, ADA)
 
 

@@ -221,31 +221,6 @@ async def test_lists_are_filtered_ordered_and_paged(api: httpx.AsyncClient) -> N
         assert (refused.status_code, wrong.partition("=")[0] in refused.text) == (400, True)
 
 
-async def test_evidence_is_had_over_rest_and_a_lead_erased(
-    api: httpx.AsyncClient, lead_database: TestDatabase, issuer: Issuer
-) -> None:
-    lead = await made(api)
-    await seal(lead_database, sealing())
-    denied = await api.get("/api/leads/audit-log/checkpoint")
-    assert denied.status_code == 403
-    api.headers["authorization"] = f"Bearer {issuer.person('grace', 'admin')}"
-    checkpoint = (await api.get("/api/leads/audit-log/checkpoint")).json()
-    assert (checkpoint["size"], checkpoint["public_key"]) == (1, str(SIGNER.key))
-    (entry,) = (await api.get(f"/api/leads/{lead['id']}/audit")).json()["entries"]
-    proof = (await api.get(f"/api/leads/audit-log/entries/{entry['id']}/proof")).json()
-    assert (proof["index"], proof["checkpoint"]["root_hash"]) == (0, checkpoint["root_hash"])
-    consistency = (await api.get("/api/leads/audit-log/consistency", params={"first": 1})).json()
-    assert (consistency["first"], consistency["second"]) == (1, 1)
-    evidence = await api.get(f"/api/leads/{lead['id']}/evidence")
-    assert evidence.headers["content-type"] == "application/zip"
-    assert f"evidence-{lead['id']}.zip" in evidence.headers["content-disposition"]
-    assert evidence.content.startswith(b"PK")
-    erased = (await api.post(f"/api/leads/{lead['id']}:erase", json={})).json()
-    assert (erased["number"], erased["erased_by"]) == (1, "grace")
-    assert (await api.get("/api/leads:erasures", params={"after": 0})).json() == {"erasures": [erased]}
-    assert (await api.get(f"/api/leads/{lead['id']}")).status_code == 404
-
-
 async def test_a_lead_is_looked_up_again_over_http(api: httpx.AsyncClient) -> None:
     lead = await made(api)
     path = f"/api/leads/{lead['id']}:enrich"
@@ -294,3 +269,28 @@ async def test_a_used_up_quota_is_429_with_retry_after(api: httpx.AsyncClient, s
     (info,) = (each for each in refused.json()["error"]["details"] if each.get("reason"))
     assert info["reason"] == "ENRICHMENT_QUOTA_EXCEEDED"
     assert info["metadata"] == {"quota": "hourly", "limit": "1000", "used": "1000"}
+
+
+async def test_evidence_is_had_over_rest_and_a_lead_erased(
+    api: httpx.AsyncClient, lead_database: TestDatabase, issuer: Issuer
+) -> None:
+    lead = await made(api)
+    await seal(lead_database, sealing())
+    denied = await api.get("/api/leads/audit-log/checkpoint")
+    assert denied.status_code == 403
+    api.headers["authorization"] = f"Bearer {issuer.person('grace', 'admin')}"
+    checkpoint = (await api.get("/api/leads/audit-log/checkpoint")).json()
+    assert (checkpoint["size"], checkpoint["public_key"]) == (1, str(SIGNER.key))
+    (entry,) = (await api.get(f"/api/leads/{lead['id']}/audit")).json()["entries"]
+    proof = (await api.get(f"/api/leads/audit-log/entries/{entry['id']}/proof")).json()
+    assert (proof["index"], proof["checkpoint"]["root_hash"]) == (0, checkpoint["root_hash"])
+    consistency = (await api.get("/api/leads/audit-log/consistency", params={"first": 1})).json()
+    assert (consistency["first"], consistency["second"]) == (1, 1)
+    evidence = await api.get(f"/api/leads/{lead['id']}/evidence")
+    assert evidence.headers["content-type"] == "application/zip"
+    assert f"evidence-{lead['id']}.zip" in evidence.headers["content-disposition"]
+    assert evidence.content.startswith(b"PK")
+    erased = (await api.post(f"/api/leads/{lead['id']}:erase", json={})).json()
+    assert (erased["number"], erased["erased_by"]) == (1, "grace")
+    assert (await api.get("/api/leads:erasures", params={"after": 0})).json() == {"erasures": [erased]}
+    assert (await api.get(f"/api/leads/{lead['id']}")).status_code == 404

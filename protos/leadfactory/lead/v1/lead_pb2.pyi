@@ -73,6 +73,7 @@ class Lead(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     DELETE_TIME_FIELD_NUMBER: _builtins.int
     SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID version 7 (RFC 9562)."""
     email: _builtins.str
@@ -94,6 +95,8 @@ class Lead(_message.Message):
     """Stands for everything above as it is now, and means nothing else. Sent back with a change, it
     makes the change fail if somebody else was faster.
     """
+    import_id: _builtins.str
+    """The import that created the lead; empty if none did."""
     @_builtins.property
     def enriched_at(self) -> _timestamp_pb2.Timestamp:
         """When the last enrichment ended."""
@@ -135,10 +138,11 @@ class Lead(_message.Message):
         etag: _builtins.str = ...,
         delete_time: _timestamp_pb2.Timestamp | None = ...,
         suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
+        import_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "delete_time", b"delete_time", "enriched_at", b"enriched_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "delete_time", b"delete_time", "domain", b"domain", "email", b"email", "enriched_at", b"enriched_at", "enrichment_error", b"enrichment_error", "enrichment_status", b"enrichment_status", "enrichment_task_id", b"enrichment_task_id", "etag", b"etag", "facts", b"facts", "id", b"id", "is_manual", b"is_manual", "name", b"name", "suggestions", b"suggestions", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "delete_time", b"delete_time", "domain", b"domain", "email", b"email", "enriched_at", b"enriched_at", "enrichment_error", b"enrichment_error", "enrichment_status", b"enrichment_status", "enrichment_task_id", b"enrichment_task_id", "etag", b"etag", "facts", b"facts", "id", b"id", "import_id", b"import_id", "is_manual", b"is_manual", "name", b"name", "suggestions", b"suggestions", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -328,6 +332,7 @@ class ListLeadsRequest(_message.Message):
     CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     SHOW_DELETED_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many leads to return at most; 0 means 50. More than 200 is treated as 200."""
     page_token: _builtins.str
@@ -350,6 +355,8 @@ class ListLeadsRequest(_message.Message):
     """`created_at`, `email` or `domain`, ascending unless ` desc` follows (AIP-132); empty means
     `created_at desc`. Leads that are equal in it are ordered by id, in the same direction.
     """
+    import_id: _builtins.str
+    """Only leads that this import created."""
     @_builtins.property
     def created_after(self) -> _timestamp_pb2.Timestamp:
         """Only leads created at this instant or later."""
@@ -373,10 +380,11 @@ class ListLeadsRequest(_message.Message):
         created_before: _timestamp_pb2.Timestamp | None = ...,
         show_deleted: _builtins.bool = ...,
         order_by: _builtins.str = ...,
+        import_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "is_manual", b"is_manual"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "created_by", b"created_by", "domain", b"domain", "email", b"email", "enrichment_status", b"enrichment_status", "is_manual", b"is_manual", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "q", b"q", "show_deleted", b"show_deleted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "created_by", b"created_by", "domain", b"domain", "email", b"email", "enrichment_status", b"enrichment_status", "import_id", b"import_id", "is_manual", b"is_manual", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "q", b"q", "show_deleted", b"show_deleted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__is_manual: _TypeAlias = _typing.Literal["is_manual"]  # noqa: Y015
     _WhichOneofArgType__is_manual: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual"]  # noqa: Y015
@@ -830,6 +838,12 @@ class AuditEntry(_message.Message):
         """A call that was to change something failed. Nothing changed."""
         ERASE: AuditEntry._Action.ValueType  # 9
         """Every value about the lead was erased, from its entries too."""
+        EXPORT: AuditEntry._Action.ValueType  # 12
+        """Somebody took leads out; `reason` says which."""
+        IMPORT: AuditEntry._Action.ValueType  # 13
+        """Somebody brought leads in; `reason` names the import."""
+        UNDO: AuditEntry._Action.ValueType  # 14
+        """Somebody took an import back; `reason` names it."""
 
     class Action(_Action, metaclass=_ActionEnumTypeWrapper): ...
     ACTION_UNSPECIFIED: AuditEntry.Action.ValueType  # 0
@@ -847,6 +861,12 @@ class AuditEntry(_message.Message):
     """A call that was to change something failed. Nothing changed."""
     ERASE: AuditEntry.Action.ValueType  # 9
     """Every value about the lead was erased, from its entries too."""
+    EXPORT: AuditEntry.Action.ValueType  # 12
+    """Somebody took leads out; `reason` says which."""
+    IMPORT: AuditEntry.Action.ValueType  # 13
+    """Somebody brought leads in; `reason` names the import."""
+    UNDO: AuditEntry.Action.ValueType  # 14
+    """Somebody took an import back; `reason` names it."""
 
     ID_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
@@ -892,7 +912,7 @@ class AuditEntry(_message.Message):
     code: _builtins.str
     """Name of the gRPC status that the call ended with."""
     reason: _builtins.str
-    """Why it was refused, in UPPER_SNAKE_CASE; empty if it was not."""
+    """Why it was refused, in UPPER_SNAKE_CASE; of EXPORT, IMPORT and UNDO, what it was about."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
