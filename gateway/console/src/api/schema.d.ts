@@ -25,8 +25,9 @@ export interface paths {
          * Creates a lead and returns it
          * @description Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
          *
-         *     Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-         *     case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+         *     Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+         *     same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+         *     Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
          */
         post: operations["LeadService_CreateLead"];
         delete?: never;
@@ -50,7 +51,7 @@ export interface paths {
          *     the scenes.
          *
          *     Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-         *     ALREADY_EXISTS as CreateLead does.
+         *     ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
          */
         post: operations["LeadService_QuickAddLead"];
         delete?: never;
@@ -125,9 +126,83 @@ export interface paths {
          * @description Brings a deleted lead back and returns it.
          *
          *     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-         *     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+         *     e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
          */
         post: operations["LeadService_UndeleteLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:enrich": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING
+         * @description Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+         *
+         *     A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+         *     that runs. What was learned before stays until the new look-up ends. Fails with
+         *     FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+         *     ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+         *     under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+         *     when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+         */
+        post: operations["LeadService_EnrichLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}/suggestions/{suggestion_id}:accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Writes a suggested value into the lead and returns the lead
+         * @description Writes a suggested value into the lead and returns the lead.
+         *
+         *     The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+         *     such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+         *     was accepted already leaves the lead as it is.
+         */
+        post: operations["LeadService_AcceptSuggestion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}/suggestions/{suggestion_id}:dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turns a suggested value down and returns the lead
+         * @description Turns a suggested value down and returns the lead.
+         *
+         *     The same value is not suggested for this lead again, however often it is found. Fails as
+         *     AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
+         */
+        post: operations["LeadService_DismissSuggestion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -300,6 +375,29 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptSuggestionRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The suggestion's UUID.
+             */
+            suggestion_id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
         /** @description One thing that somebody did to a lead, or tried to. */
         AuditEntry: {
             id: string;
@@ -362,6 +460,47 @@ export interface components {
             domain?: string;
             name?: string;
             is_manual?: boolean;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
+        DismissSuggestionRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The suggestion's UUID.
+             */
+            suggestion_id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
+        EnrichLeadRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
             /**
              * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
              *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
@@ -480,6 +619,11 @@ export interface components {
              * @description When the lead was deleted; absent while it lives.
              */
             readonly delete_time?: string;
+            /**
+             * @description Other values that look-ups found for what people may change, ordered by field and value. None is
+             *     ever taken without being accepted. Empty in lists.
+             */
+            readonly suggestions: components["schemas"]["Suggestion"][];
         };
         /**
          * @description How far the look-up of the lead's domain has come.
@@ -647,6 +791,36 @@ export interface components {
          * @enum {string}
          */
         "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED";
+        /** @description A value that a look-up found for a field that belongs to people. */
+        Suggestion: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            /** @description The field of the lead: `name` or `domain`. */
+            field: string;
+            /** @description What the lead could say there. */
+            value: string;
+            /** @description Where the value came from: a URL. */
+            source: string;
+            /** @description The fact that it was read from, such as `homepage.organisation`. */
+            fact: string;
+            /**
+             * Format: date-time
+             * @description When it was last found.
+             */
+            observed_at?: string;
+            state: components["schemas"]["Suggestion.State"];
+            /** @description The subject that decided; empty while OPEN. */
+            decided_by: string;
+            /** Format: date-time */
+            decided_at?: string;
+        };
+        /**
+         * @description - `OPEN`: Nobody has decided.
+         *     - `ACCEPTED`: Somebody took the value over.
+         *     - `DISMISSED`: Somebody turned the value down; it stays so.
+         * @enum {string}
+         */
+        "Suggestion.State": "STATE_UNSPECIFIED" | "OPEN" | "ACCEPTED" | "DISMISSED";
         UndeleteLeadRequest: {
             /**
              * Format: uuid
@@ -886,6 +1060,11 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /**
+                     * @description Other values that look-ups found for what people may change, ordered by field and value. None is
+                     *     ever taken without being accepted. Empty in lists.
+                     */
+                    readonly suggestions?: components["schemas"]["Suggestion"][];
                 };
             };
         };
@@ -1016,6 +1195,11 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /**
+                     * @description Other values that look-ups found for what people may change, ordered by field and value. None is
+                     *     ever taken without being accepted. Empty in lists.
+                     */
+                    readonly suggestions?: components["schemas"]["Suggestion"][];
                 };
             };
         };
@@ -1053,6 +1237,145 @@ export interface operations {
                      *     `If-Match`. Empty: whatever it is now.
                      */
                     etag?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_EnrichLead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_AcceptSuggestion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+                /** @description The suggestion's UUID. */
+                suggestion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_DismissSuggestion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+                /** @description The suggestion's UUID. */
+                suggestion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
                 };
             };
         };

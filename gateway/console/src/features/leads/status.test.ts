@@ -14,6 +14,7 @@ const lead = (enrichment_status: Lead["enrichment_status"], enrichment_task_id =
   enrichment_error: "",
   etag: "0190",
   facts: [],
+  suggestions: [],
   created_by: "ada",
 });
 
