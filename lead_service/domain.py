@@ -10,7 +10,7 @@ from typing import Final, Protocol, Self
 from uuid import UUID
 
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, Fact
-from lead_service.names import display_name, email_address, host_name, registrable_domain
+from lead_service.names import display_name, email_address, host_name, registered_apart
 from lead_service.quota import QuotaStore
 from lead_service.suggestions import Suggestion, SuggestionState
 from services.errors import (
@@ -35,7 +35,8 @@ ANSWERS_KEPT: Final = timedelta(days=1)
 class Lead:
     """Someone who might buy an audit. `email` and `domain` are normalised (see `names`).
 
-    `version` counts how often the lead was written; `deleted_at` is set while it is deleted.
+    `version` counts how often the lead was written; `deleted_at` is set while it is deleted;
+    `import_id` names the import that created it, if one did.
     `registrable_domain` is what the lead stands for beside others of the same address, None for the
     domain itself: it was learned when the address or the domain was written, and stays if the Public
     Suffix List changes.
@@ -55,6 +56,7 @@ class Lead:
     version: int = 1
     deleted_at: datetime | None = None
     registrable_domain: str | None = None
+    import_id: UUID | None = None
 
     @property
     def etag(self) -> str:
@@ -112,7 +114,7 @@ class Lead:
         values = {name: getattr(wanted, name) for name in EDITABLE}
         revised = replace(self, **values)
         if (revised.email, revised.domain) != (self.email, self.domain):
-            revised = replace(revised, registrable_domain=_registered_apart(revised.domain))
+            revised = replace(revised, registrable_domain=registered_apart(revised.domain))
         return self if revised == self else replace(revised, updated_at=now)
 
     def deleted(self, now: datetime) -> Self:
@@ -145,7 +147,7 @@ class Draft:
             created_by,
             now,
             now,
-            registrable_domain=_registered_apart(checked.domain),
+            registrable_domain=registered_apart(checked.domain),
         )
 
     def normalised(self) -> "Draft":
@@ -173,11 +175,6 @@ class Draft:
         return Draft(email, domain, name, self.is_manual)
 
 
-def _registered_apart(domain: str) -> str | None:
-    registered = registrable_domain(domain)
-    return None if registered == domain else registered
-
-
 def duplicate(lead: Lead, living: UUID) -> AlreadyExists:
     """Return the refusal of a lead whose place is taken by the one named `living`."""
     address, domain = lead.identity
@@ -202,6 +199,7 @@ class LeadFilter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     show_deleted: bool = False
+    import_id: UUID | None = None
 
 
 class OrderKey(StrEnum):
@@ -329,6 +327,11 @@ class LeadStore(QuotaStore, Protocol):
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> LeadPage:
         """Return at most `size` leads behind `after`; the total is exact up to EXACT_TOTAL_LIMIT."""
+
+    async def following(
+        self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    ) -> tuple[tuple[Lead, ...], Position | None]:
+        """Return at most `size` leads behind `after`, and the last one's place if more follow."""
 
     async def enqueue(self, task: EnrichmentTask) -> str:
         """Ask for a look-up, which begins only if this unit of work ends well. Returns the job's id."""

@@ -86,7 +86,7 @@ class MemoryLeadStore:
         """See LeadStore."""
         for since, lead in reversed(self._state.past.get(lead_id, ())):
             if since <= moment:
-                return replace(lead, facts=())
+                return replace(lead, facts=(), suggestions=())
         raise NotFound("lead", str(lead_id))
 
     async def get_for_change(self, lead_id: UUID) -> Lead:
@@ -134,6 +134,14 @@ class MemoryLeadStore:
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> LeadPage:
         """See LeadStore. The total is always exact."""
+        leads, more = await self.following(lead_filter, size, after, order)
+        total = sum(_matches(lead, lead_filter) for lead in self._state.leads.values())
+        return LeadPage(leads, more, total)
+
+    async def following(
+        self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    ) -> tuple[tuple[Lead, ...], Position | None]:
+        """See LeadStore."""
 
         def place(lead: Lead) -> tuple[Any, UUID]:
             return getattr(lead, order.key), lead.id
@@ -151,8 +159,7 @@ class MemoryLeadStore:
         )
         behind = [replace(lead, facts=(), suggestions=()) for lead in matching if is_behind(lead)]
         leads = tuple(behind[:size])
-        more = Position(*place(leads[-1])) if len(behind) > size else None
-        return LeadPage(leads, more, len(matching))
+        return leads, Position(*place(leads[-1])) if len(behind) > size else None
 
     async def enqueue(self, task: EnrichmentTask) -> str:
         """See LeadStore."""
@@ -223,6 +230,7 @@ def _matches(lead: Lead, wanted: LeadFilter) -> bool:
             not wanted.created_by or lead.created_by == wanted.created_by,
             wanted.created_after is None or lead.created_at >= wanted.created_after,
             wanted.created_before is None or lead.created_at < wanted.created_before,
+            wanted.import_id is None or lead.import_id == wanted.import_id,
             wanted.show_deleted or lead.deleted_at is None,
         )
     )

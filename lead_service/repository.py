@@ -151,11 +151,18 @@ class PostgresLeadStore(PostgresLookUpStore):
     async def page(
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> LeadPage:
-        """See LeadStore. A page costs the same at any depth: the index is entered at the position."""
+        """See LeadStore."""
+        leads, more = await self.following(lead_filter, size, after, order)
+        return LeadPage(leads, more, await self._total(lead_filter))
+
+    async def following(
+        self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    ) -> tuple[tuple[Lead, ...], Position | None]:
+        """See LeadStore. It costs the same at any depth: the index is entered at the position."""
         rows = (await self._session.scalars(page_of_rows(lead_filter, size + 1, after, order))).all()
         leads = tuple(map(_lead, rows[:size]))
         more = Position(getattr(leads[-1], order.key), leads[-1].id) if len(rows) > size else None
-        return LeadPage(leads, more, await self._total(lead_filter))
+        return leads, more
 
     async def enqueue(self, task: EnrichmentTask) -> str:
         """See LeadStore."""
@@ -256,6 +263,8 @@ def _conditions(wanted: LeadFilter) -> Iterable[ColumnElement[bool]]:
         yield LeadRow.created_at >= wanted.created_after
     if wanted.created_before is not None:
         yield LeadRow.created_at < wanted.created_before
+    if wanted.import_id is not None:
+        yield LeadRow.import_id == wanted.import_id
     if not wanted.show_deleted:
         yield LIVING
 
@@ -284,6 +293,7 @@ def _columns(lead: Lead) -> dict[str, Any]:
         "deleted_at": lead.deleted_at,
         "registrable_domain": lead.registrable_domain,
         "enrichment_asked_by": lead.enrichment.asked_by or None,
+        "import_id": lead.import_id,
     }
 
 
@@ -310,6 +320,7 @@ def _lead(row: LeadRow, facts: tuple[Fact, ...] = (), suggestions: tuple[Suggest
         version=row.version,
         deleted_at=row.deleted_at,
         registrable_domain=row.registrable_domain,
+        import_id=row.import_id,
     )
 
 

@@ -7,27 +7,25 @@ from uuid import UUID
 import grpc.aio
 
 from lead_service import answers, audit_wire, auditing, leads, lookups, wire
-from lead_service.audit import AuditStores
 from lead_service.domain import Lead, LeadStores
+from lead_service.evidence_servicer import EvidenceServicer, Records
 from lead_service.quota import STANDARD, Quota
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
-from protos.leadfactory.lead.v1 import lead_pb2_grpc
 from services.clock import Clock
 from services.identity import current_actor
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class LeadServicer(lead_pb2_grpc.LeadServiceServicer):
+class LeadServicer(EvidenceServicer):
     """Answers `leadfactory.lead.v1.LeadService`."""
 
-    def __init__(
-        self, stores: LeadStores, clock: Clock, audits: AuditStores, quota: Quota = STANDARD
-    ) -> None:
-        """Take where leads are kept, the source of the time, where changes are noted, and people's quota."""
+    def __init__(self, stores: LeadStores, clock: Clock, records: Records, quota: Quota = STANDARD) -> None:
+        """Take where leads are kept, where the time comes from, what is on record of changes, and quotas."""
+        super().__init__(records, clock)
         self._stores = stores
         self._clock = clock
-        self._audits = audits
+        self._audits = records.audits
         self._quota = quota
 
     async def ListLeads(self, request: pb.ListLeadsRequest, context: Context) -> pb.ListLeadsResponse:

@@ -23,12 +23,14 @@ from lead_service.facts import EnrichmentStatus, Fact
 from lead_service.names import host_name
 from lead_service.suggestions import Suggestion
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
+from protos.leadfactory.lead.v1 import transfers_pb2
 from services import paging
 from services.errors import InvalidArgument
 
 Deciding = pb.AcceptSuggestionRequest | pb.DismissSuggestionRequest
 Writing = pb.UpdateLeadRequest | pb.DeleteLeadRequest | pb.EnrichLeadRequest | Deciding
 Keyed = pb.CreateLeadRequest | pb.QuickAddLeadRequest | Writing
+Filtered = pb.ListLeadsRequest | transfers_pb2.ExportLeadsRequest
 Guarded = pb.UndeleteLeadRequest | Writing
 
 
@@ -75,17 +77,17 @@ def etags(request: Guarded) -> set[str]:
     return given - {""}
 
 
-def suggestion_name(request: Deciding) -> tuple[UUID, UUID]:
-    """Decode which suggestion of which lead is meant."""
-    return UUID(request.id), UUID(request.suggestion_id)
-
-
 def moment(request: pb.GetLeadRequest) -> datetime | None:
     """Decode as of when the lead is wanted, or None for now; raises InvalidArgument."""
     return _instant(request, "as_of")
 
 
-def lead_filter(request: pb.ListLeadsRequest) -> LeadFilter:
+def suggestion_name(request: Deciding) -> tuple[UUID, UUID]:
+    """Decode which suggestion of which lead is meant."""
+    return UUID(request.id), UUID(request.suggestion_id)
+
+
+def lead_filter(request: Filtered) -> LeadFilter:
     """Decode which leads to list; raises InvalidArgument."""
     return LeadFilter(
         is_manual=request.is_manual if request.HasField("is_manual") else None,
@@ -99,6 +101,7 @@ def lead_filter(request: pb.ListLeadsRequest) -> LeadFilter:
         created_after=_instant(request, "created_after"),
         created_before=_instant(request, "created_before"),
         show_deleted=request.show_deleted,
+        import_id=UUID(request.import_id) if request.import_id else None,
     )
 
 
@@ -150,6 +153,7 @@ def lead(value: Lead) -> pb.Lead:
         updated_at=_timestamp(value.updated_at),
         etag=value.etag,
         delete_time=_timestamp(value.deleted_at) if value.deleted_at else None,
+        import_id=str(value.import_id or ""),
     )
 
 
@@ -186,7 +190,7 @@ def _binding(request: pb.ListLeadsRequest) -> str:
 
 
 def _instant(
-    request: pb.ListLeadsRequest | pb.GetLeadRequest,
+    request: Filtered | pb.GetLeadRequest,
     field: Literal["created_after", "created_before", "as_of"],
 ) -> datetime | None:
     if not request.HasField(field):  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from lead_service.audit_log import LOG
 from lead_service.tables import Base
 from services import migrations
 from tests.fixtures.postgres import Postgres, TestDatabase
@@ -141,7 +142,9 @@ async def test_a_registrable_domain_that_is_not_the_domain_s_is_refused(lead_dat
 async def test_the_tables_are_what_the_code_believes(lead_database: TestDatabase) -> None:
     def differences(connection: Connection) -> list[object]:
         def ours(_: object, name: str | None, kind: str, *__: object) -> bool:
-            return kind != "table" or not (name or "").startswith("pgqueuer")
+            # The queue and the log's tree come from libraries, which check them for themselves.
+            apart = name in LOG.tables[2:] or (name or "").startswith("pgqueuer")
+            return kind != "table" or not apart
 
         context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
         return compare_metadata(context, Base.metadata)

@@ -15,8 +15,8 @@ import asyncpg
 import grpc
 import pytest
 
-from lead_service.audit_repository import PostgresAuditStore
 from lead_service.repository import PostgresLeadStore
+from lead_service.server import records
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import lead_pb2_grpc
@@ -39,8 +39,7 @@ async def serving(
     serve_in_process: ServeInProcess, issuer: Issuer, database: TestDatabase, *roles: str
 ) -> AsyncIterator[tuple[Stub, list[tuple[str, str]]]]:
     connections = Database(database.url, name="lead")
-    audits = UnitsOfWork(connections, PostgresAuditStore)
-    servicer = LeadServicer(UnitsOfWork(connections, PostgresLeadStore), utc_now, audits)
+    servicer = LeadServicer(UnitsOfWork(connections, PostgresLeadStore), utc_now, records(connections))
     service = Service(
         pb.DESCRIPTOR.services_by_name["LeadService"],
         lead_pb2_grpc.add_LeadServiceServicer_to_server,
@@ -55,7 +54,9 @@ async def serving(
 
 
 @pytest.fixture
-async def start_worker(lead_database: TestDatabase, site: Site, tmp_path: Path) -> AsyncIterator[StartWorker]:
+async def start_worker(
+    lead_database: TestDatabase, site: Site, tmp_path: Path, signing_key_file: Path
+) -> AsyncIterator[StartWorker]:
     started: list[asyncio.subprocess.Process] = []
 
     async def start() -> asyncio.subprocess.Process:
@@ -69,6 +70,7 @@ async def start_worker(lead_database: TestDatabase, site: Site, tmp_path: Path) 
                 **site.settings,
                 "LEAD_DATABASE_URL": lead_database.url,
                 "ENRICHMENT_DNS_SECONDS": "1",
+                "EVIDENCE_SIGNING_KEY_FILE": str(signing_key_file),
             },
             stdout=log,
             stderr=log,

@@ -7,7 +7,7 @@ from lead_service.names import registrable_domain
 from services.migrations import execute_script
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 ROLE = "lead_app"
 BATCH = 10_000

@@ -3,6 +3,8 @@
 import grpc
 import warnings
 
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from protos.leadfactory.evidence.v1 import evidence_pb2 as leadfactory_dot_evidence_dot_v1_dot_evidence__pb2
 from protos.leadfactory.lead.v1 import lead_pb2 as leadfactory_dot_lead_dot_v1_dot_lead__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -89,6 +91,36 @@ class LeadServiceStub:
                 '/leadfactory.lead.v1.LeadService/ListLeadAudit',
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.FromString,
+                _registered_method=True)
+        self.GetAuditCheckpoint = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/GetAuditCheckpoint',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditCheckpointRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.FromString,
+                _registered_method=True)
+        self.GetAuditEntryProof = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/GetAuditEntryProof',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditEntryProofRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.FromString,
+                _registered_method=True)
+        self.GetAuditConsistency = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/GetAuditConsistency',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditConsistencyRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.FromString,
+                _registered_method=True)
+        self.DownloadLeadEvidence = channel.unary_stream(
+                '/leadfactory.lead.v1.LeadService/DownloadLeadEvidence',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DownloadLeadEvidenceRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.EraseLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/EraseLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.EraseLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Erasure.FromString,
+                _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/ListErasures',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresResponse.FromString,
                 _registered_method=True)
 
 
@@ -221,6 +253,65 @@ class LeadServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAuditCheckpoint(self, request, context):
+        """Returns the newest signed checkpoint of the audit log.
+
+        Fails with UNAVAILABLE as long as there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuditEntryProof(self, request, context):
+        """Proves that an entry is in the audit log.
+
+        Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+        yet: that takes at most a second while `lead-worker` runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuditConsistency(self, request, context):
+        """Proves that the audit log was only appended to between two sizes.
+
+        Fails with OUT_OF_RANGE if it never had them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadLeadEvidence(self, request, context):
+        """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+        `python -m services.evidence verify` checks without a network.
+
+        Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+        lead that there never was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseLead(self, request, context):
+        """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+        and what was kept to answer repeated requests.
+
+        Promises that who did what to it and when stays on record, and that every proof made before still
+        holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+        answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+        undone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasures(self, request, context):
+        """Lists erasures in the order they were made, so that whoever reads on from the last number misses none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LeadServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -278,6 +369,36 @@ def add_LeadServiceServicer_to_server(servicer, server):
                     servicer.ListLeadAudit,
                     request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.FromString,
                     response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.SerializeToString,
+            ),
+            'GetAuditCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditCheckpoint,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditCheckpointRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.SerializeToString,
+            ),
+            'GetAuditEntryProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditEntryProof,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditEntryProofRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.SerializeToString,
+            ),
+            'GetAuditConsistency': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditConsistency,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditConsistencyRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.SerializeToString,
+            ),
+            'DownloadLeadEvidence': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadLeadEvidence,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DownloadLeadEvidenceRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'EraseLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.EraseLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Erasure.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -578,6 +699,168 @@ class LeadService:
             '/leadfactory.lead.v1.LeadService/ListLeadAudit',
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/GetAuditCheckpoint',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditCheckpointRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditEntryProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/GetAuditEntryProof',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditEntryProofRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditConsistency(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/GetAuditConsistency',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditConsistencyRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadLeadEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/DownloadLeadEvidence',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.DownloadLeadEvidenceRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/EraseLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.EraseLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Erasure.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/ListErasures',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,7 +4,9 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
+from protos.leadfactory.evidence.v1 import evidence_pb2 as _evidence_pb2
 from protos.leadfactory.lead.v1 import lead_pb2 as _lead_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -114,6 +116,40 @@ class LeadServiceStub:
     is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
     that there never was.
     """
+    GetAuditCheckpoint: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetAuditCheckpointRequest, _evidence_pb2.Checkpoint]
+    """Returns the newest signed checkpoint of the audit log.
+
+    Fails with UNAVAILABLE as long as there is none.
+    """
+    GetAuditEntryProof: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetAuditEntryProofRequest, _evidence_pb2.EntryProof]
+    """Proves that an entry is in the audit log.
+
+    Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+    yet: that takes at most a second while `lead-worker` runs.
+    """
+    GetAuditConsistency: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetAuditConsistencyRequest, _evidence_pb2.ConsistencyProof]
+    """Proves that the audit log was only appended to between two sizes.
+
+    Fails with OUT_OF_RANGE if it never had them.
+    """
+    DownloadLeadEvidence: _grpc.UnaryStreamMultiCallable[_lead_pb2.DownloadLeadEvidenceRequest, _httpbody_pb2.HttpBody]
+    """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+    `python -m services.evidence verify` checks without a network.
+
+    Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+    lead that there never was.
+    """
+    EraseLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.EraseLeadRequest, _lead_pb2.Erasure]
+    """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+    and what was kept to answer repeated requests.
+
+    Promises that who did what to it and when stays on record, and that every proof made before still
+    holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+    answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+    undone.
+    """
+    ListErasures: _grpc.UnaryUnaryMultiCallable[_lead_pb2.ListErasuresRequest, _lead_pb2.ListErasuresResponse]
+    """Lists erasures in the order they were made, so that whoever reads on from the last number misses none."""
 
 @_typing.type_check_only
 class LeadServiceAsyncStub(LeadServiceStub):
@@ -201,6 +237,40 @@ class LeadServiceAsyncStub(LeadServiceStub):
     is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
     that there never was.
     """
+    GetAuditCheckpoint: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetAuditCheckpointRequest, _evidence_pb2.Checkpoint]  # type: ignore[assignment]
+    """Returns the newest signed checkpoint of the audit log.
+
+    Fails with UNAVAILABLE as long as there is none.
+    """
+    GetAuditEntryProof: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetAuditEntryProofRequest, _evidence_pb2.EntryProof]  # type: ignore[assignment]
+    """Proves that an entry is in the audit log.
+
+    Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+    yet: that takes at most a second while `lead-worker` runs.
+    """
+    GetAuditConsistency: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetAuditConsistencyRequest, _evidence_pb2.ConsistencyProof]  # type: ignore[assignment]
+    """Proves that the audit log was only appended to between two sizes.
+
+    Fails with OUT_OF_RANGE if it never had them.
+    """
+    DownloadLeadEvidence: _aio.UnaryStreamMultiCallable[_lead_pb2.DownloadLeadEvidenceRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+    `python -m services.evidence verify` checks without a network.
+
+    Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+    lead that there never was.
+    """
+    EraseLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.EraseLeadRequest, _lead_pb2.Erasure]  # type: ignore[assignment]
+    """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+    and what was kept to answer repeated requests.
+
+    Promises that who did what to it and when stays on record, and that every proof made before still
+    holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+    answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+    undone.
+    """
+    ListErasures: _aio.UnaryUnaryMultiCallable[_lead_pb2.ListErasuresRequest, _lead_pb2.ListErasuresResponse]  # type: ignore[assignment]
+    """Lists erasures in the order they were made, so that whoever reads on from the last number misses none."""
 
 class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     """Leads: who might buy an audit, and what is publicly known about their domain."""
@@ -351,5 +421,75 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
         that there never was.
         """
+
+    @_abc_1.abstractmethod
+    def GetAuditCheckpoint(
+        self,
+        request: _lead_pb2.GetAuditCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.Checkpoint, _abc.Awaitable[_evidence_pb2.Checkpoint]]:
+        """Returns the newest signed checkpoint of the audit log.
+
+        Fails with UNAVAILABLE as long as there is none.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAuditEntryProof(
+        self,
+        request: _lead_pb2.GetAuditEntryProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.EntryProof, _abc.Awaitable[_evidence_pb2.EntryProof]]:
+        """Proves that an entry is in the audit log.
+
+        Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+        yet: that takes at most a second while `lead-worker` runs.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAuditConsistency(
+        self,
+        request: _lead_pb2.GetAuditConsistencyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.ConsistencyProof, _abc.Awaitable[_evidence_pb2.ConsistencyProof]]:
+        """Proves that the audit log was only appended to between two sizes.
+
+        Fails with OUT_OF_RANGE if it never had them.
+        """
+
+    @_abc_1.abstractmethod
+    def DownloadLeadEvidence(
+        self,
+        request: _lead_pb2.DownloadLeadEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+        `python -m services.evidence verify` checks without a network.
+
+        Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+        lead that there never was.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseLead(
+        self,
+        request: _lead_pb2.EraseLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Erasure, _abc.Awaitable[_lead_pb2.Erasure]]:
+        """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+        and what was kept to answer repeated requests.
+
+        Promises that who did what to it and when stays on record, and that every proof made before still
+        holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+        answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+        undone.
+        """
+
+    @_abc_1.abstractmethod
+    def ListErasures(
+        self,
+        request: _lead_pb2.ListErasuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.ListErasuresResponse, _abc.Awaitable[_lead_pb2.ListErasuresResponse]]:
+        """Lists erasures in the order they were made, so that whoever reads on from the last number misses none."""
 
 def add_LeadServiceServicer_to_server(servicer: LeadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
