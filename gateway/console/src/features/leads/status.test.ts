@@ -15,6 +15,7 @@ const lead = (enrichment_status: Lead["enrichment_status"], enrichment_task_id =
   etag: "0190",
   facts: [],
   suggestions: [],
+  import_id: "",
   created_by: "ada",
 });
 
