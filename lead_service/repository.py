@@ -62,6 +62,11 @@ class PostgresLeadStore:
         """Speak in the session's transaction."""
         self._session = session
 
+    @staticmethod
+    def lead_of(row: LeadRow) -> Lead:
+        """Return the lead that a row tells of, without its facts."""
+        return _lead(row)
+
     async def claim(self, request: RequestKey, now: datetime) -> bytes | None:
         """See LeadStore. Whoever inserts the same key meanwhile waits for this transaction's end."""
         added = await self._session.execute(

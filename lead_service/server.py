@@ -4,6 +4,8 @@ from functools import partial
 
 from lead_service import refusals
 from lead_service.audit_repository import PostgresAuditStore
+from lead_service.change_repository import PostgresChangeStore
+from lead_service.feed import CHANNEL, Feed
 from lead_service.repository import PostgresLeadStore
 from lead_service.servicer import LeadServicer
 from lead_service.settings import LeadSettings
@@ -11,6 +13,7 @@ from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from services import schema, server
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.notifications import Hints
 
 PROCESS = "lead"
 
@@ -21,7 +24,12 @@ async def serve(settings: LeadSettings) -> None:
         settings.lead_database_url, name=PROCESS, pool_size=settings.lead_database_connections
     )
     audits = UnitsOfWork(database, PostgresAuditStore)
-    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, audits)
+    hints = Hints(settings.lead_database_url, CHANNEL, name=f"{PROCESS} listener")
+    # Who watches takes up a call for minutes: half of them are left to everybody else.
+    feed = Feed(
+        UnitsOfWork(database, PostgresChangeStore), hints, limit=settings.maximum_concurrent_rpcs // 2
+    )
+    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, audits, feed)
     await server.serve(
         settings,
         process=PROCESS,
@@ -34,5 +42,6 @@ async def serve(settings: LeadSettings) -> None:
         ],
         ready=partial(schema.check, "lead_service", database),
         on_refusal=refusals.noting(audits),
+        loops=[hints.listen, feed.run, feed.end],
     )
     await database.close()

@@ -1,17 +1,20 @@
 """The lead context's RPCs: decode, one call, encode."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
 import grpc.aio
 
-from lead_service import answers, audit_wire, auditing, leads, wire
+from lead_service import answers, audit_wire, auditing, change_wire, leads, watching, wire
 from lead_service.audit import AuditStores
 from lead_service.domain import Lead, LeadStores
+from lead_service.feed import Feed
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import lead_pb2_grpc
 from services.clock import Clock
+from services.errors import Unimplemented
 from services.identity import current_actor
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -20,11 +23,17 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class LeadServicer(lead_pb2_grpc.LeadServiceServicer):
     """Answers `leadfactory.lead.v1.LeadService`."""
 
-    def __init__(self, stores: LeadStores, clock: Clock, audits: AuditStores) -> None:
-        """Take where leads are kept, where the time comes from, and where changes are noted."""
+    def __init__(
+        self, stores: LeadStores, clock: Clock, audits: AuditStores, feed: Feed | None = None
+    ) -> None:
+        """Take where leads are kept, where the time comes from, where changes are noted, and who tells them.
+
+        Leads in memory have no feed, and cannot be watched.
+        """
         self._stores = stores
         self._clock = clock
         self._audits = audits
+        self._feed = feed
 
     async def ListLeads(self, request: pb.ListLeadsRequest, context: Context) -> pb.ListLeadsResponse:
         """See the proto."""
@@ -55,6 +64,17 @@ class LeadServicer(lead_pb2_grpc.LeadServiceServicer):
         """See the proto."""
         wanted, place = audit_wire.audit_filter(request), audit_wire.audit_page_request(request)
         return audit_wire.audit_page(await auditing.page(self._audits, wanted, *place), request)
+
+    async def WatchLeads(
+        self, request: pb.WatchLeadsRequest, context: Context
+    ) -> AsyncIterator[pb.LeadEvent]:
+        """See the proto."""
+        if self._feed is None:
+            raise Unimplemented("These leads cannot be watched.")
+        wanted, after = change_wire.change_filter(request), change_wire.place(request)
+        async with aclosing(watching.watch(self._feed, wanted, after)) as told:
+            async for each in told:
+                yield change_wire.event(each)
 
     async def UpdateLead(self, request: pb.UpdateLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""

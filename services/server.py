@@ -12,7 +12,7 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from services import interceptors
-from services.process import Check, live
+from services.process import Check, Loop, live
 from services.settings import ServiceSettings
 from services.tokens import TokenVerifier
 
@@ -22,7 +22,8 @@ OPTIONS = [
     ("grpc.max_receive_message_length", MAXIMUM_MESSAGE_BYTES),
     ("grpc.max_metadata_size", 32 * 1024),
     ("grpc.max_connection_age_ms", 300_000),
-    ("grpc.max_connection_age_grace_ms", 30_000),
+    # Longer than any stream goes on by itself.
+    ("grpc.max_connection_age_grace_ms", 300_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.so_reuseport", 0),
@@ -45,13 +46,14 @@ async def serve(
     services: Sequence[Service],
     ready: Check,
     on_refusal: interceptors.OnRefusal | None = None,
+    loops: Sequence[Loop] = (),
 ) -> None:
     """Offer services as the process of that name until it is told to stop.
 
-    ``on_refusal`` is told of every call of somebody known that is refused or fails.
+    ``on_refusal`` is told of every call of somebody known that is refused or fails; ``loops`` run beside.
     """
     server = build(settings, services, on_refusal=on_refusal)
-    await live(settings, process=process, server=server, ready=ready)
+    await live(settings, process=process, server=server, loops=loops, ready=ready)
 
 
 def build(

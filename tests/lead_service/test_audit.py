@@ -364,15 +364,15 @@ async def test_a_lead_older_than_the_audit_begins_with_what_it_was(
 ) -> None:
     from services import migrations
 
-    # 0003 alone, so that its own way up is seen.
-    await asyncio.to_thread(migrations.downgrade, "lead_service", lead_database.owner_url, "-1")
+    await asyncio.to_thread(migrations.downgrade, "lead_service", lead_database.owner_url, "0002")
     await keep(database, *IDS)
     await asyncio.to_thread(migrations.upgrade, "lead_service", lead_database.owner_url)
     for each in IDS:
         (entry,) = entries = await history(database, each)
         assert (entry.action, entry.user_id, entry.version) == (Action.BASELINE, "system:migrate", 1)
         assert verify(entries) == []
-        assert replay(entries) == await live(database, each)
+        # Columns of later revisions came empty, and are not in the audit before they are filled.
+        assert {"merged_into": None} | (replay(entries) or {}) == await live(database, each)
 
 
 CHANGES: dict[str, Callable[[AuditEntry], dict[str, Any]]] = {

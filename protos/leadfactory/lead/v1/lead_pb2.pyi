@@ -523,6 +523,104 @@ class UndeleteLeadRequest(_message.Message):
 Global___UndeleteLeadRequest: _TypeAlias = UndeleteLeadRequest  # noqa: Y015
 
 @_typing.final
+class WatchLeadsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    IDS_FIELD_NUMBER: _builtins.int
+    ENRICHMENT_STATUS_FIELD_NUMBER: _builtins.int
+    IS_MANUAL_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """`resume_token` of the last event received; empty to begin now. Over HTTP, `Last-Event-ID`."""
+    enrichment_status: Global___Lead.EnrichmentStatus.ValueType
+    """Only leads whose enrichment has come this far, or had before the change."""
+    is_manual: _builtins.bool
+    """Only leads that a person typed in (true), or only others (false), now or before the change."""
+    domain: _builtins.str
+    """Only leads of exactly this host name, now or before the change."""
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these leads; empty for all."""
+
+    def __init__(
+        self,
+        *,
+        resume_token: _builtins.str = ...,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+        enrichment_status: Global___Lead.EnrichmentStatus.ValueType = ...,
+        is_manual: _builtins.bool | None = ...,
+        domain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "is_manual", b"is_manual"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "domain", b"domain", "enrichment_status", b"enrichment_status", "ids", b"ids", "is_manual", b"is_manual", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_manual: _TypeAlias = _typing.Literal["is_manual"]  # noqa: Y015
+    _WhichOneofArgType__is_manual: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_manual) -> _WhichOneofReturnType__is_manual | None: ...
+
+Global___WatchLeadsRequest: _TypeAlias = WatchLeadsRequest  # noqa: Y015
+
+@_typing.final
+class LeadEvent(_message.Message):
+    """One change of one lead, or the news that there is none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LeadEvent._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: LeadEvent._Kind.ValueType  # 0
+        HEARTBEAT: LeadEvent._Kind.ValueType  # 1
+        """Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long."""
+        CREATED: LeadEvent._Kind.ValueType  # 2
+        UPDATED: LeadEvent._Kind.ValueType  # 3
+        DELETED: LeadEvent._Kind.ValueType  # 4
+        """Softly or for good; in the latter case the lead's id is all that is left."""
+        UNDELETED: LeadEvent._Kind.ValueType  # 5
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    KIND_UNSPECIFIED: LeadEvent.Kind.ValueType  # 0
+    HEARTBEAT: LeadEvent.Kind.ValueType  # 1
+    """Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long."""
+    CREATED: LeadEvent.Kind.ValueType  # 2
+    UPDATED: LeadEvent.Kind.ValueType  # 3
+    DELETED: LeadEvent.Kind.ValueType  # 4
+    """Softly or for good; in the latter case the lead's id is all that is left."""
+    UNDELETED: LeadEvent.Kind.ValueType  # 5
+
+    KIND_FIELD_NUMBER: _builtins.int
+    LEAD_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    kind: Global___LeadEvent.Kind.ValueType
+    resume_token: _builtins.str
+    """Where to resume after this event."""
+    @_builtins.property
+    def lead(self) -> Global___Lead:
+        """The lead as it is when the event is sent, without its facts; absent from a HEARTBEAT. It may be newer
+        than this change; then more events follow.
+        """
+
+    def __init__(
+        self,
+        *,
+        kind: Global___LeadEvent.Kind.ValueType = ...,
+        lead: Global___Lead | None = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "lead", b"lead", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeadEvent: _TypeAlias = LeadEvent  # noqa: Y015
+
+@_typing.final
 class ListLeadAuditRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -70,6 +70,11 @@ class LeadServiceStub:
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
                 _registered_method=True)
+        self.WatchLeads = channel.unary_stream(
+                '/leadfactory.lead.v1.LeadService/WatchLeads',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.WatchLeadsRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.LeadEvent.FromString,
+                _registered_method=True)
         self.ListLeadAudit = channel.unary_unary(
                 '/leadfactory.lead.v1.LeadService/ListLeadAudit',
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
@@ -153,6 +158,24 @@ class LeadServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchLeads(self, request, context):
+        """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+        over HTTP, or one JSON object a line.
+
+        Promises each change, once, in one order that is the same for everybody, and none of them missing:
+        a watch that is resumed with the token of the last event received goes on with the next one, whatever
+        happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+        the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+        stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+        when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+        to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+        and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+        has been restored since: list the leads, and watch anew.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListLeadAudit(self, request, context):
         """Lists who did what to a lead and when, newest first, one keyset page at a time.
 
@@ -202,6 +225,11 @@ def add_LeadServiceServicer_to_server(servicer, server):
                     servicer.UndeleteLead,
                     request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.FromString,
                     response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'WatchLeads': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchLeads,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.WatchLeadsRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.LeadEvent.SerializeToString,
             ),
             'ListLeadAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLeadAudit,
@@ -399,6 +427,33 @@ class LeadService:
             '/leadfactory.lead.v1.LeadService/UndeleteLead',
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.SerializeToString,
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchLeads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/WatchLeads',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.WatchLeadsRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.LeadEvent.FromString,
             options,
             channel_credentials,
             insecure,

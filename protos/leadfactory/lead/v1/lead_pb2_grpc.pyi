@@ -77,6 +77,20 @@ class LeadServiceStub:
     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
     """
+    WatchLeads: _grpc.UnaryStreamMultiCallable[_lead_pb2.WatchLeadsRequest, _lead_pb2.LeadEvent]
+    """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+    over HTTP, or one JSON object a line.
+
+    Promises each change, once, in one order that is the same for everybody, and none of them missing:
+    a watch that is resumed with the token of the last event received goes on with the next one, whatever
+    happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+    the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+    stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+    when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+    to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+    and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+    has been restored since: list the leads, and watch anew.
+    """
     ListLeadAudit: _grpc.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]
     """Lists who did what to a lead and when, newest first, one keyset page at a time.
 
@@ -134,6 +148,20 @@ class LeadServiceAsyncStub(LeadServiceStub):
 
     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+    """
+    WatchLeads: _aio.UnaryStreamMultiCallable[_lead_pb2.WatchLeadsRequest, _lead_pb2.LeadEvent]  # type: ignore[assignment]
+    """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+    over HTTP, or one JSON object a line.
+
+    Promises each change, once, in one order that is the same for everybody, and none of them missing:
+    a watch that is resumed with the token of the last event received goes on with the next one, whatever
+    happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+    the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+    stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+    when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+    to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+    and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+    has been restored since: list the leads, and watch anew.
     """
     ListLeadAudit: _aio.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]  # type: ignore[assignment]
     """Lists who did what to a lead and when, newest first, one keyset page at a time.
@@ -231,6 +259,26 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
         e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchLeads(
+        self,
+        request: _lead_pb2.WatchLeadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_lead_pb2.LeadEvent], _abc.AsyncIterator[_lead_pb2.LeadEvent]]:
+        """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+        over HTTP, or one JSON object a line.
+
+        Promises each change, once, in one order that is the same for everybody, and none of them missing:
+        a watch that is resumed with the token of the last event received goes on with the next one, whatever
+        happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+        the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+        stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+        when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+        to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+        and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+        has been restored since: list the leads, and watch anew.
         """
 
     @_abc_1.abstractmethod
