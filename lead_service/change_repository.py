@@ -32,7 +32,7 @@ class PostgresChangeStore:
         The horizon is asked for first: what it says is settled, the statement after it is sure to see.
         """
         running, coming = await self._horizon()
-        if after.transaction_id > coming:
+        if after.transaction_id > running:
             raise unknown_place()
         order = (AuditRow.transaction_id, AuditRow.id)
         found = await self._session.execute(

@@ -13,7 +13,14 @@ from typing import Final, Protocol
 
 from prometheus_client import Gauge
 
-from lead_service.changes import Change, ChangeFilter, ChangePage, ChangePosition, ChangeStores
+from lead_service.changes import (
+    Change,
+    ChangeFilter,
+    ChangePage,
+    ChangePosition,
+    ChangeStores,
+    unknown_place,
+)
 from services.errors import Aborted, OutOfRange, ResourceExhausted, Unavailable
 
 CHANNEL: Final = "lead_changes"
@@ -106,7 +113,7 @@ class Feed:
     @property
     def position(self) -> ChangePosition:
         """Behind everything that watchers were given. Raises Unavailable before the first reading."""
-        if self._position is None or self._is_over:
+        if self._position is None:
             raise Unavailable("Changes cannot be read now. Try again.", retry_after=1)
         return self._position
 
@@ -116,13 +123,9 @@ class Feed:
 
         Raises ResourceExhausted if there are too many, and Unavailable as `position` does.
         """
-        if len(self._watchers) >= self._limit:
-            raise ResourceExhausted(
-                "Too many others watch. Read the list from time to time instead.",
-                reason="TOO_MANY_WATCHERS",
-                retry_after=30,
-            )
-        watcher = Watcher(wanted, self.position)
+        watcher = Watcher(wanted, self._require_open())
+        if self._is_over:
+            watcher.end()
         self._watchers.add(watcher)
         WATCHERS.inc()
         try:
@@ -131,10 +134,18 @@ class Feed:
             self._watchers.discard(watcher)
             WATCHERS.dec()
 
-    async def here(self) -> ChangePosition:
-        """Return the place behind everything that is settled now."""
+    async def start(self, after: ChangePosition | None) -> ChangePosition:
+        """Return where to begin: behind a place, or behind everything that is settled now.
+
+        Raises OutOfRange for a place that nobody can have come to yet, ResourceExhausted if there are
+        too many watchers, and Unavailable if changes cannot be read.
+        """
+        self._require_open()
         async with self._changes.read() as changes:
-            return (await changes.here()).position
+            here = (await changes.here()).position
+        if after is not None and after.transaction_id > here.transaction_id:
+            raise unknown_place()
+        return after or here
 
     async def page(self, after: ChangePosition) -> ChangePage:
         """Return the settled changes behind a place, for who is not as far as the feed.
@@ -180,6 +191,15 @@ class Feed:
             return ChangePage((), before, is_full=True, is_last=False)
         self._position = page.position
         return page
+
+    def _require_open(self) -> ChangePosition:
+        if len(self._watchers) >= self._limit:
+            raise ResourceExhausted(
+                "Too many others watch. Read the list from time to time instead.",
+                reason="TOO_MANY_WATCHERS",
+                retry_after=30,
+            )
+        return self.position
 
     def _let_go(self) -> None:
         for watcher in self._watchers:

@@ -22,11 +22,10 @@ class Told(NamedTuple):
 async def watch(feed: Feed, wanted: ChangeFilter, after: ChangePosition | None) -> AsyncGenerator[Told, None]:
     """Tell wanted changes behind a place, or from now on, until it has been long or the feed ends.
 
-    Raises OutOfRange for a place that nobody can have come to yet, Aborted if more waits than may,
-    ResourceExhausted if there are too many watchers, and Unavailable if changes cannot be read.
+    Raises what `Feed.start` does, and Aborted if more waits for the reader than may.
     """
     ends = time.monotonic() + STREAM_SECONDS
-    position = await feed.here() if after is None else after
+    position = await feed.start(after)
     yield Told(None, position)
     if after is not None:
         async for told in _missed(feed, wanted, after):

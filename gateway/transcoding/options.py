@@ -36,6 +36,8 @@ class Options:
     """Seconds a unary call may take; `Grpc-Timeout` and `Request-Timeout` can only shorten them."""
     stream_timeout: float = 600.0
     """Seconds a server stream may take, from the request to its last byte."""
+    silence: float = 15.0
+    """Seconds after which a quiet stream of events is told to be alive."""
     timeouts: Mapping[str, float] = field(default_factory=dict)
     """Seconds for single methods, by `/package.Service/Method`."""
 
