@@ -129,6 +129,37 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/leads:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events over HTTP, or one JSON object a line
+         * @description Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+         *     over HTTP, or one JSON object a line.
+         *
+         *     Promises each change, once, in one order that is the same for everybody, and none of them missing:
+         *     a watch that is resumed with the token of the last event received goes on with the next one, whatever
+         *     happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+         *     the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+         *     stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+         *     when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+         *     to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+         *     and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+         *     has been restored since: list the leads, and watch anew.
+         */
+        get: operations["LeadService_WatchLeads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/leads/{id}/audit": {
         parameters: {
             query?: never;
@@ -485,6 +516,23 @@ export interface components {
          * @enum {string}
          */
         "Lead.EnrichmentStatus": "ENRICHMENT_STATUS_UNSPECIFIED" | "PENDING" | "IN_PROGRESS" | "COMPLETED" | "FAILED";
+        /** @description One change of one lead, or the news that there is none. */
+        LeadEvent: {
+            kind: components["schemas"]["LeadEvent.Kind"];
+            /**
+             * @description The lead as it is when the event is sent, without its facts; absent from a HEARTBEAT. It may be newer
+             *     than this change; then more events follow.
+             */
+            lead?: components["schemas"]["Lead"];
+            /** @description Where to resume after this event. */
+            resume_token: string;
+        };
+        /**
+         * @description - `HEARTBEAT`: Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long.
+         *     - `DELETED`: Softly or for good; in the latter case the lead's id is all that is left.
+         * @enum {string}
+         */
+        "LeadEvent.Kind": "KIND_UNSPECIFIED" | "HEARTBEAT" | "CREATED" | "UPDATED" | "DELETED" | "UNDELETED";
         /** @description How one PDF came to be. */
         Lineage: {
             /** @description UUID version 7 (RFC 9562), also in the PDF's metadata. */
@@ -1053,6 +1101,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_WatchLeads: {
+        parameters: {
+            query?: {
+                /** @description `resume_token` of the last event received; empty to begin now. Over HTTP, `Last-Event-ID`. */
+                resume_token?: string;
+                /** @description Only these leads; empty for all. */
+                ids?: string[];
+                /** @description Only leads whose enrichment has come this far, or had before the change. */
+                enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
+                /** @description Only leads that a person typed in (true), or only others (false), now or before the change. */
+                is_manual?: boolean;
+                /** @description Only leads of exactly this host name, now or before the change. */
+                domain?: string;
+            };
+            header?: {
+                /** @description Means `resume_token`. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object a line, or in each event's `data`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": {
+                        result?: components["schemas"]["LeadEvent"];
+                        error?: unknown;
+                    };
+                    "text/event-stream": components["schemas"]["LeadEvent"];
                 };
             };
             default: components["responses"]["Error"];
