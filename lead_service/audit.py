@@ -42,8 +42,9 @@ class AuditEntry:
     """One entry, as stored.
 
     A change has the `version` of its lead, counted from 1 without a gap, and is chained to the change
-    before by `previous_hash`; a call has neither. `canonical` are the bytes whose SHA-256 is
-    `entry_hash`. Of an erased value, `old_values`, `new_values` and `salts` hold nothing any more.
+    before by `previous_hash`; a call has neither. `bookkeeping` is what the lead's own `version` and
+    `updated_at` are since. `canonical` are the bytes whose SHA-256 is `entry_hash`. Of an erased value,
+    `old_values`, `new_values` and `salts` hold nothing any more.
     """
 
     id: UUID
@@ -63,6 +64,7 @@ class AuditEntry:
     changed_fields: tuple[str, ...]
     old_values: Values
     new_values: Values
+    bookkeeping: Values
     salts: Mapping[str, Mapping[str, str]] = field(repr=False)
     previous_hash: bytes | None = field(repr=False)
     canonical: bytes = field(repr=False)
@@ -165,7 +167,7 @@ def verify(entries: Iterable[AuditEntry]) -> list[Damage]:
 def replay(history: Iterable[AuditEntry]) -> dict[str, Any] | None:
     """Return a lead's columns after these changes, oldest first; None if it is not there then.
 
-    Columns that are bookkeeping are not in the audit. An erased value is not in the result.
+    An erased value is not in the result.
     """
     state: dict[str, Any] | None = None
     for entry in history:
@@ -174,7 +176,7 @@ def replay(history: Iterable[AuditEntry]) -> dict[str, Any] | None:
         else:
             erased = set(entry.changed_fields) - set(entry.new_values)
             state = {key: value for key, value in (state or {}).items() if key not in erased}
-            state.update(entry.new_values)
+            state = {**state, **entry.new_values, **entry.bookkeeping}
     return state
 
 
@@ -212,6 +214,7 @@ def _contradictions(entry: AuditEntry) -> Iterator[str]:
         "user_agent": entry.user_agent,
         "request_id": entry.request_id,
         "method": entry.method,
+        "bookkeeping": entry.bookkeeping,
         "previous_hash": None if entry.previous_hash is None else entry.previous_hash.hex(),
     }
     differing = sorted(key for key in stored.keys() | stated.keys() if stored.get(key) != stated.get(key))

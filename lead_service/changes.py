@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple, Protocol, Self
 from uuid import UUID
 
 from lead_service.audit import Action
-from lead_service.domain import EnrichmentStatus, Lead
+from lead_service.domain import Lead
+from lead_service.facts import EnrichmentStatus
 from services.errors import InvalidArgument, OutOfRange
 
 _BEFORE_ALL: Final = UUID(int=0)

@@ -13,10 +13,9 @@ form serves unary and streaming RPCs alike.
 """
 
 import asyncio
-import math
 import re
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +23,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import grpc
-import protovalidate
 import structlog
 from google.protobuf import descriptor_pool
 from google.protobuf.message import DecodeError, Message
@@ -35,8 +33,6 @@ from protos.leadfactory.options.v1 import access_pb2
 from services import identity, status, telemetry
 from services.errors import (
     DeadlineExceeded,
-    FieldViolation,
-    InvalidArgument,
     PermissionDenied,
     ServiceError,
     Unauthenticated,
@@ -44,6 +40,7 @@ from services.errors import (
 )
 from services.ids import uuid7
 from services.tokens import Principal, TokenVerifier
+from services.validation import Undecodable, validate
 
 # Below this much time left an answer could not reach the caller any more.
 LEAST_USEFUL_SECONDS = 0.02
@@ -74,7 +71,7 @@ class Rpc:
     context: grpc.aio.ServicerContext[Any, Any]
     request: Message | None = None
     """The one request, if it could be read; None for a stream of them."""
-    check: "Callable[[Message | Undecodable], None] | None" = None
+    check: Callable[[Message | Undecodable], None] | None = None
     """Set by the validation step; applied to every request message."""
     code: str = "OK"
 
@@ -262,38 +259,6 @@ async def validation(rpc: Rpc) -> AsyncIterator[None]:
     yield
 
 
-class Undecodable:
-    """Stands for a request whose bytes are no message of its type."""
-
-
-def validate(message: Message | Undecodable) -> None:
-    """Check a message against its proto's rules; raises InvalidArgument that names every field."""
-    if isinstance(message, Undecodable):
-        raise InvalidArgument("request", "is not a protobuf message of the method's type", "UNDECODABLE")
-    violations = [
-        FieldViolation(path, "must not hold a NUL character", "NUL_CHARACTER")
-        if problem == "nul"
-        else FieldViolation(path, "must be a finite number", "NOT_FINITE")
-        for path, problem in _unstorable(message)
-    ]
-    try:
-        protovalidate.validate(message)
-    except protovalidate.ValidationError as error:
-        violations += [
-            FieldViolation(
-                ".".join(
-                    element.field_name for element in (each.proto.field.elements if each.proto.field else ())
-                )
-                or "request",
-                each.proto.message,
-                each.proto.rule_id.upper().replace(".", "_"),
-            )
-            for each in error.violations
-        ]
-    if violations:
-        raise InvalidArgument.of(violations)
-
-
 class Interceptor(grpc.aio.ServerInterceptor):
     """Leads every RPC through the steps."""
 
@@ -437,28 +402,6 @@ def _rule(method: str) -> access_pb2.Access:
         raise Unimplemented(f"There is no method {method}.") from None
     rule: access_pb2.Access = descriptor.GetOptions().Extensions[access_pb2.access]
     return rule
-
-
-def _unstorable(message: Message, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the path of every text that holds NUL and every number that is not finite.
-
-    protobuf carries both; PostgreSQL's text and JSON do not.
-    """
-    for field, value in message.ListFields():
-        path = f"{prefix}{field.name}"
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            values: list[object] = [part for entry in value.items() for part in entry]
-        elif field.is_repeated:
-            values = list(value)
-        else:
-            values = [value]
-        for each in values:
-            if isinstance(each, Message):
-                yield from _unstorable(each, f"{path}.")
-            elif isinstance(each, str) and "\0" in each:
-                yield path, "nul"
-            elif isinstance(each, float) and not math.isfinite(each):
-                yield path, "number"
 
 
 def _request_id() -> str:

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
 from lead_service.audit_repository import PostgresAuditStore
-from lead_service.domain import EnrichmentTask
+from lead_service.facts import EnrichmentTask
 from lead_service.memory import MemoryLeadStores
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2 as pb

@@ -13,19 +13,15 @@ from lead_service import leads
 from lead_service.domain import (
     NEWEST_FIRST,
     Draft,
-    Enrichment,
-    EnrichmentStatus,
-    EnrichmentTask,
-    FactState,
     Lead,
     LeadFilter,
     LeadStores,
-    Observation,
     Order,
     OrderKey,
     Position,
     RequestKey,
 )
+from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, FactState, Observation
 from lead_service.memory import MemoryLeadStores
 from lead_service.repository import PostgresLeadStore
 from services.database import Database, UnitsOfWork

@@ -6,7 +6,14 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from lead_service.domain import EXACT_TOTAL_LIMIT, EnrichmentStatus, LeadFilter, Order, OrderKey, Position
+from lead_service.domain import (
+    EXACT_TOTAL_LIMIT,
+    LeadFilter,
+    Order,
+    OrderKey,
+    Position,
+)
+from lead_service.facts import EnrichmentStatus
 from lead_service.repository import Explained, PostgresLeadStore, page_of_rows
 from services.database import Database
 from services.ids import uuid7

@@ -16,7 +16,7 @@ from lead_service import watching
 from lead_service.audit_repository import PostgresAuditStore
 from lead_service.change_repository import PostgresChangeStore
 from lead_service.changes import ChangeFilter, ChangePosition
-from lead_service.domain import EnrichmentStatus
+from lead_service.facts import EnrichmentStatus
 from lead_service.feed import CHANNEL, Feed
 from lead_service.repository import PostgresLeadStore
 from lead_service.servicer import LeadServicer

@@ -3,14 +3,13 @@
 from services.migrations import execute_script
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0004"
 
 ROLE = "lead_app"
 
 
 def upgrade() -> None:
-    """Let changes be read in their order and hinted at, and leads be merged."""
-    execute_script(ORDER)
+    """Hint at changes, and let leads be merged."""
     execute_script(HINTS)
     execute_script(MERGES)
 
@@ -19,11 +18,6 @@ def downgrade() -> None:
     """Drop all of it; a lead that was merged into another one stays deleted."""
     execute_script(DOWN)
 
-
-# Changes in the order in which readers may see them: see ``change_repository``.
-ORDER = """
-CREATE INDEX ix_lead_audit_transaction_id_id ON lead_audit (transaction_id, id) WHERE version IS NOT NULL;
-"""
 
 # Of the transactions that write at the same time one says so, and the lock tells which: a notification
 # takes a lock of the whole cluster until its commit is on disk, so that writers who all notified would
@@ -44,7 +38,8 @@ CREATE TRIGGER hint AFTER INSERT OR UPDATE OR DELETE ON leads
 # those of the other one took their place. All of it is forgotten when the merge is undone.
 MERGES = f"""
 ALTER TABLE leads
-    ADD COLUMN merged_into uuid CONSTRAINT fk_leads_merged_into REFERENCES leads (id),
+    ADD COLUMN merged_into uuid CONSTRAINT fk_leads_merged_into
+                           REFERENCES leads (id) ON DELETE SET NULL,
     ADD CONSTRAINT ck_leads_merged_into CHECK (
         merged_into IS NULL OR (merged_into <> id AND deleted_at IS NOT NULL)
     );
@@ -67,5 +62,4 @@ DROP TABLE lead_merges;
 ALTER TABLE leads DROP COLUMN merged_into;
 DROP TRIGGER hint ON leads;
 DROP FUNCTION lead_changed;
-DROP INDEX ix_lead_audit_transaction_id_id;
 """
