@@ -6,13 +6,16 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 from uuid import UUID
 
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, Fact
 from lead_service.names import display_name, email_address, host_name
 from services.errors import Aborted, AlreadyExists, FailedPrecondition, FieldViolation, InvalidArgument
 from services.ids import uuid7
+
+if TYPE_CHECKING:
+    from lead_service.merges import Merge
 
 # The highest total that is counted; above it the query planner's estimate is good enough.
 EXACT_TOTAL_LIMIT: Final = 1000
@@ -26,7 +29,8 @@ ANSWERS_KEPT: Final = timedelta(days=1)
 class Lead:
     """Someone who might buy an audit. `email` and `domain` are normalised (see `names`).
 
-    `version` counts how often the lead was written; `deleted_at` is set while it is deleted.
+    `version` counts how often the lead was written; `deleted_at` is set while it is deleted, and
+    `merged_into` with it if another lead took its place.
     """
 
     id: UUID
@@ -41,6 +45,7 @@ class Lead:
     facts: tuple[Fact, ...] = ()
     version: int = 1
     deleted_at: datetime | None = None
+    merged_into: UUID | None = None
 
     @property
     def etag(self) -> str:
@@ -59,6 +64,21 @@ class Lead:
                 "Somebody else changed this lead. Read it again, then retry.", reason="ETAG_MISMATCH"
             )
 
+    def require_living(self) -> None:
+        """Raise FailedPrecondition if the lead is deleted, or merged into another one."""
+        if self.merged_into is not None:
+            raise FailedPrecondition(
+                f"This lead is merged into {self.merged_into}. Use that one, or unmerge this.",
+                reason="LEAD_MERGED",
+                metadata={"id": str(self.id), "merged_into": str(self.merged_into)},
+            )
+        if self.deleted_at is not None:
+            raise FailedPrecondition(
+                "This lead is deleted. Undelete it first.",
+                reason="LEAD_DELETED",
+                metadata={"id": str(self.id)},
+            )
+
     def with_enrichment(self, enrichment: Enrichment, now: datetime) -> Self:
         """Return the lead with its look-up in another state."""
         return replace(self, enrichment=enrichment, updated_at=now)
@@ -70,8 +90,7 @@ class Lead:
             FailedPrecondition: if the lead is deleted.
             InvalidArgument: naming every field that is wrong.
         """
-        if self.deleted_at is not None:
-            raise FailedPrecondition("This lead is deleted. Undelete it first.", reason="LEAD_DELETED")
+        self.require_living()
         wanted = Draft(
             **{name: getattr(draft if name in fields else self, name) for name in EDITABLE}
         ).normalised()
@@ -84,7 +103,9 @@ class Lead:
         return self if self.deleted_at else replace(self, deleted_at=now, updated_at=now)
 
     def undeleted(self, now: datetime) -> Self:
-        """Return the lead living; itself if it does."""
+        """Return the lead living; itself if it does. Raises FailedPrecondition if it is merged."""
+        if self.merged_into is not None:
+            self.require_living()
         return replace(self, deleted_at=None, updated_at=now) if self.deleted_at else self
 
 
@@ -256,6 +277,15 @@ class LeadStore(Protocol):
 
     async def revise(self, lead: Lead) -> Lead:
         """Do as `change`; raises AlreadyExists, naming the living lead with the same identity."""
+
+    async def keep_merge(self, merge: "Merge") -> None:
+        """Keep what is needed to undo a merge."""
+
+    async def merge_of(self, other_id: UUID) -> "Merge | None":
+        """Return the merge that took this lead away, if it can be undone."""
+
+    async def forget_merge(self, other_id: UUID) -> None:
+        """Forget a merge that was undone."""
 
     async def replace_facts(self, lead_id: UUID, facts: Iterable[Fact]) -> None:
         """Keep `facts`, and none of the facts before."""

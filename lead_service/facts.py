@@ -59,6 +59,11 @@ class Enrichment:
         """True once the look-up has come to an end, good or bad."""
         return self.status in (EnrichmentStatus.COMPLETED, EnrichmentStatus.FAILED)
 
+    @property
+    def is_under_way(self) -> bool:
+        """True while a job is to end the look-up."""
+        return bool(self.task_id) and not self.ended
+
     def _to(self, status: EnrichmentStatus, **changes: object) -> Self:
         if status not in _LEGAL[self.status]:
             raise FailedPrecondition(

@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from lead_service import merge_rows
 from lead_service.domain import (
     EXACT_TOTAL_LIMIT,
     NEWEST_FIRST,
@@ -43,7 +44,8 @@ from lead_service.domain import (
     duplicate,
 )
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, Fact, FactState
-from lead_service.tables import LIVING, SEARCHED, UNIQUE, AnswerRow, FactRow, LeadRow, jobs
+from lead_service.merges import Merge
+from lead_service.tables import LIVING, SEARCHED, UNIQUE, AnswerRow, FactRow, LeadRow, MergeRow, jobs
 from services.errors import Aborted, NotFound
 from services.jobs import enqueue
 
@@ -131,6 +133,19 @@ class PostgresLeadStore:
             if "uq_leads_living" in str(error.orig):
                 await self._refuse_duplicate(lead)
             raise
+
+    async def keep_merge(self, merge: Merge) -> None:
+        """See LeadStore."""
+        await self._session.execute(insert(MergeRow).values(merge_rows.columns(merge)))
+
+    async def merge_of(self, other_id: UUID) -> Merge | None:
+        """See LeadStore."""
+        row = await self._session.scalar(select(MergeRow).where(MergeRow.other_id == other_id))
+        return merge_rows.merge(row) if row else None
+
+    async def forget_merge(self, other_id: UUID) -> None:
+        """See LeadStore."""
+        await self._session.execute(delete(MergeRow).where(MergeRow.other_id == other_id))
 
     async def replace_facts(self, lead_id: UUID, facts: Iterable[Fact]) -> None:
         """See LeadStore."""
@@ -273,6 +288,7 @@ def _columns(lead: Lead) -> dict[str, Any]:
         "updated_at": lead.updated_at,
         "version": lead.version,
         "deleted_at": lead.deleted_at,
+        "merged_into": lead.merged_into,
     }
 
 
@@ -296,6 +312,7 @@ def _lead(row: LeadRow, facts: tuple[Fact, ...] = ()) -> Lead:
         facts=facts,
         version=row.version,
         deleted_at=row.deleted_at,
+        merged_into=row.merged_into,
     )
 
 

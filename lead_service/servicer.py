@@ -7,7 +7,7 @@ from uuid import UUID
 
 import grpc.aio
 
-from lead_service import answers, audit_wire, auditing, change_wire, leads, watching, wire
+from lead_service import answers, audit_wire, auditing, change_wire, leads, merging, watching, wire
 from lead_service.audit import AuditStores
 from lead_service.domain import Lead, LeadStores
 from lead_service.feed import Feed
@@ -96,6 +96,23 @@ class LeadServicer(lead_pb2_grpc.LeadServiceServicer):
         """See the proto."""
         etags = wire.etags(request)
         return wire.lead(await leads.undelete(self._stores, UUID(request.id), etags, self._clock))
+
+    async def MergeLead(self, request: pb.MergeLeadRequest, context: Context) -> pb.Lead:
+        """See the proto."""
+        ids, theirs = (UUID(request.id), UUID(request.other_id)), wire.theirs(request)
+        etags, others = wire.etags(request), {request.other_etag} - {""}
+        return await self._once(
+            request,
+            "MergeLead",
+            lambda stores: merging.merge(stores, *ids, theirs, etags, others, self._clock),
+        )
+
+    async def UnmergeLead(self, request: pb.UnmergeLeadRequest, context: Context) -> pb.Lead:
+        """See the proto."""
+        lead_id, etags = UUID(request.id), wire.etags(request)
+        return await self._once(
+            request, "UnmergeLead", lambda stores: merging.unmerge(stores, lead_id, etags, self._clock)
+        )
 
     async def _once(
         self, request: wire.Keyed, method: str, work: Callable[[LeadStores], Awaitable[Lead]]

@@ -25,8 +25,21 @@ from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from services import paging
 from services.errors import InvalidArgument
 
-Keyed = pb.CreateLeadRequest | pb.QuickAddLeadRequest | pb.UpdateLeadRequest | pb.DeleteLeadRequest
-Guarded = pb.UpdateLeadRequest | pb.DeleteLeadRequest | pb.UndeleteLeadRequest
+Keyed = (
+    pb.CreateLeadRequest
+    | pb.QuickAddLeadRequest
+    | pb.UpdateLeadRequest
+    | pb.DeleteLeadRequest
+    | pb.MergeLeadRequest
+    | pb.UnmergeLeadRequest
+)
+Guarded = (
+    pb.UpdateLeadRequest
+    | pb.DeleteLeadRequest
+    | pb.UndeleteLeadRequest
+    | pb.MergeLeadRequest
+    | pb.UnmergeLeadRequest
+)
 
 
 def quick_draft(request: pb.QuickAddLeadRequest) -> Draft:
@@ -70,6 +83,11 @@ def etags(request: Guarded) -> set[str]:
     if isinstance(request, pb.UpdateLeadRequest):
         given.add(request.lead.etag)
     return given - {""}
+
+
+def theirs(request: pb.MergeLeadRequest) -> set[str]:
+    """Decode which fields the lead that stays takes from the other one."""
+    return {name for name in EDITABLE if getattr(request, name) == pb.MergeLeadRequest.THEIRS}
 
 
 def lead_filter(request: pb.ListLeadsRequest) -> LeadFilter:
@@ -136,6 +154,7 @@ def lead(value: Lead) -> pb.Lead:
         updated_at=_timestamp(value.updated_at),
         etag=value.etag,
         delete_time=_timestamp(value.deleted_at) if value.deleted_at else None,
+        merged_into=str(value.merged_into or ""),
     )
 
 

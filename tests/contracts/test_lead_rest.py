@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -233,3 +234,55 @@ async def test_a_watch_is_server_sent_events_that_go_on_where_they_stopped(
     for token in ("nonsense", "7fffffffffffffff." + "0" * 32):
         refused = await api.get(watch, headers={"last-event-id": token})
         assert refused.status_code == 400
+
+
+async def test_two_leads_are_merged_and_taken_apart(
+    api: httpx.AsyncClient, lead_database: TestDatabase
+) -> None:
+    mine = await made(api, name="Ada")
+    theirs = await made(api, "grace@example.org", name="Grace", is_manual=True)
+    path, other = (f"/api/leads/{each['id']}" for each in (mine, theirs))
+    wanted = {
+        "other_id": theirs["id"],
+        "email": "THEIRS",
+        "is_manual": "THEIRS",
+        "other_etag": theirs["etag"],
+    }
+    late = await api.post(f"{path}:merge", json=wanted, headers={"if-match": theirs["etag"]})
+    assert (late.status_code, (await api.get(path)).json()) == (412, mine)
+    sent = {"json": wanted, "headers": {"if-match": mine["etag"], "idempotency-key": "once-and-again"}}
+    merged = await api.post(f"{path}:merge", **sent)
+    assert merged.status_code == 200, merged.text
+    assert [merged.json()[name] for name in ("email", "domain", "name", "is_manual")] == [
+        *("grace@example.org", "example.com", "Ada", True)
+    ]
+    assert (await api.post(f"{path}:merge", **sent)).json() == merged.json()
+    gone = (await api.get(other)).json()
+    assert (gone["merged_into"], gone["email"]) == (mine["id"], theirs["email"])
+    assert gone["delete_time"]
+    assert [each["id"] for each in (await api.get("/api/leads")).json()["leads"]] == [mine["id"]]
+    for refused, reason in (
+        (await api.post(f"{other}:undelete", json={}), "LEAD_MERGED"),
+        (await api.post(f"{path}:merge", json={"other_id": theirs["id"]}), "LEAD_MERGED"),
+        (await api.post(f"{path}:unmerge", json={}), "NOT_MERGED"),
+    ):
+        assert (refused.status_code, refused.json()["error"]["details"][0]["reason"]) == (400, reason)
+    back = await api.post(f"{other}:unmerge", json={})
+    assert back.status_code == 200, back.text
+    volatile = ("etag", "updated_at")
+    for before, now in ((theirs, back.json()), (mine, (await api.get(path)).json())):
+        assert {key: each for key, each in now.items() if key not in volatile} == {
+            key: each for key, each in before.items() if key not in volatile
+        }
+    # Both histories are kept, each in the audit of its lead.
+    connection = await asyncpg.connect(lead_database.superuser_url)
+    for lead, actions in ((mine, ["CREATE", "UPDATE", "UPDATE"]), (theirs, ["CREATE", "DELETE", "UNDELETE"])):
+        entries = await connection.fetch(
+            "SELECT action, method FROM lead_audit WHERE lead_id = $1 AND version > 0 ORDER BY version",
+            lead["id"],
+        )
+        assert [each["action"] for each in entries] == actions
+        assert [each["method"].rpartition("/")[2] for each in entries] == [
+            *("CreateLead", "MergeLead", "UnmergeLead")
+        ]
+    await connection.close()

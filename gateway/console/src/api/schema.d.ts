@@ -119,10 +119,64 @@ export interface paths {
          * Brings a deleted lead back and returns it
          * @description Brings a deleted lead back and returns it.
          *
-         *     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
+         *     A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+         *     FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has taken its
          *     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
          */
         post: operations["LeadService_UndeleteLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes two leads one: this one stays, with the values chosen, and the other one is deleted
+         * @description Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+         *     that stays.
+         *
+         *     Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+         *     it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+         *     the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+         *     reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+         *     ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+         *     the e-mail address and domain that this one would get. See UnmergeLead.
+         */
+        post: operations["LeadService_MergeLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:unmerge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undoes the merge that took this lead away, and returns this lead
+         * @description Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+         *
+         *     Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+         *     names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+         *     with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+         *     the e-mail address and domain of either.
+         */
+        post: operations["LeadService_UnmergeLead"];
         delete?: never;
         options?: never;
         head?: never;
@@ -506,6 +560,8 @@ export interface components {
              * @description When the lead was deleted; absent while it lives.
              */
             readonly delete_time?: string;
+            /** @description The lead that this one was merged into, which is why it is deleted; empty otherwise. */
+            readonly merged_into: string;
         };
         /**
          * @description How far the look-up of the lead's domain has come.
@@ -612,6 +668,44 @@ export interface components {
              */
             total_size_estimate: number;
         };
+        MergeLeadRequest: {
+            /**
+             * Format: uuid
+             * @description UUID of the lead that stays.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description UUID of the lead that is merged into it.
+             */
+            other_id: string;
+            email?: components["schemas"]["MergeLeadRequest.Choice"];
+            /** @description What enrichment found goes with it. */
+            domain?: components["schemas"]["MergeLeadRequest.Choice"];
+            name?: components["schemas"]["MergeLeadRequest.Choice"];
+            is_manual?: components["schemas"]["MergeLeadRequest.Choice"];
+            /**
+             * @description `etag` of the lead that stays, as the caller knows it; if it is another one now, nothing happens. Over
+             *     HTTP, `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /** @description The same of the other lead. */
+            other_etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
+        /**
+         * @description Whose value the lead has that stays.
+         *     - `CHOICE_UNSPECIFIED`: The same as MINE.
+         *     - `MINE`: Of the lead that stays.
+         *     - `THEIRS`: Of the lead that goes.
+         * @enum {string}
+         */
+        "MergeLeadRequest.Choice": "CHOICE_UNSPECIFIED" | "MINE" | "THEIRS";
         /** @description A piece of the raw inputs: one gzip member (RFC 1952) of at most 2 MiB. */
         Part: {
             /**
@@ -701,6 +795,24 @@ export interface components {
              *     `If-Match`. Empty: whatever it is now.
              */
             etag?: string;
+        };
+        UnmergeLeadRequest: {
+            /**
+             * Format: uuid
+             * @description UUID of the lead that was merged into another one.
+             */
+            id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
         };
     };
     responses: {
@@ -923,6 +1035,8 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /** @description The lead that this one was merged into, which is why it is deleted; empty otherwise. */
+                    readonly merged_into?: string;
                 };
             };
         };
@@ -1053,6 +1167,8 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /** @description The lead that this one was merged into, which is why it is deleted; empty otherwise. */
+                    readonly merged_into?: string;
                 };
             };
         };
@@ -1090,6 +1206,108 @@ export interface operations {
                      *     `If-Match`. Empty: whatever it is now.
                      */
                     etag?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_MergeLead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUID of the lead that stays. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uuid
+                     * @description UUID of the lead that is merged into it.
+                     */
+                    other_id: string;
+                    email?: components["schemas"]["MergeLeadRequest.Choice"];
+                    /** @description What enrichment found goes with it. */
+                    domain?: components["schemas"]["MergeLeadRequest.Choice"];
+                    name?: components["schemas"]["MergeLeadRequest.Choice"];
+                    is_manual?: components["schemas"]["MergeLeadRequest.Choice"];
+                    /**
+                     * @description `etag` of the lead that stays, as the caller knows it; if it is another one now, nothing happens. Over
+                     *     HTTP, `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /** @description The same of the other lead. */
+                    other_etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_UnmergeLead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUID of the lead that was merged into another one. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
                 };
             };
         };

@@ -74,8 +74,28 @@ class LeadServiceStub:
     UndeleteLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.UndeleteLeadRequest, _lead_pb2.Lead]
     """Brings a deleted lead back and returns it.
 
-    A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
+    A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+    FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has taken its
     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+    """
+    MergeLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.MergeLeadRequest, _lead_pb2.Lead]
+    """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+    that stays.
+
+    Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+    it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+    the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+    reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+    ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+    the e-mail address and domain that this one would get. See UnmergeLead.
+    """
+    UnmergeLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.UnmergeLeadRequest, _lead_pb2.Lead]
+    """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+    Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+    names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+    with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+    the e-mail address and domain of either.
     """
     WatchLeads: _grpc.UnaryStreamMultiCallable[_lead_pb2.WatchLeadsRequest, _lead_pb2.LeadEvent]
     """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
@@ -146,8 +166,28 @@ class LeadServiceAsyncStub(LeadServiceStub):
     UndeleteLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.UndeleteLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Brings a deleted lead back and returns it.
 
-    A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
+    A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+    FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has taken its
     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+    """
+    MergeLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.MergeLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+    that stays.
+
+    Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+    it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+    the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+    reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+    ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+    the e-mail address and domain that this one would get. See UnmergeLead.
+    """
+    UnmergeLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.UnmergeLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+    Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+    names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+    with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+    the e-mail address and domain of either.
     """
     WatchLeads: _aio.UnaryStreamMultiCallable[_lead_pb2.WatchLeadsRequest, _lead_pb2.LeadEvent]  # type: ignore[assignment]
     """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
@@ -257,8 +297,40 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
         """Brings a deleted lead back and returns it.
 
-        A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
+        A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+        FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has taken its
         e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+        """
+
+    @_abc_1.abstractmethod
+    def MergeLead(
+        self,
+        request: _lead_pb2.MergeLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+        that stays.
+
+        Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+        it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+        the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+        reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+        ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+        the e-mail address and domain that this one would get. See UnmergeLead.
+        """
+
+    @_abc_1.abstractmethod
+    def UnmergeLead(
+        self,
+        request: _lead_pb2.UnmergeLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+        Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+        names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+        with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+        the e-mail address and domain of either.
         """
 
     @_abc_1.abstractmethod
