@@ -10,7 +10,7 @@ time and evidence, and is replaced as a whole. What is kept is the look-up: its 
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,6 +35,15 @@ class Action(StrEnum):
     READ = "READ"
     DENIED = "DENIED"
     FAILED = "FAILED"
+
+
+class Change(NamedTuple):
+    """What of an entry it takes to tell what a lead is since."""
+
+    action: Action
+    changed_fields: Sequence[str]
+    new_values: Values
+    bookkeeping: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +173,7 @@ def verify(entries: Iterable[AuditEntry]) -> list[Damage]:
     return damages
 
 
-def replay(history: Iterable[AuditEntry]) -> dict[str, Any] | None:
+def replay(history: Iterable[AuditEntry | Change]) -> dict[str, Any] | None:
     """Return a lead's columns after these changes, oldest first; None if it is not there then.
 
     An erased value is not in the result.
@@ -185,9 +194,26 @@ def parse(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
+def jsonb(value: Any) -> str:
+    """Write JSON as PostgreSQL writes jsonb: keys by length, then by bytes; one space after , and :."""
+    match value:
+        case dict():
+            pairs = sorted(
+                (len(key.encode()), key.encode(), f"{jsonb(key)}: {jsonb(each)}")
+                for key, each in value.items()
+            )
+            return f"{{{', '.join(text for *_, text in pairs)}}}"
+        case list():
+            return f"[{', '.join(map(jsonb, value))}]"
+        case Decimal():
+            return format(value, "f")
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
 def commitment(salt: str, name: str, value: Any) -> str:
     """Return what stands for a value in canonical bytes: SHA-256 of the salt and `{"name": value}`."""
-    return hashlib.sha256(f"{salt}{_jsonb({name: value})}".encode()).hexdigest()
+    return hashlib.sha256(f"{salt}{jsonb({name: value})}".encode()).hexdigest()
 
 
 def _contradictions(entry: AuditEntry) -> Iterator[str]:
@@ -236,20 +262,3 @@ def _contradictions(entry: AuditEntry) -> Iterator[str]:
                 differing.append(f"{side}_values.{name}")
     if differing:
         yield f"its canonical bytes state something else: {', '.join(differing)}"
-
-
-def _jsonb(value: Any) -> str:
-    """Write JSON as PostgreSQL writes jsonb: keys by length, then by bytes; one space after , and :."""
-    match value:
-        case dict():
-            pairs = sorted(
-                (len(key.encode()), key.encode(), f"{_jsonb(key)}: {_jsonb(each)}")
-                for key, each in value.items()
-            )
-            return f"{{{', '.join(text for *_, text in pairs)}}}"
-        case list():
-            return f"[{', '.join(map(_jsonb, value))}]"
-        case Decimal():
-            return format(value, "f")
-        case _:
-            return json.dumps(value, ensure_ascii=False)

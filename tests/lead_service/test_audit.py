@@ -452,7 +452,11 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(steps=STEPS)
 async def test_replaying_the_audit_gives_the_live_lead_at_every_step(
     database: Database, steps: list[tuple[str, Any]]
