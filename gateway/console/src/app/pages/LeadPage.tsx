@@ -5,6 +5,7 @@ import { PageHeader } from "@/components/PageHeader";
 import { LeadFacts } from "@/features/leads/LeadFacts";
 import { LeadIdentity } from "@/features/leads/LeadIdentity";
 import { LeadSummary } from "@/features/leads/LeadSummary";
+import { LiveState, useIsLive } from "@/features/leads/LiveLeads";
 import { leadQuery } from "@/features/leads/queries";
 import { GenerateReport } from "@/features/reports/GenerateReport";
 import { ReportTable } from "@/features/reports/ReportTable";
@@ -12,7 +13,7 @@ import styles from "../Shell.module.css";
 
 export function LeadPage() {
   const { id = "" } = useParams();
-  const { data: lead, error, refetch } = useQuery(leadQuery(id));
+  const { data: lead, error, refetch } = useQuery(leadQuery(id, useIsLive()));
   const back = { to: "/leads", text: "Leads" };
   if (!lead) {
     return (
@@ -30,6 +31,7 @@ export function LeadPage() {
     <>
       <PageHeader title={lead.email} back={back} actions={<GenerateReport leadId={lead.id} />}>
         <LeadSummary lead={lead} />
+        <LiveState />
       </PageHeader>
       {error && <ErrorNotice title="The lead is no longer live" error={error} retry={refetch} />}
       <ReportTable

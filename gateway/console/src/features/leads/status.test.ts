@@ -15,6 +15,7 @@ const lead = (enrichment_status: Lead["enrichment_status"], enrichment_task_id =
   etag: "0190",
   facts: [],
   created_by: "ada",
+  merged_into: "",
 });
 
 test("a pending lead that no job was made for reads as not enriched, and is not waited for", () => {
