@@ -6,6 +6,8 @@ import { LeadFacts } from "@/features/leads/LeadFacts";
 import { LeadIdentity } from "@/features/leads/LeadIdentity";
 import { LeadSummary } from "@/features/leads/LeadSummary";
 import { LiveState, useIsLive } from "@/features/leads/LiveLeads";
+import { MergedInto } from "@/features/leads/MergedInto";
+import { MergeLead } from "@/features/leads/MergeLead";
 import { leadQuery } from "@/features/leads/queries";
 import { GenerateReport } from "@/features/reports/GenerateReport";
 import { ReportTable } from "@/features/reports/ReportTable";
@@ -29,11 +31,23 @@ export function LeadPage() {
   }
   return (
     <>
-      <PageHeader title={lead.email} back={back} actions={<GenerateReport leadId={lead.id} />}>
+      <PageHeader
+        title={lead.email}
+        back={back}
+        actions={
+          !lead.delete_time && (
+            <>
+              <MergeLead lead={lead} />
+              <GenerateReport leadId={lead.id} />
+            </>
+          )
+        }
+      >
         <LeadSummary lead={lead} />
         <LiveState />
       </PageHeader>
       {error && <ErrorNotice title="The lead is no longer live" error={error} retry={refetch} />}
+      <MergedInto lead={lead} />
       <ReportTable
         leadId={lead.id}
         empty="“Generate report” makes a PDF of what is known about this lead’s domain."
