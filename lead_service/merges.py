@@ -8,6 +8,7 @@ from uuid import UUID
 
 from lead_service.domain import EDITABLE, Lead
 from lead_service.facts import Enrichment, EnrichmentStatus, Fact
+from lead_service.names import registered_apart
 from services.errors import FailedPrecondition, InvalidArgument
 
 # What a look-up is named by in a merge's values.
@@ -55,12 +56,14 @@ class Pair:
         if moves_facts:
             taken |= {ENRICHMENT: self.other.enrichment, "facts": self.other.facts}
         kept = replace(self.lead, **taken)
+        if (kept.email, kept.domain) != (self.lead.email, self.lead.domain):
+            kept = replace(kept, registrable_domain=registered_apart(kept.domain))
         lead = self.lead if kept == self.lead else replace(kept, updated_at=now)
         other = replace(self.other, deleted_at=now, merged_into=lead.id, updated_at=now)
         merge = Merge(
             lead.id,
             other.id,
-            _values(self.lead, moves_facts),
+            {**_values(self.lead, moves_facts), "registrable_domain": self.lead.registrable_domain},
             _values(lead, moves_facts),
             self.lead.facts if moves_facts else None,
             now,

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from gateway.transcoding import conventions, requests, streams
+from gateway.transcoding import conventions, requests, streams, uploads
 from gateway.transcoding.bindings import Assembly, Binding
 from gateway.transcoding.codec import Codec, class_of, parse
 from gateway.transcoding.errors import Fault, Faults
@@ -76,9 +76,13 @@ class Caller:
         self._conventions = conventions.Conventions(binding)
         self._reply = class_of(binding.response)
         # No serialisers: what the codec refuses must be told apart from what the network does.
-        make = channel.unary_stream if binding.rpc.server_streaming else channel.unary_unary
+        streams = bool(binding.rpc.server_streaming)
+        if binding.is_upload:
+            make: Callable[..., Any] = channel.stream_unary
+        else:
+            make = channel.unary_stream if streams else channel.unary_unary
         self._call: Callable[..., Any] = make(binding.rpc_path)
-        self._timeout = options.timeout_of(binding.rpc_path, bool(binding.rpc.server_streaming))
+        self._timeout = options.timeout_of(binding.rpc_path, downloads=streams, uploads=binding.is_upload)
 
     async def serve(self, variables: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request. Raises Fault while nothing is sent yet, and Disconnected."""
@@ -86,15 +90,22 @@ class Caller:
         # First of all: whom the application refuses learns nothing about the request.
         metadata = await self._metadata(scope, headers)
         timeout = requests.timeout(headers, self._timeout)
-        packed = await self._request(variables, scope, headers, receive)
-        call = self._call(packed, metadata=metadata, timeout=timeout)
-        response = _Response(send, head=scope["method"] == "HEAD")
-        if self.binding.rpc.server_streaming:
-            framing = None if self.binding.raw_response else streams.framing(headers.get("accept", ""))
-            answer = self._stream(call, response, framing)
+        if self.binding.is_upload:
+            await uploads.require_size(receive, headers, self._options, self._faults)
+            packed = self._read(variables, requests.query(scope), headers, b"")
+            call = self._call(metadata=metadata, timeout=timeout)
         else:
-            answer = self._unary(call, response, scope["method"], headers)
+            packed = await self._request(variables, scope, headers, receive)
+            call = self._call(packed, metadata=metadata, timeout=timeout)
+        response = _Response(send, head=scope["method"] == "HEAD")
         try:
+            if self.binding.is_upload:
+                await uploads.send(call, packed, self._assembly, receive, self._options, self._faults)
+            if self.binding.rpc.server_streaming:
+                framing = None if self.binding.raw_response else streams.framing(headers.get("accept", ""))
+                answer = self._stream(call, response, framing)
+            else:
+                answer = self._unary(call, response, scope["method"], headers)
             await _unless_disconnected(answer, receive)
         except grpc.aio.AioRpcError as error:
             raise conventions.judged(self._faults.from_rpc(error), headers) from error
@@ -110,14 +121,15 @@ class Caller:
         query = requests.query(scope)
         body = await requests.body(receive, headers, self._options, self._faults)
 
-        def read() -> bytes:
-            message = self._message(variables, query, headers, body)
-            self._conventions.fill(message, headers)
-            return self._packed(message)
-
         if len(body) <= _QUICKLY_READ_BYTES:
-            return read()
-        return await asyncio.get_running_loop().run_in_executor(_large_bodies, read)
+            return self._read(variables, query, headers, body)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_large_bodies, self._read, variables, query, headers, body)
+
+    def _read(self, variables: dict[str, str], query: Pairs, headers: Headers, body: bytes) -> bytes:
+        message = self._message(variables, query, headers, body)
+        self._conventions.fill(message, headers)
+        return self._packed(message)
 
     def _message(self, variables: dict[str, str], query: Pairs, headers: Headers, body: bytes) -> Message:
         if self.binding.raw_body:
@@ -170,7 +182,7 @@ class Caller:
 
     async def _stream(self, call: Any, response: "_Response", framing: streams.Framing | None) -> None:
         # The first message, or the failure, decides what the response begins with.
-        reply = await self._read(call)
+        reply = await self._next(call)
         if framing is None:
             content_type, fixed = reply.content_type if reply else "", []
         else:
@@ -181,7 +193,7 @@ class Caller:
             while reply is not None and not response.is_complete:
                 if framing is None:
                     await response.more(bytes(reply.data))
-                    reply = await self._read(call)
+                    reply = await self._next(call)
                 else:
                     token = self._conventions.token(reply)
                     await response.more(framing.message(self._json(reply), token))
@@ -190,7 +202,7 @@ class Caller:
         except (grpc.aio.AioRpcError, Unprintable, DecodeError) as error:
             await self._break_off(error, response, framing)
 
-    async def _read(self, call: Any) -> Any:
+    async def _next(self, call: Any) -> Any:
         packed = await call.read()
         return None if packed is grpc.aio.EOF else self._reply.FromString(packed)
 
@@ -199,7 +211,7 @@ class Caller:
 
         While it takes long, silence is sent: what says nothing for a minute is often cut off on the way.
         """
-        reading = asyncio.ensure_future(self._read(call))
+        reading = asyncio.ensure_future(self._next(call))
         draining = asyncio.ensure_future(self._drain.wait())
         try:
             while not reading.done() and not draining.done():

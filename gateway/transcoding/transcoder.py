@@ -25,7 +25,7 @@ ROUTE = "transcoding.route"
 
 
 class Transcoder:
-    """Serves an image over HTTP; what has no channel, or streams from the client, is left out."""
+    """Serves an image over HTTP; what has no channel, or no form in HTTP, is left out."""
 
     def __init__(
         self, image: Image, channels: Mapping[str, grpc.aio.Channel], options: Options | None = None
@@ -38,7 +38,7 @@ class Transcoder:
         self._drain = asyncio.Event()
         for binding in bindings(image):
             channel = channels.get(binding.service.full_name)
-            if channel is not None and not binding.rpc.client_streaming:
+            if channel is not None and binding.is_servable:
                 caller = Caller(binding, channel, codec, self.faults, self._options, self._drain)
                 self._routes.add(binding.method, binding.template, caller)
 

@@ -13,12 +13,12 @@ from sqlalchemy import insert, text, update
 
 from lead_service import feed as feeding
 from lead_service import watching
-from lead_service.audit_repository import PostgresAuditStore
 from lead_service.change_repository import PostgresChangeStore
 from lead_service.changes import ChangeFilter, ChangePosition
 from lead_service.facts import EnrichmentStatus
 from lead_service.feed import CHANNEL, Feed
 from lead_service.repository import PostgresLeadStore
+from lead_service.server import records
 from lead_service.servicer import LeadServicer
 from lead_service.tables import LeadRow
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
@@ -94,8 +94,8 @@ class Client:
 async def client(
     database: Database, feed: Feed, serve_in_process: ServeInProcess, issuer: Issuer
 ) -> AsyncIterator[Client]:
-    stores, audits = UnitsOfWork(database, PostgresLeadStore), UnitsOfWork(database, PostgresAuditStore)
-    servicer = LeadServicer(stores, utc_now, audits, feed)
+    stores = UnitsOfWork(database, PostgresLeadStore)
+    servicer = LeadServicer(stores, utc_now, records(database), feed=feed)
     service = Service(SERVICE, lead_pb2_grpc.add_LeadServiceServicer_to_server, servicer)
     async with serve_in_process(service) as address, grpc.aio.insecure_channel(address) as channel:
         token = issuer.person("ada", "operator")

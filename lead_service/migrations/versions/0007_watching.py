@@ -3,7 +3,7 @@
 from services.migrations import execute_script
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0006"
 
 ROLE = "lead_app"
 

@@ -18,6 +18,8 @@ const lead = (id: string, values: Partial<Lead> = {}): Lead => ({
   created_by: "ada",
   created_at: `2026-11-21T09:00:0${id}Z`,
   merged_into: "",
+  import_id: "",
+  suggestions: [],
   ...values,
 });
 
