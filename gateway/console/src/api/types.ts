@@ -3,6 +3,7 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type Lead = Schemas["Lead"];
+export type LeadEvent = Schemas["LeadEvent"];
 export type EnrichmentStatus = Lead["enrichment_status"];
 export type Fact = Schemas["Fact"];
 export type Suggestion = Schemas["Suggestion"];
