@@ -135,6 +135,12 @@ def registrable_domain(name: str) -> str:
     return str(_suffixes().privatesuffix(name) or name)
 
 
+def registered_apart(domain: str) -> str | None:
+    """Return the registrable domain of a host name that is another one; None if it is the name itself."""
+    registered = registrable_domain(domain)
+    return None if registered == domain else registered
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()

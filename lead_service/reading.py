@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Final
 
 from lead_service.columns import Columns
-from lead_service.domain import registered_apart
 from lead_service.imports import Batch, Rejection, Row, another_file
+from lead_service.names import registered_apart
 from lead_service.records import Record, Records, Unreadable
 from services.errors import DeadlineExceeded, InvalidArgument
 from services.ids import uuid7

@@ -10,14 +10,14 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from lead_service.audit_repository import PostgresAuditStore
 from lead_service.enrichment import enrich
 from lead_service.facts import EnrichmentTask, Fact, FactState, Observation, Subject
 from lead_service.memory import MemoryLeadStores
 from lead_service.quota import Quota
+from lead_service.server import records
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
-from services.database import Database, UnitsOfWork
+from services.database import Database
 from services.identity import Actor
 from tests.fixtures.rpc import Reply, TestingServer
 
@@ -67,8 +67,8 @@ def call(
     clock: Callable[[], datetime],
     testing_server: Callable[..., TestingServer],
 ) -> Call:
-    audits = UnitsOfWork(Database("postgresql://nowhere.invalid/lead", name="test"), PostgresAuditStore)
-    server = testing_server(SERVICE, LeadServicer(stores, clock, audits, Quota(hourly=10)))
+    nowhere = Database("postgresql://nowhere.invalid/lead", name="test")
+    server = testing_server(SERVICE, LeadServicer(stores, clock, records(nowhere), Quota(hourly=10)))
     return lambda method, request: server.call(method, request, ADA)
 
 

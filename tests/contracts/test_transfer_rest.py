@@ -14,9 +14,9 @@ import pytest
 from gateway import app, backends, contract
 from gateway.settings import GatewaySettings
 from lead_service import refusals
-from lead_service.audit_repository import PostgresAuditStore
 from lead_service.import_repository import PostgresImportStore
 from lead_service.repository import PostgresLeadStore
+from lead_service.server import records
 from lead_service.servicer import LeadServicer
 from lead_service.transfer_servicer import LeadTransferServicer
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc, transfers_pb2, transfers_pb2_grpc
@@ -81,21 +81,21 @@ async def api(
     lead_database: TestDatabase, serve_in_process: ServeInProcess, issuer: Issuer, tmp_path: Path
 ) -> AsyncIterator[Api]:
     database = Database(lead_database.url, name="test")
-    leads, audits = UnitsOfWork(database, PostgresLeadStore), UnitsOfWork(database, PostgresAuditStore)
+    leads, kept = UnitsOfWork(database, PostgresLeadStore), records(database)
     imports = UnitsOfWork(database, PostgresImportStore)
     services = [
         Service(
             lead_pb2.DESCRIPTOR.services_by_name["LeadService"],
             lead_pb2_grpc.add_LeadServiceServicer_to_server,
-            LeadServicer(leads, utc_now, audits),
+            LeadServicer(leads, utc_now, kept),
         ),
         Service(
             transfers_pb2.DESCRIPTOR.services_by_name["LeadTransferService"],
             transfers_pb2_grpc.add_LeadTransferServiceServicer_to_server,
-            LeadTransferServicer(imports, leads, audits, utc_now),
+            LeadTransferServicer(imports, leads, kept.audits, utc_now),
         ),
     ]
-    async with serve_in_process(*services, on_refusal=refusals.noting(audits)) as address:
+    async with serve_in_process(*services, on_refusal=refusals.noting(kept.audits)) as address:
         addresses = {f"{context}_service_address": address for context in ("lead", "report", "lineage")}
         settings = GatewaySettings(
             **{**issuer.settings("gateway"), **addresses, "login_directory": tmp_path, "gateway_port": 0}

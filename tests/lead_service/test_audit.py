@@ -389,7 +389,8 @@ async def test_a_lead_older_than_the_audit_begins_with_what_it_was(
         (entry,) = entries = await history(database, each)
         assert (entry.action, entry.user_id, entry.version) == (Action.BASELINE, "system:migrate", 1)
         assert verify(entries) == []
-        assert replay(entries) == await live(database, each)
+        # Columns of later revisions came empty, and are not in the audit before they are filled.
+        assert {"merged_into": None} | (replay(entries) or {}) == await live(database, each)
 
 
 CHANGES: dict[str, Callable[[AuditEntry], dict[str, Any]]] = {
@@ -451,22 +452,25 @@ STEPS = st.lists(
 )
 
 
+@pytest.fixture
+async def columns_of_tomorrow(lead_database: TestDatabase) -> None:
+    owner = await asyncpg.connect(lead_database.owner_url)
+    await owner.execute("ALTER TABLE leads ADD COLUMN score numeric, ADD COLUMN about jsonb")
+    await owner.close()
+
+
+# More than a thousand transactions: on a machine that is busy elsewhere they take their time.
+@pytest.mark.timeout(900)
 @settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=STEPS)
+@pytest.mark.usefixtures("columns_of_tomorrow")
 async def test_replaying_the_audit_gives_the_live_lead_at_every_step(
     database: Database, steps: list[tuple[str, Any]]
 ) -> None:
-    async with database.write() as session:
-        await session.execute(
-            text(
-                "ALTER TABLE leads ADD COLUMN IF NOT EXISTS score numeric,"
-                " ADD COLUMN IF NOT EXISTS about jsonb"
-            )
-        )
     lead_id = uuid7()
     await keep(database, lead_id)
     states = [await live(database, lead_id)]

@@ -1,6 +1,7 @@
 """Promise: of many people who edit one lead at once, each edit is kept: over real gRPC, with etags."""
 
 import asyncio
+import random
 
 import grpc
 
@@ -18,14 +19,18 @@ async def append(leads: Stub, ada: list[tuple[str, str]], lead_id: str, word: st
     tries = 0
     while True:
         tries += 1
-        read = await leads.GetLead(pb.GetLeadRequest(id=lead_id), metadata=ada)
-        request = pb.UpdateLeadRequest(id=lead_id, lead=pb.Lead(name=f"{read.name} {word}"), etag=read.etag)
-        request.update_mask.paths.append("name")
         try:
+            read = await leads.GetLead(pb.GetLeadRequest(id=lead_id), metadata=ada)
+            request = pb.UpdateLeadRequest(
+                id=lead_id, lead=pb.Lead(name=f"{read.name} {word}"), etag=read.etag
+            )
+            request.update_mask.paths.append("name")
             await leads.UpdateLead(request, metadata=ada)
         except grpc.aio.AioRpcError as refused:
-            if refused.code() is not grpc.StatusCode.ABORTED:
+            # Somebody was faster, or all connections to the database were taken for too long.
+            if refused.code() not in (grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE):
                 raise
+            await asyncio.sleep(random.uniform(0, 1))
         else:
             return tries
 

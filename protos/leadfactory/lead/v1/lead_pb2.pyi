@@ -72,8 +72,9 @@ class Lead(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     DELETE_TIME_FIELD_NUMBER: _builtins.int
-    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    MERGED_INTO_FIELD_NUMBER: _builtins.int
     SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID version 7 (RFC 9562)."""
     email: _builtins.str
@@ -95,6 +96,8 @@ class Lead(_message.Message):
     """Stands for everything above as it is now, and means nothing else. Sent back with a change, it
     makes the change fail if somebody else was faster.
     """
+    merged_into: _builtins.str
+    """The lead that this one was merged into, which is why it is deleted; empty otherwise."""
     import_id: _builtins.str
     """The import that created the lead; empty if none did."""
     @_builtins.property
@@ -137,12 +140,13 @@ class Lead(_message.Message):
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         delete_time: _timestamp_pb2.Timestamp | None = ...,
-        import_id: _builtins.str = ...,
+        merged_into: _builtins.str = ...,
         suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
+        import_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "delete_time", b"delete_time", "enriched_at", b"enriched_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "delete_time", b"delete_time", "domain", b"domain", "email", b"email", "enriched_at", b"enriched_at", "enrichment_error", b"enrichment_error", "enrichment_status", b"enrichment_status", "enrichment_task_id", b"enrichment_task_id", "etag", b"etag", "facts", b"facts", "id", b"id", "import_id", b"import_id", "is_manual", b"is_manual", "name", b"name", "suggestions", b"suggestions", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "delete_time", b"delete_time", "domain", b"domain", "email", b"email", "enriched_at", b"enriched_at", "enrichment_error", b"enrichment_error", "enrichment_status", b"enrichment_status", "enrichment_task_id", b"enrichment_task_id", "etag", b"etag", "facts", b"facts", "id", b"id", "import_id", b"import_id", "is_manual", b"is_manual", "merged_into", b"merged_into", "name", b"name", "suggestions", b"suggestions", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -732,6 +736,214 @@ class DismissSuggestionRequest(_message.Message):
 Global___DismissSuggestionRequest: _TypeAlias = DismissSuggestionRequest  # noqa: Y015
 
 @_typing.final
+class MergeLeadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Choice:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ChoiceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MergeLeadRequest._Choice.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CHOICE_UNSPECIFIED: MergeLeadRequest._Choice.ValueType  # 0
+        """The same as MINE."""
+        MINE: MergeLeadRequest._Choice.ValueType  # 1
+        """Of the lead that stays."""
+        THEIRS: MergeLeadRequest._Choice.ValueType  # 2
+        """Of the lead that goes."""
+
+    class Choice(_Choice, metaclass=_ChoiceEnumTypeWrapper):
+        """Whose value the lead has that stays."""
+
+    CHOICE_UNSPECIFIED: MergeLeadRequest.Choice.ValueType  # 0
+    """The same as MINE."""
+    MINE: MergeLeadRequest.Choice.ValueType  # 1
+    """Of the lead that stays."""
+    THEIRS: MergeLeadRequest.Choice.ValueType  # 2
+    """Of the lead that goes."""
+
+    ID_FIELD_NUMBER: _builtins.int
+    OTHER_ID_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    IS_MANUAL_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    OTHER_ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the lead that stays."""
+    other_id: _builtins.str
+    """UUID of the lead that is merged into it."""
+    email: Global___MergeLeadRequest.Choice.ValueType
+    domain: Global___MergeLeadRequest.Choice.ValueType
+    """What enrichment found goes with it."""
+    name: Global___MergeLeadRequest.Choice.ValueType
+    is_manual: Global___MergeLeadRequest.Choice.ValueType
+    etag: _builtins.str
+    """`etag` of the lead that stays, as the caller knows it; if it is another one now, nothing happens. Over
+    HTTP, `If-Match`. Empty: whatever it is now.
+    """
+    other_etag: _builtins.str
+    """The same of the other lead."""
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        other_id: _builtins.str = ...,
+        email: Global___MergeLeadRequest.Choice.ValueType = ...,
+        domain: Global___MergeLeadRequest.Choice.ValueType = ...,
+        name: Global___MergeLeadRequest.Choice.ValueType = ...,
+        is_manual: Global___MergeLeadRequest.Choice.ValueType = ...,
+        etag: _builtins.str = ...,
+        other_etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "email", b"email", "etag", b"etag", "id", b"id", "is_manual", b"is_manual", "name", b"name", "other_etag", b"other_etag", "other_id", b"other_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeLeadRequest: _TypeAlias = MergeLeadRequest  # noqa: Y015
+
+@_typing.final
+class UnmergeLeadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the lead that was merged into another one."""
+    etag: _builtins.str
+    """`etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+    `If-Match`. Empty: whatever it is now.
+    """
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmergeLeadRequest: _TypeAlias = UnmergeLeadRequest  # noqa: Y015
+
+@_typing.final
+class WatchLeadsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    IDS_FIELD_NUMBER: _builtins.int
+    ENRICHMENT_STATUS_FIELD_NUMBER: _builtins.int
+    IS_MANUAL_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """`resume_token` of the last event received; empty to begin now. Over HTTP, `Last-Event-ID`."""
+    enrichment_status: Global___Lead.EnrichmentStatus.ValueType
+    """Only leads whose enrichment has come this far, or had before the change."""
+    is_manual: _builtins.bool
+    """Only leads that a person typed in (true), or only others (false), now or before the change."""
+    domain: _builtins.str
+    """Only leads of exactly this host name, now or before the change."""
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these leads; empty for all."""
+
+    def __init__(
+        self,
+        *,
+        resume_token: _builtins.str = ...,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+        enrichment_status: Global___Lead.EnrichmentStatus.ValueType = ...,
+        is_manual: _builtins.bool | None = ...,
+        domain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "is_manual", b"is_manual"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "domain", b"domain", "enrichment_status", b"enrichment_status", "ids", b"ids", "is_manual", b"is_manual", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_manual: _TypeAlias = _typing.Literal["is_manual"]  # noqa: Y015
+    _WhichOneofArgType__is_manual: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_manual) -> _WhichOneofReturnType__is_manual | None: ...
+
+Global___WatchLeadsRequest: _TypeAlias = WatchLeadsRequest  # noqa: Y015
+
+@_typing.final
+class LeadEvent(_message.Message):
+    """One change of one lead, or the news that there is none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LeadEvent._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: LeadEvent._Kind.ValueType  # 0
+        HEARTBEAT: LeadEvent._Kind.ValueType  # 1
+        """Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long."""
+        CREATED: LeadEvent._Kind.ValueType  # 2
+        UPDATED: LeadEvent._Kind.ValueType  # 3
+        DELETED: LeadEvent._Kind.ValueType  # 4
+        """Softly or for good; in the latter case the lead's id is all that is left."""
+        UNDELETED: LeadEvent._Kind.ValueType  # 5
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    KIND_UNSPECIFIED: LeadEvent.Kind.ValueType  # 0
+    HEARTBEAT: LeadEvent.Kind.ValueType  # 1
+    """Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long."""
+    CREATED: LeadEvent.Kind.ValueType  # 2
+    UPDATED: LeadEvent.Kind.ValueType  # 3
+    DELETED: LeadEvent.Kind.ValueType  # 4
+    """Softly or for good; in the latter case the lead's id is all that is left."""
+    UNDELETED: LeadEvent.Kind.ValueType  # 5
+
+    KIND_FIELD_NUMBER: _builtins.int
+    LEAD_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    kind: Global___LeadEvent.Kind.ValueType
+    resume_token: _builtins.str
+    """Where to resume after this event."""
+    @_builtins.property
+    def lead(self) -> Global___Lead:
+        """The lead as it is when the event is sent, without its facts; absent from a HEARTBEAT. It may be newer
+        than this change; then more events follow.
+        """
+
+    def __init__(
+        self,
+        *,
+        kind: Global___LeadEvent.Kind.ValueType = ...,
+        lead: Global___Lead | None = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "lead", b"lead", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeadEvent: _TypeAlias = LeadEvent  # noqa: Y015
+
+@_typing.final
 class ListLeadAuditRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -836,6 +1048,8 @@ class AuditEntry(_message.Message):
         """A call was refused for want of a right. Nothing changed."""
         FAILED: AuditEntry._Action.ValueType  # 8
         """A call that was to change something failed. Nothing changed."""
+        ERASE: AuditEntry._Action.ValueType  # 9
+        """Every value about the lead was erased, from its entries too."""
         EXPORT: AuditEntry._Action.ValueType  # 12
         """Somebody took leads out; `reason` says which."""
         IMPORT: AuditEntry._Action.ValueType  # 13
@@ -857,6 +1071,8 @@ class AuditEntry(_message.Message):
     """A call was refused for want of a right. Nothing changed."""
     FAILED: AuditEntry.Action.ValueType  # 8
     """A call that was to change something failed. Nothing changed."""
+    ERASE: AuditEntry.Action.ValueType  # 9
+    """Every value about the lead was erased, from its entries too."""
     EXPORT: AuditEntry.Action.ValueType  # 12
     """Somebody took leads out; `reason` says which."""
     IMPORT: AuditEntry.Action.ValueType  # 13
@@ -887,7 +1103,7 @@ class AuditEntry(_message.Message):
     lead_id: _builtins.str
     """Empty for a call that names no lead."""
     version: _builtins.int
-    """Counts a lead's changes from 1 without a gap; 0 for READ, DENIED and FAILED."""
+    """Counts a lead's changes from 1 without a gap; 0 for READ, DENIED, FAILED and ERASE."""
     action: Global___AuditEntry.Action.ValueType
     user_id: _builtins.str
     """The subject that acted, even where a process did the work."""
@@ -957,3 +1173,180 @@ class AuditEntry(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015
+
+@_typing.final
+class GetAuditCheckpointRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAuditCheckpointRequest: _TypeAlias = GetAuditCheckpointRequest  # noqa: Y015
+
+@_typing.final
+class GetAuditEntryProofRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The entry's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAuditEntryProofRequest: _TypeAlias = GetAuditEntryProofRequest  # noqa: Y015
+
+@_typing.final
+class GetAuditConsistencyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_FIELD_NUMBER: _builtins.int
+    SECOND_FIELD_NUMBER: _builtins.int
+    first: _builtins.float
+    """The smaller size: that of a checkpoint which was kept."""
+    second: _builtins.float
+    """The larger size; 0 means that of the newest checkpoint."""
+    def __init__(
+        self,
+        *,
+        first: _builtins.float = ...,
+        second: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "second", b"second"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAuditConsistencyRequest: _TypeAlias = GetAuditConsistencyRequest  # noqa: Y015
+
+@_typing.final
+class DownloadLeadEvidenceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The lead's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadLeadEvidenceRequest: _TypeAlias = DownloadLeadEvidenceRequest  # noqa: Y015
+
+@_typing.final
+class EraseLeadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The lead's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseLeadRequest: _TypeAlias = EraseLeadRequest  # noqa: Y015
+
+@_typing.final
+class Erasure(_message.Message):
+    """That a lead was erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    ERASED_BY_FIELD_NUMBER: _builtins.int
+    ERASED_AT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Counts erasures from 1 without a gap."""
+    lead_id: _builtins.str
+    erased_by: _builtins.str
+    @_builtins.property
+    def erased_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        lead_id: _builtins.str = ...,
+        erased_by: _builtins.str = ...,
+        erased_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["erased_at", b"erased_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased_at", b"erased_at", "erased_by", b"erased_by", "lead_id", b"lead_id", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Erasure: _TypeAlias = Erasure  # noqa: Y015
+
+@_typing.final
+class ListErasuresRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many to return at most; 0 means 50. More than 200 is treated as 200."""
+    after: _builtins.int
+    """The number of the last erasure that the caller knows; 0 for none."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErasuresRequest: _TypeAlias = ListErasuresRequest  # noqa: Y015
+
+@_typing.final
+class ListErasuresResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASURES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def erasures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Erasure]:
+        """Fewer than asked for if there are no more."""
+
+    def __init__(
+        self,
+        *,
+        erasures: _abc.Iterable[Global___Erasure] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erasures", b"erasures"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListErasuresResponse: _TypeAlias = ListErasuresResponse  # noqa: Y015

@@ -3,6 +3,8 @@
 import grpc
 import warnings
 
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from protos.leadfactory.evidence.v1 import evidence_pb2 as leadfactory_dot_evidence_dot_v1_dot_evidence__pb2
 from protos.leadfactory.lead.v1 import lead_pb2 as leadfactory_dot_lead_dot_v1_dot_lead__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -85,10 +87,55 @@ class LeadServiceStub:
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
                 _registered_method=True)
+        self.MergeLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/MergeLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.MergeLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
+        self.UnmergeLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/UnmergeLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UnmergeLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
+        self.WatchLeads = channel.unary_stream(
+                '/leadfactory.lead.v1.LeadService/WatchLeads',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.WatchLeadsRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.LeadEvent.FromString,
+                _registered_method=True)
         self.ListLeadAudit = channel.unary_unary(
                 '/leadfactory.lead.v1.LeadService/ListLeadAudit',
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.FromString,
+                _registered_method=True)
+        self.GetAuditCheckpoint = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/GetAuditCheckpoint',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditCheckpointRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.FromString,
+                _registered_method=True)
+        self.GetAuditEntryProof = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/GetAuditEntryProof',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditEntryProofRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.FromString,
+                _registered_method=True)
+        self.GetAuditConsistency = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/GetAuditConsistency',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditConsistencyRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.FromString,
+                _registered_method=True)
+        self.DownloadLeadEvidence = channel.unary_stream(
+                '/leadfactory.lead.v1.LeadService/DownloadLeadEvidence',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DownloadLeadEvidenceRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.EraseLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/EraseLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.EraseLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Erasure.FromString,
+                _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/ListErasures',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresResponse.FromString,
                 _registered_method=True)
 
 
@@ -167,8 +214,9 @@ class LeadServiceServicer:
     def UndeleteLead(self, request, context):
         """Brings a deleted lead back and returns it.
 
-        A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-        e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+        A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+        FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has
+        taken its e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,6 +257,51 @@ class LeadServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MergeLead(self, request, context):
+        """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+        that stays.
+
+        Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+        it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+        the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+        reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+        ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+        the e-mail address and registrable domain that this one would get. See UnmergeLead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnmergeLead(self, request, context):
+        """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+        Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+        names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+        with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+        the e-mail address and registrable domain of either.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchLeads(self, request, context):
+        """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+        over HTTP, or one JSON object a line.
+
+        Promises each change, once, in one order that is the same for everybody, and none of them missing:
+        a watch that is resumed with the token of the last event received goes on with the next one, whatever
+        happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+        the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+        stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+        when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+        to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+        and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+        has been restored since: list the leads, and watch anew.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListLeadAudit(self, request, context):
         """Lists who did what to a lead and when, newest first, one keyset page at a time.
 
@@ -216,6 +309,65 @@ class LeadServiceServicer:
         denied or was to change something and failed. Reading the audit is noted in it before anything
         is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
         that there never was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuditCheckpoint(self, request, context):
+        """Returns the newest signed checkpoint of the audit log.
+
+        Fails with UNAVAILABLE as long as there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuditEntryProof(self, request, context):
+        """Proves that an entry is in the audit log.
+
+        Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+        yet: that takes at most a second while `lead-worker` runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuditConsistency(self, request, context):
+        """Proves that the audit log was only appended to between two sizes.
+
+        Fails with OUT_OF_RANGE if it never had them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadLeadEvidence(self, request, context):
+        """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+        `python -m services.evidence verify` checks without a network.
+
+        Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+        lead that there never was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseLead(self, request, context):
+        """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+        and what was kept to answer repeated requests.
+
+        Promises that who did what to it and when stays on record, and that every proof made before still
+        holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+        answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+        undone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasures(self, request, context):
+        """Lists erasures in the order they were made, so that whoever reads on from the last number misses none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -274,10 +426,55 @@ def add_LeadServiceServicer_to_server(servicer, server):
                     request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.FromString,
                     response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
             ),
+            'MergeLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.MergeLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'UnmergeLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnmergeLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UnmergeLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'WatchLeads': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchLeads,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.WatchLeadsRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.LeadEvent.SerializeToString,
+            ),
             'ListLeadAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLeadAudit,
                     request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.FromString,
                     response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.SerializeToString,
+            ),
+            'GetAuditCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditCheckpoint,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditCheckpointRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.SerializeToString,
+            ),
+            'GetAuditEntryProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditEntryProof,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditEntryProofRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.SerializeToString,
+            ),
+            'GetAuditConsistency': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditConsistency,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditConsistencyRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.SerializeToString,
+            ),
+            'DownloadLeadEvidence': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadLeadEvidence,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DownloadLeadEvidenceRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'EraseLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.EraseLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Erasure.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -562,6 +759,87 @@ class LeadService:
             _registered_method=True)
 
     @staticmethod
+    def MergeLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/MergeLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.MergeLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnmergeLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/UnmergeLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.UnmergeLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchLeads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/WatchLeads',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.WatchLeadsRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.LeadEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListLeadAudit(request,
             target,
             options=(),
@@ -578,6 +856,168 @@ class LeadService:
             '/leadfactory.lead.v1.LeadService/ListLeadAudit',
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/GetAuditCheckpoint',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditCheckpointRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditEntryProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/GetAuditEntryProof',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditEntryProofRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditConsistency(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/GetAuditConsistency',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditConsistencyRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadLeadEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/DownloadLeadEvidence',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.DownloadLeadEvidenceRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/EraseLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.EraseLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Erasure.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/ListErasures',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,7 +4,9 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
+from protos.leadfactory.evidence.v1 import evidence_pb2 as _evidence_pb2
 from protos.leadfactory.lead.v1 import lead_pb2 as _lead_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -80,8 +82,9 @@ class LeadServiceStub:
     UndeleteLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.UndeleteLeadRequest, _lead_pb2.Lead]
     """Brings a deleted lead back and returns it.
 
-    A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-    e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+    A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+    FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has
+    taken its e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
     """
     EnrichLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.EnrichLeadRequest, _lead_pb2.Lead]
     """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
@@ -106,6 +109,39 @@ class LeadServiceStub:
     The same value is not suggested for this lead again, however often it is found. Fails as
     AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
     """
+    MergeLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.MergeLeadRequest, _lead_pb2.Lead]
+    """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+    that stays.
+
+    Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+    it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+    the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+    reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+    ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+    the e-mail address and registrable domain that this one would get. See UnmergeLead.
+    """
+    UnmergeLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.UnmergeLeadRequest, _lead_pb2.Lead]
+    """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+    Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+    names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+    with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+    the e-mail address and registrable domain of either.
+    """
+    WatchLeads: _grpc.UnaryStreamMultiCallable[_lead_pb2.WatchLeadsRequest, _lead_pb2.LeadEvent]
+    """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+    over HTTP, or one JSON object a line.
+
+    Promises each change, once, in one order that is the same for everybody, and none of them missing:
+    a watch that is resumed with the token of the last event received goes on with the next one, whatever
+    happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+    the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+    stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+    when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+    to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+    and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+    has been restored since: list the leads, and watch anew.
+    """
     ListLeadAudit: _grpc.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]
     """Lists who did what to a lead and when, newest first, one keyset page at a time.
 
@@ -114,6 +150,40 @@ class LeadServiceStub:
     is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
     that there never was.
     """
+    GetAuditCheckpoint: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetAuditCheckpointRequest, _evidence_pb2.Checkpoint]
+    """Returns the newest signed checkpoint of the audit log.
+
+    Fails with UNAVAILABLE as long as there is none.
+    """
+    GetAuditEntryProof: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetAuditEntryProofRequest, _evidence_pb2.EntryProof]
+    """Proves that an entry is in the audit log.
+
+    Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+    yet: that takes at most a second while `lead-worker` runs.
+    """
+    GetAuditConsistency: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetAuditConsistencyRequest, _evidence_pb2.ConsistencyProof]
+    """Proves that the audit log was only appended to between two sizes.
+
+    Fails with OUT_OF_RANGE if it never had them.
+    """
+    DownloadLeadEvidence: _grpc.UnaryStreamMultiCallable[_lead_pb2.DownloadLeadEvidenceRequest, _httpbody_pb2.HttpBody]
+    """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+    `python -m services.evidence verify` checks without a network.
+
+    Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+    lead that there never was.
+    """
+    EraseLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.EraseLeadRequest, _lead_pb2.Erasure]
+    """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+    and what was kept to answer repeated requests.
+
+    Promises that who did what to it and when stays on record, and that every proof made before still
+    holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+    answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+    undone.
+    """
+    ListErasures: _grpc.UnaryUnaryMultiCallable[_lead_pb2.ListErasuresRequest, _lead_pb2.ListErasuresResponse]
+    """Lists erasures in the order they were made, so that whoever reads on from the last number misses none."""
 
 @_typing.type_check_only
 class LeadServiceAsyncStub(LeadServiceStub):
@@ -167,8 +237,9 @@ class LeadServiceAsyncStub(LeadServiceStub):
     UndeleteLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.UndeleteLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Brings a deleted lead back and returns it.
 
-    A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-    e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+    A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+    FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has
+    taken its e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
     """
     EnrichLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.EnrichLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
@@ -193,6 +264,39 @@ class LeadServiceAsyncStub(LeadServiceStub):
     The same value is not suggested for this lead again, however often it is found. Fails as
     AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
     """
+    MergeLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.MergeLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+    that stays.
+
+    Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+    it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+    the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+    reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+    ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+    the e-mail address and registrable domain that this one would get. See UnmergeLead.
+    """
+    UnmergeLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.UnmergeLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+    Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+    names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+    with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+    the e-mail address and registrable domain of either.
+    """
+    WatchLeads: _aio.UnaryStreamMultiCallable[_lead_pb2.WatchLeadsRequest, _lead_pb2.LeadEvent]  # type: ignore[assignment]
+    """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+    over HTTP, or one JSON object a line.
+
+    Promises each change, once, in one order that is the same for everybody, and none of them missing:
+    a watch that is resumed with the token of the last event received goes on with the next one, whatever
+    happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+    the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+    stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+    when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+    to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+    and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+    has been restored since: list the leads, and watch anew.
+    """
     ListLeadAudit: _aio.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]  # type: ignore[assignment]
     """Lists who did what to a lead and when, newest first, one keyset page at a time.
 
@@ -201,6 +305,40 @@ class LeadServiceAsyncStub(LeadServiceStub):
     is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
     that there never was.
     """
+    GetAuditCheckpoint: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetAuditCheckpointRequest, _evidence_pb2.Checkpoint]  # type: ignore[assignment]
+    """Returns the newest signed checkpoint of the audit log.
+
+    Fails with UNAVAILABLE as long as there is none.
+    """
+    GetAuditEntryProof: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetAuditEntryProofRequest, _evidence_pb2.EntryProof]  # type: ignore[assignment]
+    """Proves that an entry is in the audit log.
+
+    Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+    yet: that takes at most a second while `lead-worker` runs.
+    """
+    GetAuditConsistency: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetAuditConsistencyRequest, _evidence_pb2.ConsistencyProof]  # type: ignore[assignment]
+    """Proves that the audit log was only appended to between two sizes.
+
+    Fails with OUT_OF_RANGE if it never had them.
+    """
+    DownloadLeadEvidence: _aio.UnaryStreamMultiCallable[_lead_pb2.DownloadLeadEvidenceRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+    `python -m services.evidence verify` checks without a network.
+
+    Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+    lead that there never was.
+    """
+    EraseLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.EraseLeadRequest, _lead_pb2.Erasure]  # type: ignore[assignment]
+    """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+    and what was kept to answer repeated requests.
+
+    Promises that who did what to it and when stays on record, and that every proof made before still
+    holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+    answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+    undone.
+    """
+    ListErasures: _aio.UnaryUnaryMultiCallable[_lead_pb2.ListErasuresRequest, _lead_pb2.ListErasuresResponse]  # type: ignore[assignment]
+    """Lists erasures in the order they were made, so that whoever reads on from the last number misses none."""
 
 class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     """Leads: who might buy an audit, and what is publicly known about their domain."""
@@ -293,8 +431,9 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
         """Brings a deleted lead back and returns it.
 
-        A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-        e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+        A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+        FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has
+        taken its e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
         """
 
     @_abc_1.abstractmethod
@@ -339,6 +478,57 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def MergeLead(
+        self,
+        request: _lead_pb2.MergeLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+        that stays.
+
+        Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+        it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+        the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+        reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+        ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+        the e-mail address and registrable domain that this one would get. See UnmergeLead.
+        """
+
+    @_abc_1.abstractmethod
+    def UnmergeLead(
+        self,
+        request: _lead_pb2.UnmergeLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+        Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+        names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+        with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+        the e-mail address and registrable domain of either.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchLeads(
+        self,
+        request: _lead_pb2.WatchLeadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_lead_pb2.LeadEvent], _abc.AsyncIterator[_lead_pb2.LeadEvent]]:
+        """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+        over HTTP, or one JSON object a line.
+
+        Promises each change, once, in one order that is the same for everybody, and none of them missing:
+        a watch that is resumed with the token of the last event received goes on with the next one, whatever
+        happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+        the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+        stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+        when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+        to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+        and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+        has been restored since: list the leads, and watch anew.
+        """
+
+    @_abc_1.abstractmethod
     def ListLeadAudit(
         self,
         request: _lead_pb2.ListLeadAuditRequest,
@@ -351,5 +541,75 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
         that there never was.
         """
+
+    @_abc_1.abstractmethod
+    def GetAuditCheckpoint(
+        self,
+        request: _lead_pb2.GetAuditCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.Checkpoint, _abc.Awaitable[_evidence_pb2.Checkpoint]]:
+        """Returns the newest signed checkpoint of the audit log.
+
+        Fails with UNAVAILABLE as long as there is none.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAuditEntryProof(
+        self,
+        request: _lead_pb2.GetAuditEntryProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.EntryProof, _abc.Awaitable[_evidence_pb2.EntryProof]]:
+        """Proves that an entry is in the audit log.
+
+        Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+        yet: that takes at most a second while `lead-worker` runs.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAuditConsistency(
+        self,
+        request: _lead_pb2.GetAuditConsistencyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.ConsistencyProof, _abc.Awaitable[_evidence_pb2.ConsistencyProof]]:
+        """Proves that the audit log was only appended to between two sizes.
+
+        Fails with OUT_OF_RANGE if it never had them.
+        """
+
+    @_abc_1.abstractmethod
+    def DownloadLeadEvidence(
+        self,
+        request: _lead_pb2.DownloadLeadEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+        `python -m services.evidence verify` checks without a network.
+
+        Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+        lead that there never was.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseLead(
+        self,
+        request: _lead_pb2.EraseLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Erasure, _abc.Awaitable[_lead_pb2.Erasure]]:
+        """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+        and what was kept to answer repeated requests.
+
+        Promises that who did what to it and when stays on record, and that every proof made before still
+        holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+        answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+        undone.
+        """
+
+    @_abc_1.abstractmethod
+    def ListErasures(
+        self,
+        request: _lead_pb2.ListErasuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.ListErasuresResponse, _abc.Awaitable[_lead_pb2.ListErasuresResponse]]:
+        """Lists erasures in the order they were made, so that whoever reads on from the last number misses none."""
 
 def add_LeadServiceServicer_to_server(servicer: LeadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,6 +5,7 @@ import { PageHeader } from "@/components/PageHeader";
 import { ImportDialog } from "@/features/imports/ImportDialog";
 import { ExportLink } from "@/features/leads/ExportLink";
 import { LeadTable } from "@/features/leads/LeadTable";
+import { LiveState } from "@/features/leads/LiveLeads";
 import { QuickAdd } from "@/features/leads/QuickAdd";
 
 export function LeadsPage() {
@@ -24,7 +25,9 @@ export function LeadsPage() {
             <ExportLink />
           </>
         }
-      />
+      >
+        <LiveState />
+      </PageHeader>
       <QuickAdd />
       <LeadTable />
     </>
