@@ -472,7 +472,7 @@ export interface paths {
          *     The file is UTF-8, with a header, separated by commas, semicolons or tabs (RFC 4180). Its rows are
          *     written in batches, each as a whole. A row that is no lead, or stands in the file twice, is passed over and
          *     told by ListLeadImportErrors; the others come in. A living lead with the same e-mail address and
-         *     domain is the same lead: see `existing`.
+         *     registrable domain is the same lead: see `existing`.
          *
          *     If the file breaks off, or cannot be read any further, the call fails, the import is FAILED, and what
          *     its batches wrote until then stays: `import` in the error's metadata names it. The same file sent
@@ -1701,7 +1701,7 @@ export interface components {
             unchanged: number;
             /**
              * Format: int32
-             * @description Rows that repeat an earlier row's e-mail address and domain.
+             * @description Rows that repeat an earlier row's e-mail address and registrable domain.
              */
             duplicates: number;
             /**
@@ -1732,6 +1732,11 @@ export interface components {
             undone_by: string;
             /** Format: date-time */
             undone_at?: string;
+            /**
+             * Format: int32
+             * @description Leads whose look-up was asked for; fewer than `created` if the caller's quota was used up.
+             */
+            look_ups: number;
         };
         /**
          * @description - `RUNNING`: The file is being read.
@@ -3243,7 +3248,7 @@ export interface operations {
                 existing?: components["schemas"]["ImportLeadsRequest.Existing"];
                 /** @description Reads and judges every row, and writes no lead. */
                 dry_run?: boolean;
-                /** @description Has the leads that are created looked up as QuickAddLead does. */
+                /** @description Has the leads that are created looked up as QuickAddLead does, as far as the caller's quota goes. */
                 enrich?: boolean;
                 /** @description Names this request, so that it can be sent again. Over HTTP, `Idempotency-Key`. */
                 request_id?: string;
