@@ -40,8 +40,8 @@ def run_env() -> None:
 
 
 def execute_script(sql: str) -> None:
-    """Execute several SQL statements within a revision, in the transaction of the revision."""
-    # SQLAlchemy sends BEGIN with its own first statement; without it the driver would commit each script.
+    """Execute several SQL statements within a revision's transaction."""
+    # SQLAlchemy sends BEGIN with its own first statement; until then the driver would commit each script.
     op.execute("SELECT 1")
     connection = op.get_bind().connection.dbapi_connection
     assert connection is not None

@@ -9,6 +9,7 @@ import contextlib
 from typing import Any
 
 import grpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined]
 from starlette.datastructures import Headers
 from starlette.types import Receive
 
@@ -59,19 +60,29 @@ async def _send_all(
     size = 0
     parts = requests.parts(receive)
     try:
-        await call.write(opening)
+        await call.wait_for_connection()
+        await _write(call, opening)
         while (part := await _next(parts, options, faults)) is not None:
             size += len(part)
             if size > options.maximum_upload_bytes:
                 raise faults.too_large(options.maximum_upload_bytes)
             for start in range(0, len(part), CHUNK_BYTES):
-                await call.write(assembly.part(part[start : start + CHUNK_BYTES]))
+                await _write(call, assembly.part(part[start : start + CHUNK_BYTES]))
         if last := assembly.last():
-            await call.write(last)
+            await _write(call, last)
         await call.done_writing()
-    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+    except (grpc.aio.AioRpcError, cygrpc.InternalError, asyncio.InvalidStateError):
         return False
     return True
+
+
+async def _write(call: Any, message: bytes) -> None:
+    """Send a message; raises cygrpc.InternalError if the service has answered already.
+
+    Not `call.write()`: when that fails, it says INTERNAL in place of what the service has answered, if
+    it fails before the answer is read. A service that refuses a file early would be misquoted.
+    """
+    await call._cython_call.send_serialized_message(message)  # noqa: SLF001
 
 
 async def _next(parts: Any, options: Options, faults: Faults) -> bytes | None:

@@ -112,8 +112,10 @@ async def test_a_service_that_has_seen_enough_is_heard_although_the_client_still
 
     zoo.on("FilmAnimal", film)
     async with listening(zoo.transcoder()) as client:
-        reply = await client.post(PATH, content=pieces(*[b"x" * 100_000] * 50))
-    assert (reply.status_code, reply.json()["error"]["message"]) == (400, "no such film")
+        # Often: gRPC's own way to send loses such an answer now and then.
+        for _ in range(20):
+            reply = await client.post(PATH, content=pieces(*[b"x" * 100_000] * 20))
+            assert (reply.status_code, reply.json()["error"]["message"]) == (400, "no such film")
 
 
 async def test_the_body_is_taken_no_faster_than_the_service_reads(zoo: Zoo) -> None:
