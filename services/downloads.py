@@ -111,6 +111,33 @@ async def send(
         yield body
 
 
+async def stream(
+    context: grpc.aio.ServicerContext[Any, Any],
+    *,
+    content_type: str,
+    pieces: AsyncIterator[bytes],
+    filename: str,
+) -> AsyncIterator[HttpBody]:
+    """Answer a download that is made while it is sent: no size, no entity tag and no range.
+
+    A failure before the first piece is the answer; one after it breaks the download off.
+    """
+    headers = {
+        "http-status": "200",
+        "http-cache-control": "private, no-cache",
+        "http-content-disposition": disposition(filename),
+    }
+    begun = False
+    async for piece in pieces:
+        if not begun:
+            await context.send_initial_metadata(tuple(headers.items()))
+            begun = True
+        view = memoryview(piece)
+        for start in range(0, len(view), CHUNK_BYTES):
+            yield HttpBody(content_type=content_type, data=bytes(view[start : start + CHUNK_BYTES]))
+            content_type = ""
+
+
 async def _bodies(content_type: str, length: int, pieces: AsyncIterator[bytes]) -> AsyncIterator[HttpBody]:
     sent = 0
     async for piece in pieces:

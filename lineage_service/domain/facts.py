@@ -74,6 +74,7 @@ class Facts:
     inputs_sha256: bytes
     """Over the uncompressed bytes."""
     pdf_sha256: bytes
+    """Empty for a generation that failed: it has no PDF."""
     parts: tuple[Part, ...]
     log_size: int
     """In bytes, uncompressed."""

@@ -76,6 +76,7 @@ def lineage(lineage: Lineage) -> pb.Lineage:
         parts=[pb.Part(size_bytes=part.size, sha256=part.sha256.hex()) for part in facts.parts],
         logs_size_bytes=facts.log_size,
         created_at=timestamp(lineage.recorded_at),
+        status=pb.Lineage.COMPLETED if facts.pdf_sha256 else pb.Lineage.FAILED,
         access_count=min(lineage.readings.count, 2**31 - 1),
     )
     if lineage.readings.last_at is not None:

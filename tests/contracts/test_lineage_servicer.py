@@ -85,6 +85,29 @@ def test_a_lineage_is_recorded_with_every_fact(service: Service) -> None:
     assert not lineage.HasField("last_accessed_at")
 
 
+def failed(status: Any = pb.Lineage.FAILED, pdf_sha256: str = "") -> list[Message]:
+    header, *rest = a_report().messages()
+    header.header.status, header.header.pdf_sha256 = status, pdf_sha256
+    return [header, *rest]
+
+
+def test_a_generation_that_failed_has_a_record_without_a_pdf(service: Service) -> None:
+    reply = service.call("RecordLineage", failed(), WORKER)
+    assert reply.code is grpc.StatusCode.OK, reply.details
+    assert (reply.message.status, reply.message.pdf_sha256) == (pb.Lineage.FAILED, "")
+    assert service.record(a_report()).message.status == pb.Lineage.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("status", "digest"),
+    [(pb.Lineage.FAILED, "ab" * 32), (pb.Lineage.COMPLETED, ""), (pb.Lineage.STATUS_UNSPECIFIED, "")],
+)
+def test_a_pdf_and_a_failure_exclude_each_other(service: Service, status: Any, digest: str) -> None:
+    reply = service.call("RecordLineage", failed(status, digest), WORKER)
+    assert reply.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert service.stores.kept.lineages == {}
+
+
 @pytest.mark.parametrize("size", [1, 100, 1 << 20])
 def test_the_bytes_may_be_split_anywhere(service: Service, size: int) -> None:
     sent = a_report(b"one", b"two", log=b"{}\n")

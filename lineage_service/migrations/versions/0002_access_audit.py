@@ -29,7 +29,6 @@ DROP TABLE lineage_accesses, lineage_access_counts;
 # No foreign key: what was read stays on record whatever becomes of it. Entries with a lineage are numbered
 # in a chain of their own. An entry of action OUTCOME says how the reading `of_id` ended. `transaction_id`
 # tells a reader which entries are settled: those below pg_snapshot_xmin(pg_current_snapshot()).
-# `access_count` and `last_accessed_at` are the lineage's with this entry: who adds one need not ask again.
 TABLES = """
 CREATE TABLE lineage_accesses (
     id                   uuid        NOT NULL CONSTRAINT pk_lineage_accesses PRIMARY KEY,
@@ -55,8 +54,6 @@ CREATE TABLE lineage_accesses (
     canonical            bytea       NOT NULL,
     entry_hash           bytea       NOT NULL,
     transaction_id       bigint      NOT NULL,
-    access_count         bigint,
-    last_accessed_at     timestamptz,
     CONSTRAINT ck_lineage_accesses_outcome CHECK ((action = 'OUTCOME') = (of_id IS NOT NULL)),
     CONSTRAINT ck_lineage_accesses_chain CHECK (
         (lineage_id IS NULL) = (version IS NULL)
@@ -97,8 +94,6 @@ DECLARE
 BEGIN
     NEW.version := NULL;
     NEW.previous_hash := NULL;
-    NEW.access_count := NULL;
-    NEW.last_accessed_at := NULL;
     IF NEW.lineage_id IS NOT NULL THEN
         INSERT INTO lineage_access_counts AS counts (lineage_id, entries, access_count, last_accessed_at)
         VALUES (NEW.lineage_id, 1, reading::integer, CASE WHEN reading THEN NEW.created_at END)
@@ -106,8 +101,7 @@ BEGIN
             entries = counts.entries + 1,
             access_count = counts.access_count + excluded.access_count,
             last_accessed_at = greatest(counts.last_accessed_at, excluded.last_accessed_at)
-        RETURNING entries, counts.access_count, counts.last_accessed_at
-            INTO NEW.version, NEW.access_count, NEW.last_accessed_at;
+        RETURNING entries INTO NEW.version;
         SELECT entry_hash INTO NEW.previous_hash FROM lineage_accesses
             WHERE lineage_id = NEW.lineage_id AND version = NEW.version - 1;
     END IF;

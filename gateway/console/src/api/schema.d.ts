@@ -808,8 +808,10 @@ export interface paths {
          * Queues a report on a lead and returns it at once as QUEUED
          * @description Queues a report on a lead and returns it at once as QUEUED.
          *
-         *     Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-         *     or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+         *     Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+         *     as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+         *     and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+         *     to ask again.
          */
         post: operations["ReportService_GenerateReport"];
         delete?: never;
@@ -853,6 +855,251 @@ export interface paths {
          *     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
          */
         get: operations["ReportService_DownloadReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the captured lineage that can never be delivered as it is, newest report first
+         * @description Lists the captured lineage that can never be delivered as it is, newest report first.
+         */
+        get: operations["ReportService_ListDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters:redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has dead letters delivered again, once what stood in their way is mended
+         * @description Has dead letters delivered again, once what stood in their way is mended.
+         *
+         *     Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+         *     letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+         */
+        post: operations["ReportService_RedriveDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters/{report_id}:discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives up a dead letter: this lineage is lost, and its report says DISCARDED
+         * @description Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+         *
+         *     Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+         *     NOT_FOUND if the report has no dead letter.
+         */
+        post: operations["ReportService_DiscardDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams a report as it is, then again whenever it has come further, until it has ended
+         * @description Streams a report as it is, then again whenever it has come further, until it has ended.
+         *
+         *     Fails with NOT_FOUND for an unknown id.
+         */
+        get: operations["ReportService_WatchReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}:cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it
+         * @description Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+         *
+         *     A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+         *     is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+         */
+        post: operations["ReportService_CancelReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}:retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one
+         * @description Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+         *
+         *     The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+         *     `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+         *     for any other report, and as GenerateReport does.
+         */
+        post: operations["ReportService_RetryReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports:batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queues a report on each of many leads, and returns the batch at once
+         * @description Queues a report on each of many leads, and returns the batch at once.
+         *
+         *     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+         *     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+         *     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+         *     Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+         */
+        post: operations["ReportService_GenerateReports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns a batch and how far it has come
+         * @description Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+         *     for an unknown id.
+         */
+        get: operations["ReportService_GetReportBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams a batch as it is, then again whenever it has come further, until all of it has ended
+         * @description Streams a batch as it is, then again whenever it has come further, until all of it has ended.
+         */
+        get: operations["ReportService_WatchReportBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}:cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch
+         * @description Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch.
+         */
+        post: operations["ReportService_CancelReportBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}/zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of every report, and the SHA-256 of every PDF
+         * @description Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+         *     every report, and the SHA-256 of every PDF.
+         *
+         *     The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+         *     report has ended. Breaks off rather than pack a PDF that is not what it was.
+         */
+        get: operations["ReportService_DownloadReportBatch"];
         put?: never;
         post?: never;
         delete?: never;
@@ -947,6 +1194,20 @@ export interface components {
          * @enum {string}
          */
         "AuditEntry.Action": "ACTION_UNSPECIFIED" | "BASELINE" | "CREATE" | "UPDATE" | "DELETE" | "UNDELETE" | "READ" | "DENIED" | "FAILED" | "ERASE" | "EXPORT" | "IMPORT" | "UNDO";
+        CancelReportBatchRequest: {
+            /**
+             * Format: uuid
+             * @description The batch's UUID.
+             */
+            id: string;
+        };
+        CancelReportRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            id: string;
+        };
         /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
         Checkpoint: {
             /** @description The log's name. */
@@ -993,6 +1254,47 @@ export interface components {
              *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
              */
             request_id?: string;
+        };
+        /** @description Captured lineage that can never be delivered as it is. */
+        DeadLetter: {
+            /** @description The report that this is the lineage of. */
+            report_id: string;
+            lineage_id: string;
+            lead_id: string;
+            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            template_version_id: string;
+            /** @description SHA-256 of the PDF in hexadecimal; empty if the generation failed. */
+            pdf_sha256: string;
+            /** @description SHA-256 of the uncompressed raw inputs, in hexadecimal. */
+            inputs_sha256: string;
+            /** @description The subject whose work the report was. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When the report ended.
+             */
+            created_at?: string;
+            /**
+             * Format: date-time
+             * @description When its delivery was found to be hopeless.
+             */
+            dead_at?: string;
+            /**
+             * Format: int32
+             * @description How often it was sent.
+             */
+            attempts: number;
+            /** @description What the lineage service answered. */
+            reason: string;
+        };
+        DiscardDeadLetterRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            report_id: string;
+            /** @description Why this lineage may be lost. */
+            reason: string;
         };
         DismissSuggestionRequest: {
             /**
@@ -1134,12 +1436,41 @@ export interface components {
             template_version?: string;
             /** @description Names the pipeline run in lineage; a new UUID if empty. */
             pipeline_run_id?: string;
-            /** @description Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB. */
+            /**
+             * @description Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB.
+             *
+             *     A value whose name says that it is a secret, such as `password`, `api_key`, `token`, `authorization` or
+             *     `cookie`, is replaced at any depth before anything is stored or shown: by `[redacted]` and a keyed
+             *     hash, by which equal secrets can be seen to be equal.
+             */
             assessment_data?: {
                 [key: string]: unknown;
             };
             /** @description Language of the report, a BCP 47 tag; `en` if empty. */
             locale?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the same report again, as it is
+             *     by then; a different one under the same name fails with FAILED_PRECONDITION, reason
+             *     IDEMPOTENCY_KEY_REUSED (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept
+             *     for a day.
+             */
+            request_id?: string;
+        };
+        GenerateReportsRequest: {
+            /** @description The leads to report on; one that is named twice counts once. Either these or a filter. */
+            lead_ids?: string[];
+            /** @description Report on every lead that this finds. An empty filter finds all leads. */
+            filter?: components["schemas"]["LeadFilter"];
+            /** @description Name of a template; `website_audit` if empty. */
+            template?: string;
+            /** @description A semantic version of that template; the newest if empty. */
+            template_version?: string;
+            /** @description Names the pipeline run of all reports in lineage; a new UUID if empty. */
+            pipeline_run_id?: string;
+            /** @description Language of the reports, a BCP 47 tag; `en` if empty. */
+            locale?: string;
+            /** @description Names this request, as in GenerateReport. */
+            request_id?: string;
         };
         /**
          * @description What to do with a lead that is there already.
@@ -1206,6 +1537,29 @@ export interface components {
          * @enum {string}
          */
         "Lead.EnrichmentStatus": "ENRICHMENT_STATUS_UNSPECIFIED" | "PENDING" | "IN_PROGRESS" | "COMPLETED" | "FAILED";
+        /** @description Which leads to report on, with the meaning that each field has in a list of leads. */
+        LeadFilter: {
+            /** @description Only leads whose e-mail address, domain or name contains this text, upper and lower case aside. */
+            q?: string;
+            /** @description Only leads of exactly this host name. */
+            domain?: string;
+            /** @description Only leads that a person typed in (true), or only others (false). */
+            is_manual?: boolean;
+            /** @description Only leads whose enrichment has come this far: `PENDING`, `IN_PROGRESS`, `COMPLETED` or `FAILED`. */
+            enrichment_status?: string;
+            /** @description Only leads that this subject created. */
+            created_by?: string;
+            /**
+             * Format: date-time
+             * @description Only leads created at this instant or later.
+             */
+            created_after?: string;
+            /**
+             * Format: date-time
+             * @description Only leads created earlier than this instant.
+             */
+            created_before?: string;
+        };
         /** @description One file that was read, and what became of its rows. */
         LeadImport: {
             /** @description UUID version 7 (RFC 9562). */
@@ -1325,7 +1679,7 @@ export interface components {
             compression_ratio: number;
             /** @description SHA-256 of the uncompressed raw inputs, in hexadecimal. */
             inputs_sha256: string;
-            /** @description SHA-256 of the PDF, in hexadecimal. */
+            /** @description SHA-256 of the PDF, in hexadecimal; empty if there is none. */
             pdf_sha256: string;
             /** @description The raw inputs as they can be downloaded, in order. */
             parts: components["schemas"]["Part"][];
@@ -1356,7 +1710,11 @@ export interface components {
              * @description When the pipeline log was removed; unset while it is kept.
              */
             logs_expired_at?: string;
+            /** @description How the generation ended. One that FAILED has no PDF; its log says why. */
+            status: components["schemas"]["Lineage.Status"];
         };
+        /** @enum {string} */
+        "Lineage.Status": "STATUS_UNSPECIFIED" | "COMPLETED" | "FAILED";
         /** @description One entry of the access audit. */
         LineageAccess: {
             /** @description UUID version 7 (RFC 9562). */
@@ -1453,6 +1811,11 @@ export interface components {
         };
         /** @enum {string} */
         "LineageDiff.Change.Kind": "KIND_UNSPECIFIED" | "ADDED" | "REMOVED" | "CHANGED";
+        ListDeadLettersResponse: {
+            dead_letters: components["schemas"]["DeadLetter"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
         ListErasuresResponse: {
             /** @description Fewer than asked for if there are no more. */
             erasures: components["schemas"]["Erasure"][];
@@ -1553,6 +1916,19 @@ export interface components {
              */
             request_id?: string;
         };
+        RedriveDeadLettersRequest: {
+            /** @description The reports whose lineage to deliver again; all that there are if empty. */
+            report_ids?: string[];
+            /** @description What was mended. */
+            reason: string;
+        };
+        RedriveDeadLettersResponse: {
+            /**
+             * Format: int32
+             * @description How many are delivered again.
+             */
+            redriven: number;
+        };
         /** @description One generation of one PDF. */
         Report: {
             /** @description UUID version 7 (RFC 9562); `report_generation_id` in lineage. */
@@ -1589,26 +1965,68 @@ export interface components {
             readonly created_at?: string;
             /**
              * Format: date-time
-             * @description When the report became COMPLETED or FAILED.
+             * @description When the report became COMPLETED, FAILED or CANCELLED.
              */
             readonly completed_at?: string;
+            /** @description The report that this one is another attempt at; empty for a first one. */
+            readonly retry_of: string;
+            /** @description The batch that asked for this report; empty if it was asked for alone. */
+            readonly batch_id: string;
         };
         /**
          * @description Where the lineage of this report is.
-         *     - `PENDING`: Captured in the report's own transaction, or to be captured with it; not yet delivered.
+         *     - `PENDING`: Captured in the report's own transaction, or to be captured with it; not yet delivered. A report that FAILED has its lineage too.
          *     - `RECORDED`: The lineage service has acknowledged it.
          *     - `DISABLED`: Capture was switched off when the report was made.
+         *     - `DISCARDED`: Captured, and given up by an admin because it could not be delivered.
+         *     - `NONE`: There is nothing to capture: nothing was made.
          * @enum {string}
          */
-        "Report.LineageStatus": "LINEAGE_STATUS_UNSPECIFIED" | "PENDING" | "RECORDED" | "DISABLED";
+        "Report.LineageStatus": "LINEAGE_STATUS_UNSPECIFIED" | "PENDING" | "RECORDED" | "DISABLED" | "DISCARDED" | "NONE";
         /**
          * @description - `QUEUED`: Waiting for a render process.
          *     - `RUNNING`: Being made; `step` and `progress` say how far.
          *     - `COMPLETED`: The PDF is stored and its lineage captured.
          *     - `FAILED`: No PDF was made; `error` says why.
+         *     - `CANCELLED`: Somebody did not want it any more.
          * @enum {string}
          */
-        "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED";
+        "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
+        /** @description Many reports that were asked for at once. */
+        ReportBatch: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            template_version_id: string;
+            locale: string;
+            pipeline_run_id: string;
+            /** @description The subject that asked for the reports. */
+            created_by: string;
+            /** Format: date-time */
+            created_at?: string;
+            /**
+             * Format: int32
+             * @description How many reports there are, and how many in each status.
+             */
+            size: number;
+            /** Format: int32 */
+            queued: number;
+            /** Format: int32 */
+            running: number;
+            /** Format: int32 */
+            completed: number;
+            /** Format: int32 */
+            failed: number;
+            /** Format: int32 */
+            cancelled: number;
+            /**
+             * Format: int32
+             * @description Per cent of the reports that have ended, 0 to 100.
+             */
+            progress: number;
+            /** @description Path of the ZIP file at the gateway; empty until every report has ended. */
+            zip_url: string;
+        };
         RetentionPreview: {
             classes: components["schemas"]["RetentionPreview.Class"][];
             /** @description Leads that are held, the latest first, at most 200. */
@@ -1641,6 +2059,15 @@ export interface components {
          * @enum {string}
          */
         "RetentionPreview.Content": "CONTENT_UNSPECIFIED" | "RAW_INPUTS" | "LOGS" | "AUDIT_DETAILS";
+        RetryReportRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            id: string;
+            /** @description Names this request, as in GenerateReport. */
+            request_id?: string;
+        };
         SearchLineageResponse: {
             lineages: components["schemas"]["Lineage"][];
             /** @description Empty on the last page. */
@@ -3041,6 +3468,8 @@ export interface operations {
                 lead_id?: string;
                 /** @description Only reports in this status. */
                 status?: components["schemas"]["Report.Status"];
+                /** @description Only reports of this batch. */
+                batch_id?: string;
             };
             header?: never;
             path?: never;
@@ -3063,7 +3492,10 @@ export interface operations {
     ReportService_GenerateReport: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3115,6 +3547,308 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_ListDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description How many dead letters to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDeadLettersResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_RedriveDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedriveDeadLettersRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedriveDeadLettersResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_DiscardDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why this lineage may be lost. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description One generation of one PDF. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_WatchReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": {
+                        result?: components["schemas"]["Report"];
+                        error?: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_CancelReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One generation of one PDF. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_RetryReport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Names this request, as in GenerateReport. */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description One generation of one PDF. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_GenerateReports: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateReportsRequest"];
+            };
+        };
+        responses: {
+            /** @description Many reports that were asked for at once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportBatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_GetReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Many reports that were asked for at once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportBatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_WatchReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": {
+                        result?: components["schemas"]["ReportBatch"];
+                        error?: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_CancelReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Many reports that were asked for at once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportBatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_DownloadReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
                 id: string;
             };
             cookie?: never;

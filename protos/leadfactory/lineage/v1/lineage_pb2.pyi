@@ -27,6 +27,21 @@ class Lineage(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Status:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Lineage._Status.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATUS_UNSPECIFIED: Lineage._Status.ValueType  # 0
+        COMPLETED: Lineage._Status.ValueType  # 1
+        FAILED: Lineage._Status.ValueType  # 2
+
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
+    STATUS_UNSPECIFIED: Lineage.Status.ValueType  # 0
+    COMPLETED: Lineage.Status.ValueType  # 1
+    FAILED: Lineage.Status.ValueType  # 2
+
     LINEAGE_ID_FIELD_NUMBER: _builtins.int
     REPORT_GENERATION_ID_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
@@ -48,6 +63,7 @@ class Lineage(_message.Message):
     LAST_ACCESSED_AT_FIELD_NUMBER: _builtins.int
     RAW_INPUTS_EXPIRED_AT_FIELD_NUMBER: _builtins.int
     LOGS_EXPIRED_AT_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
     lineage_id: _builtins.str
     """UUID version 7 (RFC 9562), also in the PDF's metadata."""
     report_generation_id: _builtins.str
@@ -68,11 +84,13 @@ class Lineage(_message.Message):
     inputs_sha256: _builtins.str
     """SHA-256 of the uncompressed raw inputs, in hexadecimal."""
     pdf_sha256: _builtins.str
-    """SHA-256 of the PDF, in hexadecimal."""
+    """SHA-256 of the PDF, in hexadecimal; empty if there is none."""
     logs_size_bytes: _builtins.int
     """Size of the pipeline log before compression."""
     access_count: _builtins.int
     """How often this lineage, its log or its raw inputs were read, this reading included."""
+    status: Global___Lineage.Status.ValueType
+    """How the generation ended. One that FAILED has no PDF; its log says why."""
     @_builtins.property
     def pipeline_start_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -119,10 +137,11 @@ class Lineage(_message.Message):
         last_accessed_at: _timestamp_pb2.Timestamp | None = ...,
         raw_inputs_expired_at: _timestamp_pb2.Timestamp | None = ...,
         logs_expired_at: _timestamp_pb2.Timestamp | None = ...,
+        status: Global___Lineage.Status.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "last_accessed_at", b"last_accessed_at", "logs_expired_at", b"logs_expired_at", "pipeline_end_time", b"pipeline_end_time", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_expired_at", b"raw_inputs_expired_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_count", b"access_count", "compression_ratio", b"compression_ratio", "created_at", b"created_at", "environment_digest", b"environment_digest", "inputs_sha256", b"inputs_sha256", "last_accessed_at", b"last_accessed_at", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "logs_expired_at", b"logs_expired_at", "logs_size_bytes", b"logs_size_bytes", "parts", b"parts", "pdf_sha256", b"pdf_sha256", "pipeline_duration_seconds", b"pipeline_duration_seconds", "pipeline_end_time", b"pipeline_end_time", "pipeline_run_id", b"pipeline_run_id", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_expired_at", b"raw_inputs_expired_at", "raw_inputs_size_bytes", b"raw_inputs_size_bytes", "report_generation_id", b"report_generation_id", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_count", b"access_count", "compression_ratio", b"compression_ratio", "created_at", b"created_at", "environment_digest", b"environment_digest", "inputs_sha256", b"inputs_sha256", "last_accessed_at", b"last_accessed_at", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "logs_expired_at", b"logs_expired_at", "logs_size_bytes", b"logs_size_bytes", "parts", b"parts", "pdf_sha256", b"pdf_sha256", "pipeline_duration_seconds", b"pipeline_duration_seconds", "pipeline_end_time", b"pipeline_end_time", "pipeline_run_id", b"pipeline_run_id", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_expired_at", b"raw_inputs_expired_at", "raw_inputs_size_bytes", b"raw_inputs_size_bytes", "report_generation_id", b"report_generation_id", "status", b"status", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -180,6 +199,7 @@ class RecordLineageRequest(_message.Message):
         LOGS_SIZE_BYTES_FIELD_NUMBER: _builtins.int
         LOGS_SHA256_FIELD_NUMBER: _builtins.int
         CREATED_BY_FIELD_NUMBER: _builtins.int
+        STATUS_FIELD_NUMBER: _builtins.int
         lineage_id: _builtins.str
         report_generation_id: _builtins.str
         lead_id: _builtins.str
@@ -192,12 +212,17 @@ class RecordLineageRequest(_message.Message):
         inputs_sha256: _builtins.str
         """SHA-256 of the uncompressed raw inputs, in hexadecimal."""
         pdf_sha256: _builtins.str
+        """SHA-256 of the PDF, in hexadecimal; empty exactly if `status` is FAILED."""
         logs_size_bytes: _builtins.int
         """Size of the log before compression."""
         logs_sha256: _builtins.str
         """SHA-256 of the log's gzip bytes, in hexadecimal."""
         created_by: _builtins.str
         """The subject whose work the report was."""
+        status: Global___Lineage.Status.ValueType
+        """How the generation ended; COMPLETED if unspecified. Of one that failed the raw inputs are what was
+        known by then.
+        """
         @_builtins.property
         def pipeline_start_time(self) -> _timestamp_pb2.Timestamp: ...
         @_builtins.property
@@ -223,10 +248,11 @@ class RecordLineageRequest(_message.Message):
             logs_size_bytes: _builtins.int = ...,
             logs_sha256: _builtins.str = ...,
             created_by: _builtins.str = ...,
+            status: Global___Lineage.Status.ValueType = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["pipeline_end_time", b"pipeline_end_time", "pipeline_start_time", b"pipeline_start_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["created_by", b"created_by", "environment_digest", b"environment_digest", "inputs_sha256", b"inputs_sha256", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "logs_sha256", b"logs_sha256", "logs_size_bytes", b"logs_size_bytes", "parts", b"parts", "pdf_sha256", b"pdf_sha256", "pipeline_end_time", b"pipeline_end_time", "pipeline_run_id", b"pipeline_run_id", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_size_bytes", b"raw_inputs_size_bytes", "report_generation_id", b"report_generation_id", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["created_by", b"created_by", "environment_digest", b"environment_digest", "inputs_sha256", b"inputs_sha256", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "logs_sha256", b"logs_sha256", "logs_size_bytes", b"logs_size_bytes", "parts", b"parts", "pdf_sha256", b"pdf_sha256", "pipeline_end_time", b"pipeline_end_time", "pipeline_run_id", b"pipeline_run_id", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_size_bytes", b"raw_inputs_size_bytes", "report_generation_id", b"report_generation_id", "status", b"status", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
