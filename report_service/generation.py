@@ -66,6 +66,8 @@ class Workshop:
     renderer: Renderer
     environment_digest: str
     clock: Clock
+    public_url: str = ""
+    """Where people reach the console, for the link that a PDF carries; no link if empty."""
     captures: bool = True
     """False while ENABLE_REPORT_LINEAGE is off."""
     completed: Callable[[], None] = lambda: None
@@ -115,7 +117,7 @@ async def _make(workshop: Workshop, assignment: Assignment) -> None:
         with _step(capture, "lead"):
             lead = await workshop.leads.get(report.lead_id)
         with _step(capture, "assess"):
-            inputs = await asyncio.to_thread(canonical_inputs, assignment, lead)
+            inputs = await asyncio.to_thread(canonical_inputs, assignment, lead, workshop.public_url)
         await _advance(workshop, report, "render", 20)
         with _step(capture, "render"):
             rendering = await _render(workshop, report, inputs, capture)
@@ -162,7 +164,7 @@ async def _render(workshop: Workshop, report: Report, inputs: bytes, capture: Li
     return rendering
 
 
-def canonical_inputs(assignment: Assignment, lead: Mapping[str, Any]) -> bytes:
+def canonical_inputs(assignment: Assignment, lead: Mapping[str, Any], public_url: str = "") -> bytes:
     """Return everything that the PDF is made from, as RFC 8785 canonical JSON."""
     report = assignment.report
     assert report.render_time is not None
@@ -173,7 +175,7 @@ def canonical_inputs(assignment: Assignment, lead: Mapping[str, Any]) -> bytes:
             "lead": lead,
             "assessment": assessment.to_json(assessment.assess(lead)),
             "assessment_data": None if given is None else payload.parse(given),
-            "parameters": {},
+            "parameters": {"public_url": public_url} if public_url else {},
             "render_time": _instant(report.render_time),
             "locale": report.locale,
         }

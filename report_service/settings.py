@@ -41,6 +41,14 @@ class WorkerSettings(ReportSettings):
         le=256,
         description="Render processes, each making one report at a time; the number of CPUs if unset.",
     )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*[^\s?#/])?)?$",
+        max_length=200,
+        description="Where people reach the console, without a slash at the end: "
+        "`https://leads.example.com`. Printed at the end of each report, as a link and QR code to its "
+        "lineage; if unset, the code holds the lineage id alone.",
+    )
     enable_report_lineage: bool = Field(
         True,
         description="Capture the lineage of every report. While off, reports are marked DISABLED.",

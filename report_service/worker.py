@@ -53,6 +53,7 @@ async def work(settings: WorkerSettings) -> None:
             renderer=pool,
             environment_digest=environment.digest(),
             clock=utc_now,
+            public_url=settings.public_url,
             captures=settings.enable_report_lineage,
             completed=relay.wake,
         )

@@ -132,6 +132,7 @@ def _settings(home: Home, addresses: Addresses, postgres: Postgres, name: str) -
         settings[connections] = os.environ.get(connections, "5")
     if context == "report":
         settings["OBJECTS_URL"] = home.objects.as_uri()
+        settings["PUBLIC_URL"] = os.environ.get("PUBLIC_URL", f"http://{LOOPBACK}:{addresses.gateway}")
     if name == GATEWAY:
         settings["GATEWAY_HOST"] = LOOPBACK
         settings["GATEWAY_PORT"] = str(addresses.gateway)
