@@ -11,15 +11,8 @@ from uuid import UUID
 
 import structlog
 
-from lead_service.domain import (
-    MAX_ATTEMPTS,
-    Fact,
-    FactState,
-    Lead,
-    LeadStores,
-    Provider,
-    Subject,
-)
+from lead_service.domain import Lead, LeadStores
+from lead_service.facts import MAX_ATTEMPTS, Fact, FactState, Provider, Subject
 from services.clock import Clock
 from services.errors import NotFound
 

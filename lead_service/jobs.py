@@ -8,7 +8,8 @@ from typing import Final
 import structlog
 
 from lead_service import answers, enrichment
-from lead_service.domain import EnrichmentTask, LeadStores, Provider
+from lead_service.domain import LeadStores
+from lead_service.facts import EnrichmentTask, Provider
 from services.clock import Clock
 from services.identity import Actor, acting_as
 from services.jobs import Job

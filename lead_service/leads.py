@@ -5,8 +5,6 @@ from uuid import UUID
 
 from lead_service.domain import (
     Draft,
-    Enrichment,
-    EnrichmentTask,
     Lead,
     LeadFilter,
     LeadPage,
@@ -14,6 +12,7 @@ from lead_service.domain import (
     Order,
     Position,
 )
+from lead_service.facts import Enrichment, EnrichmentTask
 from services.clock import Clock
 
 

@@ -12,8 +12,6 @@ from uuid import UUID
 
 from lead_service.domain import (
     NEWEST_FIRST,
-    EnrichmentTask,
-    Fact,
     Lead,
     LeadFilter,
     LeadPage,
@@ -22,6 +20,7 @@ from lead_service.domain import (
     RequestKey,
     duplicate,
 )
+from lead_service.facts import EnrichmentTask, Fact
 from services.errors import Aborted, AlreadyExists, NotFound
 
 

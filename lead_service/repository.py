@@ -34,11 +34,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from lead_service.domain import (
     EXACT_TOTAL_LIMIT,
     NEWEST_FIRST,
-    Enrichment,
-    EnrichmentStatus,
-    EnrichmentTask,
-    Fact,
-    FactState,
     Lead,
     LeadFilter,
     LeadPage,
@@ -47,6 +42,7 @@ from lead_service.domain import (
     RequestKey,
     duplicate,
 )
+from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, Fact, FactState
 from lead_service.tables import LIVING, SEARCHED, UNIQUE, AnswerRow, FactRow, LeadRow, jobs
 from services.errors import Aborted, NotFound
 from services.jobs import enqueue

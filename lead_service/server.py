@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from lead_service import refusals
+from lead_service.audit_repository import PostgresAuditStore
 from lead_service.repository import PostgresLeadStore
 from lead_service.servicer import LeadServicer
 from lead_service.settings import LeadSettings
@@ -18,7 +20,8 @@ async def serve(settings: LeadSettings) -> None:
     database = Database(
         settings.lead_database_url, name=PROCESS, pool_size=settings.lead_database_connections
     )
-    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now)
+    audits = UnitsOfWork(database, PostgresAuditStore)
+    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, audits)
     await server.serve(
         settings,
         process=PROCESS,
@@ -30,5 +33,6 @@ async def serve(settings: LeadSettings) -> None:
             )
         ],
         ready=partial(schema.check, "lead_service", database),
+        on_refusal=refusals.noting(audits),
     )
     await database.close()

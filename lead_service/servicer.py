@@ -6,7 +6,8 @@ from uuid import UUID
 
 import grpc.aio
 
-from lead_service import answers, leads, wire
+from lead_service import answers, audit_wire, auditing, leads, wire
+from lead_service.audit import AuditStores
 from lead_service.domain import Lead, LeadStores
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import lead_pb2_grpc
@@ -19,10 +20,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class LeadServicer(lead_pb2_grpc.LeadServiceServicer):
     """Answers `leadfactory.lead.v1.LeadService`."""
 
-    def __init__(self, stores: LeadStores, clock: Clock) -> None:
-        """Take where leads are kept and where the time comes from."""
+    def __init__(self, stores: LeadStores, clock: Clock, audits: AuditStores) -> None:
+        """Take where leads are kept, where the time comes from, and where changes are noted."""
         self._stores = stores
         self._clock = clock
+        self._audits = audits
 
     async def ListLeads(self, request: pb.ListLeadsRequest, context: Context) -> pb.ListLeadsResponse:
         """See the proto."""
@@ -46,6 +48,13 @@ class LeadServicer(lead_pb2_grpc.LeadServiceServicer):
     async def GetLead(self, request: pb.GetLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""
         return wire.lead(await leads.get(self._stores, UUID(request.id)))
+
+    async def ListLeadAudit(
+        self, request: pb.ListLeadAuditRequest, context: Context
+    ) -> pb.ListLeadAuditResponse:
+        """See the proto."""
+        wanted, place = audit_wire.audit_filter(request), audit_wire.audit_page_request(request)
+        return audit_wire.audit_page(await auditing.page(self._audits, wanted, *place), request)
 
     async def UpdateLead(self, request: pb.UpdateLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""

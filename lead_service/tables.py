@@ -1,6 +1,8 @@
 """The lead context's tables."""
 
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,7 +25,7 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.database import NAMING
@@ -135,6 +137,59 @@ class FactRow(Base):
 
     __table_args__ = (
         CheckConstraint("state IN ('FOUND', 'NOT_FOUND', 'UNREACHABLE', 'REFUSED', 'ERROR')", name="state"),
+    )
+
+
+class AuditRow(Base):
+    """One entry of the audit, which the database writes: see ``audit.AuditEntry``.
+
+    ``transaction_id`` is the writer's; an entry is settled once pg_snapshot_xmin is above it.
+    """
+
+    __tablename__ = "lead_audit"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    lead_id: Mapped[UUID | None] = mapped_column(Uuid)
+    version: Mapped[int | None] = mapped_column(Integer)
+    action: Mapped[str] = mapped_column(Text)
+    code: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[str] = mapped_column(Text)
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    workload: Mapped[str | None] = mapped_column(Text)
+    ip_address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET)
+    user_agent: Mapped[str] = mapped_column(Text)
+    request_id: Mapped[str] = mapped_column(Text)
+    method: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    changed_fields: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    old_values: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    new_values: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    salts: Mapped[dict[str, dict[str, str]]] = mapped_column(JSONB)
+    previous_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    canonical: Mapped[bytes] = mapped_column(LargeBinary)
+    entry_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    transaction_id: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        Index(
+            "uq_lead_audit_lead_id_version",
+            "lead_id",
+            "version",
+            unique=True,
+            postgresql_where=text("version IS NOT NULL"),
+        ),
+        Index("ix_lead_audit_lead_id_created_at_id", "lead_id", "created_at", "id"),
+        Index("ix_lead_audit_created_at_id", "created_at", "id"),
+        Index("ix_lead_audit_user_id_created_at_id", "user_id", "created_at", "id"),
+        Index("ix_lead_audit_action_created_at_id", "action", "created_at", "id"),
+        Index(
+            "ix_lead_audit_ip_address",
+            "ip_address",
+            "created_at",
+            postgresql_where=text("ip_address IS NOT NULL"),
+        ),
+        Index("ix_lead_audit_changed_fields", "changed_fields", postgresql_using="gin"),
     )
 
 

@@ -11,8 +11,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from lead_service.domain import (
     EDITABLE,
     Draft,
-    EnrichmentStatus,
-    Fact,
     Lead,
     LeadFilter,
     LeadPage,
@@ -21,6 +19,7 @@ from lead_service.domain import (
     Position,
     RequestKey,
 )
+from lead_service.facts import EnrichmentStatus, Fact
 from lead_service.names import host_name
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from services import paging

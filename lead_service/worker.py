@@ -6,10 +6,10 @@ from functools import partial
 import httpcore
 import httpx
 
-from lead_service.domain import Provider
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits
 from lead_service.egress.resolver import Resolver
+from lead_service.facts import Provider
 from lead_service.jobs import PROCESS, LeadJobs
 from lead_service.providers.address import AddressProvider
 from lead_service.providers.dns import DnsProvider

@@ -3,19 +3,25 @@
 Reading and writing are told apart when the session is opened: a read session runs in a READ ONLY
 transaction that is always rolled back, a write session commits when its block ends well and rolls
 back on any raise.
+
+Who acts, and in which call, is told to the database with the BEGIN of every write session, for
+triggers to note (see ``ContextSession``).
 """
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from ipaddress import ip_address
 from typing import Generic, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import MetaData, make_url, text
+from sqlalchemy import Connection, MetaData, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 
+from services import identity
 from services.errors import (
     Aborted,
     DeadlineExceeded,
@@ -50,6 +56,64 @@ def declarative_base() -> type[DeclarativeBase]:
     return Base
 
 
+class _Driver(asyncpg.Connection):
+    """A connection that sends a statement along with BEGIN, at no round trip of its own."""
+
+    with_begin = ""
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109
+        if self.with_begin and query.startswith("BEGIN"):
+            query, self.with_begin = f"{query}{self.with_begin}", ""
+        return await super().execute(query, *args, timeout=timeout)
+
+
+class ContextSession(Session):
+    """A session whose transactions, if they may write, know who acts.
+
+    The setting ``leadfactory.context`` holds it for the length of the transaction, as one JSON
+    object: ``user_id``, ``roles``, ``workload``, ``ip_address``, ``user_agent``, ``request_id`` and
+    ``method``. It stays empty outside of any call or job.
+    """
+
+
+@event.listens_for(ContextSession, "after_begin")
+def _tell_who_acts(session: Session, _: SessionTransaction, connection: Connection) -> None:
+    # SQLAlchemy sends BEGIN only with the first statement, so there is still time to join it. What
+    # a session that never sent one left behind is overwritten here.
+    driver = cast("_Driver", connection.connection.driver_connection)
+    driver.with_begin = _set_context() if session.info.get("writes") else ""
+
+
+def _set_context() -> str:
+    actor, call = identity.actor_if_any(), identity.current_call()
+    if actor is None:
+        return ""
+    context = {
+        "user_id": _storable(actor.subject, 256),
+        "roles": sorted(_storable(role, 64) for role in actor.roles),
+        "workload": actor.workload,
+        "ip_address": _address(actor.ip),
+        "user_agent": _storable(actor.user_agent, 512),
+        "request_id": call.request_id if call else "",
+        "method": call.method if call else "",
+    }
+    quoted = json.dumps(context).replace("'", "''")
+    return f"SET LOCAL leadfactory.context = '{quoted}'"
+
+
+def _storable(value: str, length: int) -> str:
+    """Cut text, and leave out what PostgreSQL's JSON refuses: NUL and halves of surrogate pairs."""
+    return value[:length].encode("utf-8", "ignore").decode().replace("\0", "")
+
+
+def _address(value: str) -> str | None:
+    """Read an address without its zone, which means something on that machine only."""
+    try:
+        return str(ip_address(value.partition("%")[0]))
+    except ValueError:
+        return None
+
+
 class Database:
     """One context's database, as one role."""
 
@@ -59,7 +123,7 @@ class Database:
         *,
         name: str,
         pool_size: int = 5,
-        session_class: type[Session] = Session,
+        session_class: type[Session] = ContextSession,
         statement_timeout: float = STATEMENT_TIMEOUT_SECONDS,
     ) -> None:
         """Prepare a pool; nothing is connected yet.
@@ -78,6 +142,7 @@ class Database:
             hide_parameters=True,
             connect_args={
                 "timeout": 5,
+                "connection_class": _Driver,
                 "server_settings": {
                     "application_name": name,
                     "timezone": "UTC",
@@ -104,7 +169,7 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction that commits if the block ends well, and rolls back otherwise."""
         with translated_errors():
-            async with self._sessions() as session, session.begin():
+            async with self._sessions(info={"writes": True}) as session, session.begin():
                 yield session
 
     async def check(self) -> None:

@@ -4,17 +4,18 @@
 2. ``metrics``     outside of errors, so that denied and malformed calls are counted too
 3. ``errors``      outside of the checks, so that every refusal is told in one form
 4. ``identity``    whose token is it; sets the actor
-5. ``access``      may they; reads the method's option, and no option means no
-6. ``validation``  is the request well formed; last, so that strangers learn nothing from it
+5. ``refusals``    hands what is refused or fails from here on to the service, if it wants to note it
+6. ``access``      may they; reads the method's option, and no option means no
+7. ``validation``  is the request well formed; last, so that strangers learn nothing from it
 
 Each step is a context manager around the handler: what it does before, and what it sees after. That
 form serves unary and streaming RPCs alike.
 """
 
-import math
+import asyncio
 import re
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +23,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import grpc
-import protovalidate
 import structlog
 from google.protobuf import descriptor_pool
 from google.protobuf.message import DecodeError, Message
@@ -33,8 +33,6 @@ from protos.leadfactory.options.v1 import access_pb2
 from services import identity, status, telemetry
 from services.errors import (
     DeadlineExceeded,
-    FieldViolation,
-    InvalidArgument,
     PermissionDenied,
     ServiceError,
     Unauthenticated,
@@ -42,9 +40,12 @@ from services.errors import (
 )
 from services.ids import uuid7
 from services.tokens import Principal, TokenVerifier
+from services.validation import Undecodable, validate
 
 # Below this much time left an answer could not reach the caller any more.
 LEAST_USEFUL_SECONDS = 0.02
+# An answer waits no longer than this for its refusal to be noted.
+NOTING_SECONDS = 1.0
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 # Infrastructure that tells nothing about leads; probes have no token to show.
 OPEN_SERVICES = frozenset(
@@ -68,7 +69,9 @@ class Rpc:
     """unary, server_stream, client_stream or bidi_stream."""
     metadata: dict[str, str]
     context: grpc.aio.ServicerContext[Any, Any]
-    check: "Callable[[Message | Undecodable], None] | None" = None
+    request: Message | None = None
+    """The one request, if it could be read; None for a stream of them."""
+    check: Callable[[Message | Undecodable], None] | None = None
     """Set by the validation step; applied to every request message."""
     code: str = "OK"
 
@@ -87,9 +90,27 @@ Step = Callable[[Rpc], AbstractAsyncContextManager[None]]
 """Returns an asynchronous context manager around the rest of the RPC."""
 
 
-def steps(verifier: TokenVerifier) -> list[Step]:
+@dataclass(frozen=True)
+class Refusal:
+    """A call of somebody known that came to nothing."""
+
+    method: str
+    """``package.Service/Method``."""
+    request: Message | None
+    """What was asked for, not validated; None for a stream of requests."""
+    code: str
+    """Name of the gRPC status it ends with."""
+    reason: str
+
+
+OnRefusal = Callable[[Refusal], Awaitable[None]]
+"""Notes a refusal, as the actor whose call it was. Must decide itself which ones matter."""
+
+
+def steps(verifier: TokenVerifier, on_refusal: OnRefusal | None = None) -> list[Step]:
     """Return the steps in their order."""
-    return [context, metrics, errors, identity_step(verifier), access, validation]
+    noting = [refusals(on_refusal)] if on_refusal is not None else []
+    return [context, metrics, errors, identity_step(verifier), *noting, access, validation]
 
 
 @asynccontextmanager
@@ -178,6 +199,37 @@ def identity_step(verifier: TokenVerifier) -> Step:
     return identify
 
 
+def refusals(note: OnRefusal) -> Step:
+    """Return the step that has refusals noted before they are answered.
+
+    Noting may take NOTING_SECONDS; then, or if it fails, the answer goes out without it and the log
+    says so, because what was refused stays refused.
+    """
+
+    async def noted(rpc: Rpc, code: str, reason: str) -> None:
+        try:
+            async with asyncio.timeout(NOTING_SECONDS):
+                await note(Refusal(rpc.method, rpc.request, code, reason))
+        except Exception:
+            telemetry.UNNOTED.inc()
+            log.exception(telemetry.REFUSAL_UNNOTED, code=code, reason=reason)
+
+    @asynccontextmanager
+    async def step(rpc: Rpc) -> AsyncIterator[None]:
+        try:
+            yield
+        except ServiceError as error:
+            if not rpc.is_open:
+                await noted(rpc, error.code, error.reason)
+            raise
+        except Exception:
+            if not rpc.is_open:
+                await noted(rpc, "INTERNAL", "INTERNAL")
+            raise
+
+    return step
+
+
 @asynccontextmanager
 async def access(rpc: Rpc) -> AsyncIterator[None]:
     """Apply the method's access option; a method without one is closed to everybody."""
@@ -205,38 +257,6 @@ async def validation(rpc: Rpc) -> AsyncIterator[None]:
     if not rpc.is_open:
         rpc.check = validate
     yield
-
-
-class Undecodable:
-    """Stands for a request whose bytes are no message of its type."""
-
-
-def validate(message: Message | Undecodable) -> None:
-    """Check a message against its proto's rules; raises InvalidArgument that names every field."""
-    if isinstance(message, Undecodable):
-        raise InvalidArgument("request", "is not a protobuf message of the method's type", "UNDECODABLE")
-    violations = [
-        FieldViolation(path, "must not hold a NUL character", "NUL_CHARACTER")
-        if problem == "nul"
-        else FieldViolation(path, "must be a finite number", "NOT_FINITE")
-        for path, problem in _unstorable(message)
-    ]
-    try:
-        protovalidate.validate(message)
-    except protovalidate.ValidationError as error:
-        violations += [
-            FieldViolation(
-                ".".join(
-                    element.field_name for element in (each.proto.field.elements if each.proto.field else ())
-                )
-                or "request",
-                each.proto.message,
-                each.proto.rule_id.upper().replace(".", "_"),
-            )
-            for each in error.violations
-        ]
-    if violations:
-        raise InvalidArgument.of(violations)
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
@@ -276,8 +296,8 @@ class Interceptor(grpc.aio.ServerInterceptor):
             else (handler.unary_stream if streams_out else handler.unary_unary)
         )
 
-        def begin(context: grpc.aio.ServicerContext[Any, Any]) -> Rpc:
-            return Rpc(method, kind, metadata, context)
+        def begin(context: grpc.aio.ServicerContext[Any, Any], request: Any) -> Rpc:
+            return Rpc(method, kind, metadata, context, request if isinstance(request, Message) else None)
 
         def checked(rpc: Rpc, request: Any) -> Any:
             if rpc.check is None:
@@ -295,12 +315,12 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 return Undecodable()
 
         async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            rpc = begin(context)
+            rpc = begin(context, request)
             async with self._around(rpc):
                 return await inner(checked(rpc, request), context)
 
         async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-            rpc = begin(context)
+            rpc = begin(context, request)
             async with self._around(rpc):
                 async for reply in inner(checked(rpc, request), context):
                     yield reply
@@ -382,28 +402,6 @@ def _rule(method: str) -> access_pb2.Access:
         raise Unimplemented(f"There is no method {method}.") from None
     rule: access_pb2.Access = descriptor.GetOptions().Extensions[access_pb2.access]
     return rule
-
-
-def _unstorable(message: Message, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the path of every text that holds NUL and every number that is not finite.
-
-    protobuf carries both; PostgreSQL's text and JSON do not.
-    """
-    for field, value in message.ListFields():
-        path = f"{prefix}{field.name}"
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            values: list[object] = [part for entry in value.items() for part in entry]
-        elif field.is_repeated:
-            values = list(value)
-        else:
-            values = [value]
-        for each in values:
-            if isinstance(each, Message):
-                yield from _unstorable(each, f"{path}.")
-            elif isinstance(each, str) and "\0" in each:
-                yield path, "nul"
-            elif isinstance(each, float) and not math.isfinite(each):
-                yield path, "number"
 
 
 def _request_id() -> str:

@@ -39,16 +39,31 @@ class Service(NamedTuple):
 
 
 async def serve(
-    settings: ServiceSettings, *, process: str, services: Sequence[Service], ready: Check
+    settings: ServiceSettings,
+    *,
+    process: str,
+    services: Sequence[Service],
+    ready: Check,
+    on_refusal: interceptors.OnRefusal | None = None,
 ) -> None:
-    """Offer services as the process of that name until it is told to stop."""
-    await live(settings, process=process, server=build(settings, services), ready=ready)
+    """Offer services as the process of that name until it is told to stop.
+
+    ``on_refusal`` is told of every call of somebody known that is refused or fails.
+    """
+    server = build(settings, services, on_refusal=on_refusal)
+    await live(settings, process=process, server=server, ready=ready)
 
 
-def build(settings: ServiceSettings, services: Sequence[Service]) -> grpc.aio.Server:
+def build(
+    settings: ServiceSettings,
+    services: Sequence[Service],
+    *,
+    on_refusal: interceptors.OnRefusal | None = None,
+) -> grpc.aio.Server:
     """Return a server that offers the services and their reflection; nothing listens yet."""
+    steps = interceptors.steps(TokenVerifier.from_settings(settings), on_refusal)
     server = grpc.aio.server(
-        interceptors=[interceptors.Interceptor(interceptors.steps(TokenVerifier.from_settings(settings)))],
+        interceptors=[interceptors.Interceptor(steps)],
         options=OPTIONS,
         maximum_concurrent_rpcs=settings.maximum_concurrent_rpcs,
     )

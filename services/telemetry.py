@@ -17,6 +17,7 @@ from services.settings import ServiceSettings
 
 RPC_HANDLED = "rpc.handled"
 RPC_FAILED = "rpc.failed"
+REFUSAL_UNNOTED = "refusal.unnoted"
 PROCESS_READY = "process.ready"
 PROCESS_UNREADY = "process.unready"
 PROCESS_STOPPING = "process.stopping"
@@ -38,6 +39,7 @@ HANDLING = Histogram(
     ["grpc_type", "grpc_service", "grpc_method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+UNNOTED = Counter("leadfactory_refusals_unnoted_total", "Refused calls that could not be noted in an audit.")
 IN_FLIGHT = Gauge("grpc_server_in_flight", "RPCs being served now.")
 JOBS = Counter("leadfactory_jobs_total", "Jobs ended, by outcome.", ["entrypoint", "outcome"])
 

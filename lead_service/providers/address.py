@@ -10,9 +10,9 @@ from typing import Final
 
 import idna
 
-from lead_service.domain import Fact, FactState, Observation, Subject
 from lead_service.egress import Unreachable
 from lead_service.egress.resolver import NoSuchName, Resolver
+from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.names import email_address, registrable_domain
 from lead_service.providers.dns import text_of
 from services.clock import Clock

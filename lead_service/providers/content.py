@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from lead_service.domain import Fact, FactState, Observation
+from lead_service.facts import Fact, FactState, Observation
 from lead_service.names import registrable_domain
 
 NAMES: Final = (

@@ -11,9 +11,9 @@ import dns.rdtypes.ANY.NS
 import dns.rdtypes.ANY.SOA
 import dns.rdtypes.ANY.TXT
 
-from lead_service.domain import Fact, FactState, Observation, Subject
 from lead_service.egress import Unreachable
 from lead_service.egress.resolver import NoSuchName, Resolver
+from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.names import registrable_domain
 from services.clock import Clock
 

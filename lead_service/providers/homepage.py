@@ -6,10 +6,10 @@ import ssl
 from dataclasses import dataclass
 from typing import Final
 
-from lead_service.domain import Fact, FactState, Observation, Subject
 from lead_service.egress import Refused, Unresolved
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits, Page, Visit, visit
+from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.providers import content, headers, state_of, technology
 from lead_service.providers.markup import parse
 from services.clock import Clock

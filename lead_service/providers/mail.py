@@ -17,11 +17,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from lead_service.domain import Fact, FactState, Observation, Subject
 from lead_service.egress import Unreachable, Unresolved
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits, Page, visit
 from lead_service.egress.resolver import Answer, NoSuchName, Resolver
+from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.names import registrable_domain
 from lead_service.providers import spf, within
 from lead_service.providers.dmarc import of_version, policy, tags

@@ -8,10 +8,10 @@ from typing import Final
 from urllib.parse import urljoin
 from urllib.robotparser import RobotFileParser
 
-from lead_service.domain import Fact, FactState, Observation, Subject
 from lead_service.egress import Refused, Unresolved
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits, Page, Visit, visit
+from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.providers import state_of, within
 from services.clock import Clock
 

@@ -9,10 +9,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from lead_service.domain import Fact, FactState, Observation, Subject
 from lead_service.egress import Garbled, Refused, Unreachable
 from lead_service.egress.dial import Door
 from lead_service.egress.http import tls_failure
+from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.providers import state_of
 from services.clock import Clock
 

@@ -9,6 +9,7 @@ import pytest
 
 from gateway import app, backends, contract
 from gateway.settings import GatewaySettings
+from lead_service.audit_repository import PostgresAuditStore
 from lead_service.repository import PostgresLeadStore
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
@@ -28,7 +29,9 @@ async def api(
     service = Service(
         lead_pb2.DESCRIPTOR.services_by_name["LeadService"],
         lead_pb2_grpc.add_LeadServiceServicer_to_server,
-        LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now),
+        LeadServicer(
+            UnitsOfWork(database, PostgresLeadStore), utc_now, UnitsOfWork(database, PostgresAuditStore)
+        ),
     )
     async with serve_in_process(service) as address:
         addresses = {f"{context}_service_address": address for context in ("lead", "report", "lineage")}

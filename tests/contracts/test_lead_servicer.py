@@ -10,10 +10,12 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
-from lead_service.domain import EnrichmentTask
+from lead_service.audit_repository import PostgresAuditStore
+from lead_service.facts import EnrichmentTask
 from lead_service.memory import MemoryLeadStores
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
+from services.database import Database, UnitsOfWork
 from services.identity import Actor
 from tests.fixtures.rpc import Reply, TestingServer
 
@@ -33,7 +35,9 @@ def call(
     stores: MemoryLeadStores, testing_server: Callable[..., TestingServer]
 ) -> Callable[[str, Any], Reply]:
     moments = (NOW + timedelta(seconds=number) for number in range(1000))
-    server = testing_server(SERVICE, LeadServicer(stores, lambda: next(moments)))
+    # The audit is written by PostgreSQL's triggers and has no twin; nothing connects to this one.
+    audits = UnitsOfWork(Database("postgresql://nowhere.invalid/lead", name="test"), PostgresAuditStore)
+    server = testing_server(SERVICE, LeadServicer(stores, lambda: next(moments), audits))
     return lambda method, request: server.call(method, request, ADA)
 
 

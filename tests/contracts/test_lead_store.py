@@ -13,23 +13,20 @@ from lead_service import leads
 from lead_service.domain import (
     NEWEST_FIRST,
     Draft,
-    Enrichment,
-    EnrichmentStatus,
-    EnrichmentTask,
-    FactState,
     Lead,
     LeadFilter,
     LeadStores,
-    Observation,
     Order,
     OrderKey,
     Position,
     RequestKey,
 )
+from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, FactState, Observation
 from lead_service.memory import MemoryLeadStores
 from lead_service.repository import PostgresLeadStore
 from services.database import Database, UnitsOfWork
 from services.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
+from services.identity import Actor, acting_as
 from services.ids import uuid7
 
 NOW = datetime(2026, 11, 21, 9, 30, 0, 123456, tzinfo=UTC)
@@ -52,7 +49,8 @@ async def stores(database_url: str | None) -> AsyncIterator[LeadStores]:
         yield MemoryLeadStores()
         return
     database = Database(database_url, name="test", pool_size=64)
-    yield UnitsOfWork(database, PostgresLeadStore)
+    with acting_as(Actor("ada")):
+        yield UnitsOfWork(database, PostgresLeadStore)
     await database.close()
 
 

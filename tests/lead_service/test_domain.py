@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_service.domain import (
+from lead_service.domain import Draft
+from lead_service.facts import (
     MAX_VALUE_LENGTH,
     MAX_VALUES,
-    Draft,
     Enrichment,
     EnrichmentStatus,
     EnrichmentTask,

@@ -7,19 +7,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lead_service.domain import (
+from lead_service.domain import Draft, Lead
+from lead_service.enrichment import end_unattended, enrich, look_up
+from lead_service.facts import (
     MAX_ATTEMPTS,
-    Draft,
     EnrichmentStatus,
     EnrichmentTask,
     Fact,
     FactState,
-    Lead,
     Observation,
     Provider,
     Subject,
 )
-from lead_service.enrichment import end_unattended, enrich, look_up
 from lead_service.jobs import LeadJobs
 from lead_service.leads import create, get, quick_add
 from lead_service.memory import MemoryLeadStore, MemoryLeadStores

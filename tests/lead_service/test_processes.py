@@ -15,6 +15,7 @@ import asyncpg
 import grpc
 import pytest
 
+from lead_service.audit_repository import PostgresAuditStore
 from lead_service.repository import PostgresLeadStore
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
@@ -38,7 +39,8 @@ async def serving(
     serve_in_process: ServeInProcess, issuer: Issuer, database: TestDatabase, *roles: str
 ) -> AsyncIterator[tuple[Stub, list[tuple[str, str]]]]:
     connections = Database(database.url, name="lead")
-    servicer = LeadServicer(UnitsOfWork(connections, PostgresLeadStore), utc_now)
+    audits = UnitsOfWork(connections, PostgresAuditStore)
+    servicer = LeadServicer(UnitsOfWork(connections, PostgresLeadStore), utc_now, audits)
     service = Service(
         pb.DESCRIPTOR.services_by_name["LeadService"],
         lead_pb2_grpc.add_LeadServiceServicer_to_server,

@@ -6,7 +6,14 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from lead_service.domain import EXACT_TOTAL_LIMIT, EnrichmentStatus, LeadFilter, Order, OrderKey, Position
+from lead_service.domain import (
+    EXACT_TOTAL_LIMIT,
+    LeadFilter,
+    Order,
+    OrderKey,
+    Position,
+)
+from lead_service.facts import EnrichmentStatus
 from lead_service.repository import Explained, PostgresLeadStore, page_of_rows
 from services.database import Database
 from services.ids import uuid7
@@ -27,6 +34,8 @@ FROM generate_series(1, {LEADS}) AS n
 @pytest.fixture
 async def database(lead_database: TestDatabase) -> AsyncIterator[Database]:
     connection = await asyncpg.connect(lead_database.superuser_url)
+    await connection.execute("""SET leadfactory.context = '{"user_id": "ada", "roles": [],
+        "user_agent": "", "request_id": "", "method": ""}'""")
     await connection.execute(FILL)
     await connection.execute("ANALYZE leads")
     await connection.close()

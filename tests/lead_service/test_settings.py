@@ -31,7 +31,8 @@ def test_the_site_s_settings_are_understood(site: Site, monkeypatch: pytest.Monk
     assert settings.enrichment_nameservers == (("127.0.0.1", int(site.nameserver.split(":")[1])),)
     assert settings.enrichment_allowed_networks == (ip_network("127.0.0.0/8"),)
     assert settings.enrichment_ports == (site.http_port, site.https_port)
-    assert [provider.name for provider in providers(settings)] == ["dns", "tls", "homepage"]
+    names = {provider.name for provider in providers(settings)}
+    assert names == {"address", "dns", "homepage", "mail", "site", "tls"}
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services import errors
-from services.database import Database
+from services import errors, identity
+from services.database import Database, driver_connection
 from tests.fixtures.postgres import Postgres, TestDatabase
 
 
@@ -139,3 +139,26 @@ async def test_two_that_lock_each_other_are_told_to_retry(database: Database) ->
 
     outcomes = await asyncio.gather(swap(1, 2), swap(2, 1), return_exceptions=True)
     assert [type(each) for each in outcomes if each is not None] == [errors.Aborted]
+
+
+async def test_a_write_knows_who_acts_and_a_reading_does_not(database: Database) -> None:
+    asked = text("SELECT nullif(current_setting('leadfactory.context', true), '')::jsonb")
+    actor = identity.Actor("o'ada", frozenset({"b", "a"}), "report-worker", "203.0.113.7", "lynx")
+    with identity.acting_as(actor), identity.serving(identity.Call("x.Y/Z", "request-1")):
+        async with database.write() as session:
+            assert await session.scalar(asked) == {
+                "user_id": "o'ada",
+                "roles": ["a", "b"],
+                "workload": "report-worker",
+                "ip_address": "203.0.113.7",
+                "user_agent": "lynx",
+                "request_id": "request-1",
+                "method": "x.Y/Z",
+            }
+        async with database.write() as session:
+            driver = await driver_connection(session)
+            assert await driver.fetchval("SELECT current_setting('leadfactory.context')") != ""
+        async with database.read() as session:
+            assert await session.scalar(asked) is None
+    async with database.write() as session:
+        assert await session.scalar(asked) is None

@@ -13,7 +13,7 @@ from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
 from services import identity, interceptors
-from services.errors import InvalidArgument, NotFound, PermissionDenied, ServiceError
+from services.errors import NotFound, PermissionDenied, ServiceError
 from services.server import Service
 from services.status import from_rpc_error
 from services.tokens import ROLES
@@ -265,11 +265,54 @@ def test_every_method_of_ours_says_who_may_call_it() -> None:
             assert rule.roles or rule.workloads, method.full_name
 
 
-def test_numbers_that_json_cannot_say_are_refused_with_their_path() -> None:
-    request = report_pb2.GenerateReportRequest(lead_id=ID)
-    request.assessment_data.update({"a": {"b": [1.0, float("nan")]}, "c": "x\0"})
-    with pytest.raises(InvalidArgument) as caught:
-        interceptors.validate(request)
-    fields = {each.field for each in caught.value.violations}
-    assert all(field.startswith("assessment_data.") for field in fields)
-    assert {each.reason for each in caught.value.violations} == {"NUL_CHARACTER", "NOT_FINITE"}
+async def test_refusals_of_somebody_known_are_handed_on_as_theirs(
+    serve_in_process: ServeInProcess, issuer: Issuer
+) -> None:
+    noted: list[tuple[str, interceptors.Refusal]] = []
+
+    async def note(refusal: interceptors.Refusal) -> None:
+        noted.append((identity.current_actor().subject, refusal))
+
+    leads = Service(LEAD, lead_pb2_grpc.add_LeadServiceServicer_to_server, Leads())
+    ada = bearer(issuer.person("ada", "operator"))
+    async with (
+        serve_in_process(leads, on_refusal=note) as address,
+        grpc.aio.insecure_channel(address) as opened,
+    ):
+        stub = lead_pb2_grpc.LeadServiceStub(opened)
+        await stub.GetLead(lead_pb2.GetLeadRequest(id=ID), metadata=ada)
+        await failure(stub.GetLead(lead_pb2.GetLeadRequest(id=ID)))
+        missing = lead_pb2.CreateLeadRequest(email="a@b.example", name="missing")
+        await failure(stub.GetLead(lead_pb2.GetLeadRequest(id=ID), metadata=bearer(issuer.person("bob"))))
+        await failure(stub.GetLead(lead_pb2.GetLeadRequest(id="x"), metadata=ada))
+        await failure(stub.CreateLead(missing, metadata=ada))
+        await failure(stub.CreateLead(lead_pb2.CreateLeadRequest(email="a@b.example"), metadata=ada))
+    assert [(who, each.method.partition("/")[2], each.code) for who, each in noted] == [
+        ("bob", "GetLead", "PERMISSION_DENIED"),
+        ("ada", "GetLead", "INVALID_ARGUMENT"),
+        ("ada", "CreateLead", "NOT_FOUND"),
+        ("ada", "CreateLead", "INTERNAL"),
+    ]
+    assert noted[0][1].request == lead_pb2.GetLeadRequest(id=ID)
+    assert noted[0][1].reason == "ACCESS_DENIED"
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+async def test_a_refusal_that_cannot_be_noted_is_answered_all_the_same(
+    serve_in_process: ServeInProcess, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    monkeypatch.setattr(interceptors, "NOTING_SECONDS", 0.05)
+
+    async def note(_: interceptors.Refusal) -> None:
+        await asyncio.sleep(seconds)
+        raise RuntimeError("broken")
+
+    leads = Service(LEAD, lead_pb2_grpc.add_LeadServiceServicer_to_server, Leads())
+    async with (
+        serve_in_process(leads, on_refusal=note) as address,
+        grpc.aio.insecure_channel(address) as opened,
+    ):
+        call = lead_pb2_grpc.LeadServiceStub(opened).GetLead(
+            lead_pb2.GetLeadRequest(id=ID), metadata=bearer(issuer.person("bob")), timeout=10
+        )
+        assert (await failure(call)).code == "PERMISSION_DENIED"

@@ -11,8 +11,8 @@ import os
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from lead_service.domain import Fact, Subject
 from lead_service.enrichment import look_up
+from lead_service.facts import Fact, Subject
 from lead_service.settings import WorkerSettings
 from lead_service.worker import providers
 from report_service.assessment import assess, to_json

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from lead_service.domain import Fact, FactState, Provider, Subject
+from lead_service.facts import Fact, FactState, Provider, Subject
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 

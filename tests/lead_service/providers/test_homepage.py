@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from lead_service.domain import FactState, Observation
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits, Page
+from lead_service.facts import FactState, Observation
 from lead_service.providers import content
 from lead_service.providers.headers import NAMES, header_facts
 from lead_service.providers.homepage import HomepageProvider

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_service.domain import FactState
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits
 from lead_service.egress.resolver import Resolver
+from lead_service.facts import FactState
 from lead_service.providers.dmarc import policy, tags
 from lead_service.providers.mail import MailProvider
 from tests.lead_service.conftest import Spy

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import pytest
 
-from lead_service.domain import FactState
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits
 from lead_service.egress.resolver import Resolver
+from lead_service.facts import FactState
 from lead_service.providers.dns import DnsProvider
 from lead_service.providers.homepage import HomepageProvider
 from lead_service.providers.tls import TlsProvider

@@ -4,9 +4,9 @@ import ssl
 
 import pytest
 
-from lead_service.domain import FactState
 from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits
+from lead_service.facts import FactState
 from lead_service.providers.site import SiteProvider
 from tests.lead_service.providers.asking import clock, facts_of, states
 from tests.site import Site

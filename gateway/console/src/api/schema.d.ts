@@ -129,6 +129,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/leads/{id}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists who did what to a lead and when, newest first, one keyset page at a time
+         * @description Lists who did what to a lead and when, newest first, one keyset page at a time.
+         *
+         *     Promises one entry for each change, whatever made it, and one for each call on a lead that was
+         *     denied or was to change something and failed. Reading the audit is noted in it before anything
+         *     is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
+         *     that there never was.
+         */
+        get: operations["LeadService_ListLeadAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lineage/{report_id}": {
         parameters: {
             query?: never;
@@ -270,6 +295,61 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description One thing that somebody did to a lead, or tried to. */
+        AuditEntry: {
+            id: string;
+            /** @description Empty for a call that names no lead. */
+            lead_id: string;
+            /**
+             * Format: int32
+             * @description Counts a lead's changes from 1 without a gap; 0 for READ, DENIED and FAILED.
+             */
+            version: number;
+            action: components["schemas"]["AuditEntry.Action"];
+            /** @description The subject that acted, even where a process did the work. */
+            user_id: string;
+            /** @description Where the person was; empty if unknown, as for work behind the scenes. */
+            ip_address: string;
+            user_agent: string;
+            request_id: string;
+            /** @description The RPC, such as `leadfactory.lead.v1.LeadService/CreateLead`; empty for work behind the scenes. */
+            method: string;
+            /** Format: date-time */
+            created_at?: string;
+            /** @description The changed fields as they were; empty for CREATE. An erased value is left out. */
+            old_values?: {
+                [key: string]: unknown;
+            };
+            /** @description The changed fields as they are since; empty if the row is gone. An erased value is left out. */
+            new_values?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description SHA-256 over everything in this entry and `previous_hash`, in hexadecimal. Values take part
+             *     through salted commitments, so that erasing one leaves the hash right.
+             */
+            entry_hash: string;
+            /** @description `entry_hash` of the lead's change before; empty for the first. */
+            previous_hash: string;
+            /** @description Names of the fields that changed. */
+            changed_fields: string[];
+            /** @description The roles that the person held. */
+            roles: string[];
+            /** @description The process that did the work; empty if the person's own call did. */
+            workload: string;
+            /** @description Name of the gRPC status that the call ended with. */
+            code: string;
+            /** @description Why it was refused, in UPPER_SNAKE_CASE; empty if it was not. */
+            reason: string;
+        };
+        /**
+         * @description - `BASELINE`: The lead was there already when the audit began; `new_values` is what it was.
+         *     - `READ`: Somebody read this audit.
+         *     - `DENIED`: A call was refused for want of a right. Nothing changed.
+         *     - `FAILED`: A call that was to change something failed. Nothing changed.
+         * @enum {string}
+         */
+        "AuditEntry.Action": "ACTION_UNSPECIFIED" | "BASELINE" | "CREATE" | "UPDATE" | "DELETE" | "UNDELETE" | "READ" | "DENIED" | "FAILED";
         CreateLeadRequest: {
             /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
             email: string;
@@ -458,6 +538,11 @@ export interface components {
             access_count: number;
             /** Format: date-time */
             last_accessed_at?: string;
+        };
+        ListLeadAuditResponse: {
+            entries: components["schemas"]["AuditEntry"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
         };
         ListLeadsResponse: {
             leads: components["schemas"]["Lead"][];
@@ -968,6 +1053,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_ListLeadAudit: {
+        parameters: {
+            query?: {
+                /** @description How many entries to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter; empty for the first page. */
+                page_token?: string;
+                /** @description Only entries of this subject. */
+                user_id?: string;
+                /** @description Only entries of this kind. Entries of kind READ are returned only if this asks for them. */
+                action?: components["schemas"]["AuditEntry.Action"];
+                /** @description Only changes of this field, such as `email`. */
+                field?: string;
+                /** @description Only entries made at this time or later. */
+                created_after?: string;
+                /** @description Only entries made before this time. */
+                created_before?: string;
+                /** @description Only entries from this address, or from this network in CIDR notation. */
+                ip_address?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The lead's UUID, or `-` for the entries of all leads and of calls that name none. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListLeadAuditResponse"];
                 };
             };
             default: components["responses"]["Error"];

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -520,3 +521,218 @@ class UndeleteLeadRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UndeleteLeadRequest: _TypeAlias = UndeleteLeadRequest  # noqa: Y015
+
+@_typing.final
+class ListLeadAuditRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    IP_ADDRESS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The lead's UUID, or `-` for the entries of all leads and of calls that name none."""
+    page_size: _builtins.int
+    """How many entries to return at most; 0 means 50. More than 200 is treated as 200."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same filter; empty for the first page."""
+    user_id: _builtins.str
+    """Only entries of this subject."""
+    action: Global___AuditEntry.Action.ValueType
+    """Only entries of this kind. Entries of kind READ are returned only if this asks for them."""
+    field: _builtins.str
+    """Only changes of this field, such as `email`."""
+    ip_address: _builtins.str
+    """Only entries from this address, or from this network in CIDR notation."""
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Only entries made at this time or later."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only entries made before this time."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        action: Global___AuditEntry.Action.ValueType = ...,
+        field: _builtins.str = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+        ip_address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "created_after", b"created_after", "created_before", b"created_before", "field", b"field", "id", b"id", "ip_address", b"ip_address", "page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLeadAuditRequest: _TypeAlias = ListLeadAuditRequest  # noqa: Y015
+
+@_typing.final
+class ListLeadAuditResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditEntry]: ...
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___AuditEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLeadAuditResponse: _TypeAlias = ListLeadAuditResponse  # noqa: Y015
+
+@_typing.final
+class AuditEntry(_message.Message):
+    """One thing that somebody did to a lead, or tried to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Action:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AuditEntry._Action.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ACTION_UNSPECIFIED: AuditEntry._Action.ValueType  # 0
+        BASELINE: AuditEntry._Action.ValueType  # 1
+        """The lead was there already when the audit began; `new_values` is what it was."""
+        CREATE: AuditEntry._Action.ValueType  # 2
+        UPDATE: AuditEntry._Action.ValueType  # 3
+        DELETE: AuditEntry._Action.ValueType  # 4
+        UNDELETE: AuditEntry._Action.ValueType  # 5
+        READ: AuditEntry._Action.ValueType  # 6
+        """Somebody read this audit."""
+        DENIED: AuditEntry._Action.ValueType  # 7
+        """A call was refused for want of a right. Nothing changed."""
+        FAILED: AuditEntry._Action.ValueType  # 8
+        """A call that was to change something failed. Nothing changed."""
+
+    class Action(_Action, metaclass=_ActionEnumTypeWrapper): ...
+    ACTION_UNSPECIFIED: AuditEntry.Action.ValueType  # 0
+    BASELINE: AuditEntry.Action.ValueType  # 1
+    """The lead was there already when the audit began; `new_values` is what it was."""
+    CREATE: AuditEntry.Action.ValueType  # 2
+    UPDATE: AuditEntry.Action.ValueType  # 3
+    DELETE: AuditEntry.Action.ValueType  # 4
+    UNDELETE: AuditEntry.Action.ValueType  # 5
+    READ: AuditEntry.Action.ValueType  # 6
+    """Somebody read this audit."""
+    DENIED: AuditEntry.Action.ValueType  # 7
+    """A call was refused for want of a right. Nothing changed."""
+    FAILED: AuditEntry.Action.ValueType  # 8
+    """A call that was to change something failed. Nothing changed."""
+
+    ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    IP_ADDRESS_FIELD_NUMBER: _builtins.int
+    USER_AGENT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    OLD_VALUES_FIELD_NUMBER: _builtins.int
+    NEW_VALUES_FIELD_NUMBER: _builtins.int
+    ENTRY_HASH_FIELD_NUMBER: _builtins.int
+    PREVIOUS_HASH_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELDS_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    lead_id: _builtins.str
+    """Empty for a call that names no lead."""
+    version: _builtins.int
+    """Counts a lead's changes from 1 without a gap; 0 for READ, DENIED and FAILED."""
+    action: Global___AuditEntry.Action.ValueType
+    user_id: _builtins.str
+    """The subject that acted, even where a process did the work."""
+    ip_address: _builtins.str
+    """Where the person was; empty if unknown, as for work behind the scenes."""
+    user_agent: _builtins.str
+    request_id: _builtins.str
+    method: _builtins.str
+    """The RPC, such as `leadfactory.lead.v1.LeadService/CreateLead`; empty for work behind the scenes."""
+    entry_hash: _builtins.str
+    """SHA-256 over everything in this entry and `previous_hash`, in hexadecimal. Values take part
+    through salted commitments, so that erasing one leaves the hash right.
+    """
+    previous_hash: _builtins.str
+    """`entry_hash` of the lead's change before; empty for the first."""
+    workload: _builtins.str
+    """The process that did the work; empty if the person's own call did."""
+    code: _builtins.str
+    """Name of the gRPC status that the call ended with."""
+    reason: _builtins.str
+    """Why it was refused, in UPPER_SNAKE_CASE; empty if it was not."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def old_values(self) -> _struct_pb2.Struct:
+        """The changed fields as they were; empty for CREATE. An erased value is left out."""
+
+    @_builtins.property
+    def new_values(self) -> _struct_pb2.Struct:
+        """The changed fields as they are since; empty if the row is gone. An erased value is left out."""
+
+    @_builtins.property
+    def changed_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the fields that changed."""
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The roles that the person held."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        action: Global___AuditEntry.Action.ValueType = ...,
+        user_id: _builtins.str = ...,
+        ip_address: _builtins.str = ...,
+        user_agent: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        method: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        old_values: _struct_pb2.Struct | None = ...,
+        new_values: _struct_pb2.Struct | None = ...,
+        entry_hash: _builtins.str = ...,
+        previous_hash: _builtins.str = ...,
+        changed_fields: _abc.Iterable[_builtins.str] | None = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        workload: _builtins.str = ...,
+        code: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "new_values", b"new_values", "old_values", b"old_values"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "changed_fields", b"changed_fields", "code", b"code", "created_at", b"created_at", "entry_hash", b"entry_hash", "id", b"id", "ip_address", b"ip_address", "lead_id", b"lead_id", "method", b"method", "new_values", b"new_values", "old_values", b"old_values", "previous_hash", b"previous_hash", "reason", b"reason", "request_id", b"request_id", "roles", b"roles", "user_agent", b"user_agent", "user_id", b"user_id", "version", b"version", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015

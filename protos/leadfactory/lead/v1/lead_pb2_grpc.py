@@ -70,6 +70,11 @@ class LeadServiceStub:
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
                 _registered_method=True)
+        self.ListLeadAudit = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/ListLeadAudit',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.FromString,
+                _registered_method=True)
 
 
 class LeadServiceServicer:
@@ -148,6 +153,18 @@ class LeadServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLeadAudit(self, request, context):
+        """Lists who did what to a lead and when, newest first, one keyset page at a time.
+
+        Promises one entry for each change, whatever made it, and one for each call on a lead that was
+        denied or was to change something and failed. Reading the audit is noted in it before anything
+        is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
+        that there never was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LeadServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -185,6 +202,11 @@ def add_LeadServiceServicer_to_server(servicer, server):
                     servicer.UndeleteLead,
                     request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.FromString,
                     response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'ListLeadAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLeadAudit,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -377,6 +399,33 @@ class LeadService:
             '/leadfactory.lead.v1.LeadService/UndeleteLead',
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.SerializeToString,
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLeadAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/ListLeadAudit',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

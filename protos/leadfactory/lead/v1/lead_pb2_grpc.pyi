@@ -77,6 +77,14 @@ class LeadServiceStub:
     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
     """
+    ListLeadAudit: _grpc.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]
+    """Lists who did what to a lead and when, newest first, one keyset page at a time.
+
+    Promises one entry for each change, whatever made it, and one for each call on a lead that was
+    denied or was to change something and failed. Reading the audit is noted in it before anything
+    is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
+    that there never was.
+    """
 
 @_typing.type_check_only
 class LeadServiceAsyncStub(LeadServiceStub):
@@ -126,6 +134,14 @@ class LeadServiceAsyncStub(LeadServiceStub):
 
     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+    """
+    ListLeadAudit: _aio.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]  # type: ignore[assignment]
+    """Lists who did what to a lead and when, newest first, one keyset page at a time.
+
+    Promises one entry for each change, whatever made it, and one for each call on a lead that was
+    denied or was to change something and failed. Reading the audit is noted in it before anything
+    is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
+    that there never was.
     """
 
 class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -215,6 +231,20 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
         e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+        """
+
+    @_abc_1.abstractmethod
+    def ListLeadAudit(
+        self,
+        request: _lead_pb2.ListLeadAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.ListLeadAuditResponse, _abc.Awaitable[_lead_pb2.ListLeadAuditResponse]]:
+        """Lists who did what to a lead and when, newest first, one keyset page at a time.
+
+        Promises one entry for each change, whatever made it, and one for each call on a lead that was
+        denied or was to change something and failed. Reading the audit is noted in it before anything
+        is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
+        that there never was.
         """
 
 def add_LeadServiceServicer_to_server(servicer: LeadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
