@@ -17,9 +17,9 @@ from services import channels
 READINESS = "readiness"
 READINESS_SECONDS = 2.0
 SERVICES = {
-    "lead": "leadfactory.lead.v1.LeadService",
-    "report": "leadfactory.report.v1.ReportService",
-    "lineage": "leadfactory.lineage.v1.LineageService",
+    "lead": ("leadfactory.lead.v1.LeadService",),
+    "report": ("leadfactory.report.v1.ReportService", "leadfactory.report.v1.TemplateService"),
+    "lineage": ("leadfactory.lineage.v1.LineageService",),
 }
 _RETRY = {
     "maxAttempts": 3,
@@ -39,7 +39,9 @@ class Backends:
 
     def by_service(self) -> dict[str, grpc.aio.Channel]:
         """Return the channels by full service name, as the transcoder wants them."""
-        return {SERVICES[context]: channel for context, channel in self._channels.items()}
+        return {
+            service: channel for context, channel in self._channels.items() for service in SERVICES[context]
+        }
 
     async def unready(self) -> dict[str, str]:
         """Ask every service at once; return the ones that are not ready, and why."""

@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -29,7 +29,6 @@ from services.clock import Clock
 from services.errors import (
     Aborted,
     DeadlineExceeded,
-    FailedPrecondition,
     NotFound,
     ResourceExhausted,
     ServiceError,
@@ -66,6 +65,7 @@ class Workshop:
     renderer: Renderer
     environment_digest: str
     clock: Clock
+    templates: bundles.Templates = field(default_factory=bundles.ShippedTemplates)
     public_url: str = ""
     """Where people reach the console, for the link that a PDF carries; no link if empty."""
     captures: bool = True
@@ -140,12 +140,7 @@ async def _make(workshop: Workshop, assignment: Assignment) -> None:
 
 
 async def _render(workshop: Workshop, report: Report, inputs: bytes, capture: LineageCapture) -> Rendering:
-    bundle = bundles.find(*report.template_version_id.split("@"))
-    if bundle.digest != report.template_digest:
-        raise FailedPrecondition(
-            f"The template {report.template_version_id} is no longer the one that was asked for.",
-            reason="TEMPLATE_CHANGED",
-        )
+    bundle = await workshop.templates.bring(report.template_version_id, report.template_digest)
     identity = PdfIdentity(
         lineage_id=str(report.lineage_id),
         report_id=str(report.id),

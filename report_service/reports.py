@@ -46,15 +46,17 @@ async def generate(
     clock: Clock,
     *,
     queue_limit: int,
+    templates: bundles.Templates,
 ) -> Report:
     """Queue a report: the row and its job in one transaction.
 
-    Raises NotFound for an unknown lead or template version, InvalidArgument for assessment data of
+    Raises NotFound for an unknown lead or template version, FailedPrecondition for a version that is not
+    published, InvalidArgument for assessment data of
     more than 1 MiB, and ResourceExhausted while ``queue_limit`` reports wait for a worker.
     """
     if len(request.assessment_data or b"") > MAXIMUM_ASSESSMENT_BYTES:
         raise InvalidArgument("assessment_data", "must be at most 1 MiB of canonical JSON", "TOO_LARGE")
-    bundle = bundles.find(request.template or DEFAULT_TEMPLATE, request.template_version)
+    bundle = await templates.choose(request.template or DEFAULT_TEMPLATE, request.template_version)
     locale = request.locale or DEFAULT_LOCALE
     if bundle.locales.isdisjoint({locale, locale.partition("-")[0].lower()}):
         spoken = ", ".join(sorted(bundle.locales))

@@ -2,9 +2,15 @@
 
 from functools import partial
 
-from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
+from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc, template_pb2, template_pb2_grpc
+from report_service.inputs import CapturedInputs
+from report_service.library.repository import PostgresTemplateStore
+from report_service.library.servicer import TemplateServicer
+from report_service.library.shelf import Shelf
+from report_service.library.versions import Library
 from report_service.objects import StoredObjects
-from report_service.peers import LeadPeer
+from report_service.peers import LeadPeer, LineagePeer
+from report_service.rendering.standby import StandbyPool
 from report_service.repository import PostgresReportStore
 from report_service.servicer import ReportServicer
 from report_service.session import ReportSession
@@ -25,13 +31,25 @@ async def serve(settings: ServerSettings) -> None:
         pool_size=settings.report_database_connections,
         session_class=ReportSession,
     )
-    channel = open_channel(settings.lead_service_address, settings)
-    servicer = ReportServicer(
-        UnitsOfWork(database, PostgresReportStore),
-        LeadPeer(channel),
-        StoredObjects(settings.objects_url),
+    lead_channel = open_channel(settings.lead_service_address, settings)
+    lineage_channel = open_channel(settings.lineage_service_address, settings)
+    stores = UnitsOfWork(database, PostgresReportStore)
+    templates = UnitsOfWork(database, PostgresTemplateStore)
+    objects = StoredObjects(settings.objects_url)
+    shelf = Shelf(templates, objects)
+    studio = StandbyPool()
+    reports = ReportServicer(
+        stores,
+        LeadPeer(lead_channel),
+        objects,
         queue_limit=settings.report_queue_limit,
         clock=utc_now,
+        templates=shelf,
+    )
+    library = TemplateServicer(
+        Library(templates, objects, shelf, utc_now),
+        studio,
+        CapturedInputs(stores, LineagePeer(lineage_channel)),
     )
     await server.serve(
         settings,
@@ -40,10 +58,18 @@ async def serve(settings: ServerSettings) -> None:
             server.Service(
                 report_pb2.DESCRIPTOR.services_by_name["ReportService"],
                 report_pb2_grpc.add_ReportServiceServicer_to_server,
-                servicer,
-            )
+                reports,
+            ),
+            server.Service(
+                template_pb2.DESCRIPTOR.services_by_name["TemplateService"],
+                template_pb2_grpc.add_TemplateServiceServicer_to_server,
+                library,
+            ),
         ],
         ready=partial(schema.check, "report_service", database),
     )
-    await channel.close()
+    await studio.close()
+    shelf.close()
+    await lead_channel.close()
+    await lineage_channel.close()
     await database.close()

@@ -11,6 +11,7 @@ from google.api.httpbody_pb2 import HttpBody
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
 from report_service import reports, wire
 from report_service.domain import Leads, Objects, ReportStores
+from report_service.rendering.bundles import ShippedTemplates, Templates
 from services import downloads
 from services.clock import Clock
 from services.identity import current_actor
@@ -22,14 +23,25 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
     """Keeps the promises of ``report.proto``."""
 
     def __init__(
-        self, stores: ReportStores, leads: Leads, objects: Objects, *, queue_limit: int, clock: Clock
+        self,
+        stores: ReportStores,
+        leads: Leads,
+        objects: Objects,
+        *,
+        queue_limit: int,
+        clock: Clock,
+        templates: Templates | None = None,
     ) -> None:
-        """Take what reports are made of, how many may wait for a worker, and the time."""
+        """Take what reports are made of, how many may wait for a worker, and the time.
+
+        Without ``templates`` there are those that come with the product.
+        """
         self._stores = stores
         self._leads = leads
         self._objects = objects
         self._queue_limit = queue_limit
         self._clock = clock
+        self._templates = templates or ShippedTemplates()
 
     async def GenerateReport(
         self, request: report_pb2.GenerateReportRequest, context: Context
@@ -44,6 +56,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             current_actor().subject,
             self._clock,
             queue_limit=self._queue_limit,
+            templates=self._templates,
         )
         return wire.report_message(queued)
 

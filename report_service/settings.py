@@ -21,6 +21,7 @@ class ReportSettings(ServiceSettings):
         description="Where PDFs are kept: `file:///folder`, `s3://bucket/prefix`, `gs://…` or `az://…`; "
         "credentials come from the provider's own environment variables."
     )
+    lineage_service_address: str = Field(description="Where the lineage service listens: `host:port`.")
 
 
 class ServerSettings(ReportSettings):
@@ -34,7 +35,6 @@ class ServerSettings(ReportSettings):
 class WorkerSettings(ReportSettings):
     """Settings of `work`."""
 
-    lineage_service_address: str = Field(description="Where the lineage service listens: `host:port`.")
     render_workers: int = Field(
         os.cpu_count() or 1,
         gt=0,

@@ -29,8 +29,13 @@ class Glyphs:
         """Read which characters the fonts have; leave the machine's out to judge a bundle alone."""
         self._own = frozenset[int]().union(*map(characters_of, fonts))
         self._machine = machine
-        self.replaced = 0
-        """Characters written as numbers since somebody set this to 0; a page can say that there are any."""
+        self.lacking: set[str] = set()
+        """Characters that were written as numbers."""
+
+    @property
+    def replaced(self) -> int:
+        """How many different characters were written as numbers; a page can say that there are any."""
+        return len(self.lacking)
 
     def has(self, character: str) -> bool:
         """Whether the character can be set, or needs no glyph."""
@@ -49,7 +54,7 @@ class Glyphs:
         return "".join(each if self.has(each) else self._number(each) for each in text)
 
     def _number(self, character: str) -> str:
-        self.replaced += 1
+        self.lacking.add(character)
         return f"\\u{ord(character):04X}"
 
 

@@ -5,8 +5,9 @@ the render instead of printing nothing.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from string import Formatter
 from typing import Any
 
 from jinja2 import DictLoader, StrictUndefined
@@ -29,6 +30,16 @@ FALLBACK = "en"
 """The locale every bundle has."""
 
 
+class _Names(Formatter):
+    """Fills in names and nothing behind them: ``{n.__class__}`` would lead out of the sandbox."""
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+        return kwargs[field_name], field_name
+
+
+_FORMATTER = _Names()
+
+
 class Strings:
     """What a bundle says in one locale: ``strings/<locale>.json``, flat, by dotted key."""
 
@@ -44,7 +55,7 @@ class Strings:
         """
         if "n" in values and key not in self._texts:
             key = f"{key}.one" if values["n"] == 1 else f"{key}.other"
-        return str(self._texts[key]).format_map(values)
+        return _FORMATTER.vformat(str(self._texts[key]), (), values)
 
     def has(self, key: str) -> bool:
         """Whether there is such a text: what a locale does not say itself, the inputs may."""
@@ -103,11 +114,15 @@ def days(start: str, end: str) -> int:
 class Template:
     """One bundle in memory. Loading takes a while (fonts are unpacked); filling does not."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        """Compile the pages; raises ``jinja2.TemplateError`` if one is malformed."""
+    def __init__(self, files: Mapping[str, bytes], *, machine_fonts: bool = True) -> None:
+        """Compile the pages; raises ``jinja2.TemplateError`` if one is malformed.
+
+        Without ``machine_fonts`` the bundle's own are all there are.
+        """
         self.assets = BundleAssets({name: files[name] for name in files if not name.endswith(".j2")})
         self._files = files
-        self._glyphs = Glyphs(files[name] for name in files if name.endswith(FONTS))
+        fonts = (files[name] for name in files if name.endswith(FONTS))
+        self.glyphs = Glyphs(fonts, machine=machine_fonts)
         self._strings: dict[str, Strings] = {}
         self._pages = ImmutableSandboxedEnvironment(
             loader=DictLoader({name: files[name].decode() for name in files if name.endswith(".j2")}),
@@ -123,8 +138,8 @@ class Template:
     def html(self, inputs: Mapping[str, Any], identity: PdfIdentity) -> str:
         """Fill the page; raises ``jinja2.TemplateError`` if it asks for what the inputs lack."""
         strings = self.strings(str(inputs["locale"]))
-        glyphs = self._glyphs
-        glyphs.replaced = 0
+        glyphs = self.glyphs
+        glyphs.lacking.clear()
 
         def text(value: object, limit: int = LONGEST) -> str | Markup:
             # What a macro returns is escaped already, and would be once more.
@@ -147,7 +162,7 @@ class Template:
         )
 
     def _printed(self, value: object) -> object:
-        return self._glyphs.settable(shown(value)) if type(value) is str else value
+        return self.glyphs.settable(shown(value)) if type(value) is str else value
 
     def strings(self, locale: str) -> Strings:
         """Return the strings of a locale, else of its language, else the fallback's."""

@@ -28,6 +28,8 @@ def test_what_the_fonts_have_is_left_as_it_is(own: Glyphs) -> None:
 def test_what_no_font_has_is_written_as_its_number_and_counted(own: Glyphs) -> None:
     assert own.settable("Bäckerei 北风 🥐") == r"Bäckerei \u5317\u98CE \u1F950"
     assert own.replaced == 3
+    assert own.settable("北") == r"\u5317"
+    assert own.replaced == 3
 
 
 def test_joiners_and_selectors_need_no_glyph(own: Glyphs) -> None:

@@ -196,7 +196,7 @@ def test_a_pdf_that_is_too_large_to_be_handed_over_is_a_failure(monkeypatch: pyt
     monkeypatch.setattr(child, "PDF_BYTES", 1024)
     bundle, inputs = the_bundle(), canonical(sample())
     head = {"bundle": str(bundle.path), "identity": asdict(identity_of(bundle, inputs))}
-    reply, pdf = child.Renderer().render(head, inputs)
+    reply, pdf = child.Renderer().answer(head, inputs)
     assert "larger than" in reply["error"]
     assert pdf == b""
 
