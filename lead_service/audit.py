@@ -10,7 +10,7 @@ time and evidence, and is replaced as a whole. What is kept is the look-up: its 
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,13 +37,23 @@ class Action(StrEnum):
     FAILED = "FAILED"
 
 
+class Change(NamedTuple):
+    """What of an entry it takes to tell what a lead is since."""
+
+    action: Action
+    changed_fields: Sequence[str]
+    new_values: Values
+    bookkeeping: Values
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One entry, as stored.
 
     A change has the `version` of its lead, counted from 1 without a gap, and is chained to the change
-    before by `previous_hash`; a call has neither. `canonical` are the bytes whose SHA-256 is
-    `entry_hash`. Of an erased value, `old_values`, `new_values` and `salts` hold nothing any more.
+    before by `previous_hash`; a call has neither. `bookkeeping` is what the lead's own `version` and
+    `updated_at` are since. `canonical` are the bytes whose SHA-256 is `entry_hash`. Of an erased value,
+    `old_values`, `new_values` and `salts` hold nothing any more.
     """
 
     id: UUID
@@ -63,6 +73,7 @@ class AuditEntry:
     changed_fields: tuple[str, ...]
     old_values: Values
     new_values: Values
+    bookkeeping: Values
     salts: Mapping[str, Mapping[str, str]] = field(repr=False)
     previous_hash: bytes | None = field(repr=False)
     canonical: bytes = field(repr=False)
@@ -162,10 +173,10 @@ def verify(entries: Iterable[AuditEntry]) -> list[Damage]:
     return damages
 
 
-def replay(history: Iterable[AuditEntry]) -> dict[str, Any] | None:
+def replay(history: Iterable[AuditEntry | Change]) -> dict[str, Any] | None:
     """Return a lead's columns after these changes, oldest first; None if it is not there then.
 
-    Columns that are bookkeeping are not in the audit. An erased value is not in the result.
+    An erased value is not in the result.
     """
     state: dict[str, Any] | None = None
     for entry in history:
@@ -174,7 +185,7 @@ def replay(history: Iterable[AuditEntry]) -> dict[str, Any] | None:
         else:
             erased = set(entry.changed_fields) - set(entry.new_values)
             state = {key: value for key, value in (state or {}).items() if key not in erased}
-            state.update(entry.new_values)
+            state = {**state, **entry.new_values, **entry.bookkeeping}
     return state
 
 
@@ -183,9 +194,26 @@ def parse(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
+def jsonb(value: Any) -> str:
+    """Write JSON as PostgreSQL writes jsonb: keys by length, then by bytes; one space after , and :."""
+    match value:
+        case dict():
+            pairs = sorted(
+                (len(key.encode()), key.encode(), f"{jsonb(key)}: {jsonb(each)}")
+                for key, each in value.items()
+            )
+            return f"{{{', '.join(text for *_, text in pairs)}}}"
+        case list():
+            return f"[{', '.join(map(jsonb, value))}]"
+        case Decimal():
+            return format(value, "f")
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
 def commitment(salt: str, name: str, value: Any) -> str:
     """Return what stands for a value in canonical bytes: SHA-256 of the salt and `{"name": value}`."""
-    return hashlib.sha256(f"{salt}{_jsonb({name: value})}".encode()).hexdigest()
+    return hashlib.sha256(f"{salt}{jsonb({name: value})}".encode()).hexdigest()
 
 
 def _contradictions(entry: AuditEntry) -> Iterator[str]:
@@ -212,6 +240,7 @@ def _contradictions(entry: AuditEntry) -> Iterator[str]:
         "user_agent": entry.user_agent,
         "request_id": entry.request_id,
         "method": entry.method,
+        "bookkeeping": entry.bookkeeping,
         "previous_hash": None if entry.previous_hash is None else entry.previous_hash.hex(),
     }
     differing = sorted(key for key in stored.keys() | stated.keys() if stored.get(key) != stated.get(key))
@@ -233,20 +262,3 @@ def _contradictions(entry: AuditEntry) -> Iterator[str]:
                 differing.append(f"{side}_values.{name}")
     if differing:
         yield f"its canonical bytes state something else: {', '.join(differing)}"
-
-
-def _jsonb(value: Any) -> str:
-    """Write JSON as PostgreSQL writes jsonb: keys by length, then by bytes; one space after , and :."""
-    match value:
-        case dict():
-            pairs = sorted(
-                (len(key.encode()), key.encode(), f"{_jsonb(key)}: {_jsonb(each)}")
-                for key, each in value.items()
-            )
-            return f"{{{', '.join(text for *_, text in pairs)}}}"
-        case list():
-            return f"[{', '.join(map(_jsonb, value))}]"
-        case Decimal():
-            return format(value, "f")
-        case _:
-            return json.dumps(value, ensure_ascii=False)

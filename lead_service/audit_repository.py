@@ -12,7 +12,7 @@ from lead_service.audit import Action, AuditEntry, AuditFilter, AuditPage, Audit
 from lead_service.tables import AuditRow
 
 # The values as text, so that no number passes through a float.
-_AS_TEXT = ("old_values", "new_values")
+_AS_TEXT = ("old_values", "new_values", "bookkeeping")
 _COLUMNS = [
     cast(column, Text).label(column.name) if column.name in _AS_TEXT else column
     for column in AuditRow.__table__.columns
@@ -88,5 +88,6 @@ def _entry(row: Row[Any]) -> AuditEntry:
             "changed_fields": tuple(row.changed_fields),
             "old_values": parse(row.old_values),
             "new_values": parse(row.new_values),
+            "bookkeeping": parse(row.bookkeeping),
         }
     )

@@ -244,6 +244,9 @@ class LeadStore(Protocol):
     async def get(self, lead_id: UUID) -> Lead:
         """Return the lead with its facts, ordered by provider and name; raises NotFound."""
 
+    async def get_as_of(self, lead_id: UUID, moment: datetime) -> Lead:
+        """Return the lead as it was then, without its facts; raises NotFound."""
+
     async def get_for_change(self, lead_id: UUID) -> Lead:
         """Return the lead without its facts, held until this unit of work ends; raises NotFound."""
 

@@ -1,6 +1,7 @@
 """What people do with leads: write one down, change it, delete it, have one looked up, leaf through them."""
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from lead_service.domain import (
@@ -14,6 +15,7 @@ from lead_service.domain import (
 )
 from lead_service.facts import Enrichment, EnrichmentTask
 from services.clock import Clock
+from services.errors import InvalidArgument
 
 
 async def create(stores: LeadStores, draft: Draft, created_by: str, clock: Clock) -> Lead:
@@ -38,6 +40,14 @@ async def get(stores: LeadStores, lead_id: UUID) -> Lead:
     """Return one lead with its facts; raises NotFound."""
     async with stores.read() as leads:
         return await leads.get(lead_id)
+
+
+async def get_as_of(stores: LeadStores, lead_id: UUID, moment: datetime, clock: Clock) -> Lead:
+    """Return one lead as it was then; raises NotFound, and InvalidArgument for a moment to come."""
+    if moment > clock():
+        raise InvalidArgument("as_of", "lies in the future", "FUTURE")
+    async with stores.read() as leads:
+        return await leads.get_as_of(lead_id, moment)
 
 
 async def update(

@@ -21,6 +21,7 @@ from lead_service.domain import (
     duplicate,
 )
 from lead_service.facts import EnrichmentTask, Fact
+from services.clock import Clock, utc_now
 from services.errors import Aborted, AlreadyExists, NotFound
 
 
@@ -29,6 +30,7 @@ class _State:
     leads: dict[UUID, Lead] = field(default_factory=dict)
     jobs: dict[str, EnrichmentTask] = field(default_factory=dict)
     answers: dict[tuple[str, str, str], "_Answer"] = field(default_factory=dict)
+    past: dict[UUID, tuple[tuple[datetime, Lead], ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -77,6 +79,13 @@ class MemoryLeadStore:
             return self._state.leads[lead_id]
         except KeyError:
             raise NotFound("lead", str(lead_id)) from None
+
+    async def get_as_of(self, lead_id: UUID, moment: datetime) -> Lead:
+        """See LeadStore."""
+        for since, lead in reversed(self._state.past.get(lead_id, ())):
+            if since <= moment:
+                return replace(lead, facts=())
+        raise NotFound("lead", str(lead_id))
 
     async def get_for_change(self, lead_id: UUID) -> Lead:
         """See LeadStore. Writes exclude each other here, so every lead is held."""
@@ -150,8 +159,9 @@ class MemoryLeadStore:
 class MemoryLeadStores:
     """Where units of work on leads in memory begin. Writes happen one after the other."""
 
-    def __init__(self) -> None:
-        """Begin with no leads."""
+    def __init__(self, clock: Clock = utc_now) -> None:
+        """Begin with no leads. The clock tells since when a lead is as it is."""
+        self._clock = clock
         self._state = _State()
         self._job_ids = itertools.count(1)
         self._writing = asyncio.Lock()
@@ -172,6 +182,10 @@ class MemoryLeadStores:
         async with self._writing:
             changed = self._copy()
             yield MemoryLeadStore(changed, self._job_ids)
+            now = self._clock()
+            for lead_id, lead in changed.leads.items():
+                if lead is not self._state.leads.get(lead_id):
+                    changed.past[lead_id] = (*changed.past.get(lead_id, ()), (now, lead))
             self._state = changed
 
     def _copy(self) -> _State:

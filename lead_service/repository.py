@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from lead_service import past
 from lead_service.domain import (
     EXACT_TOTAL_LIMIT,
     NEWEST_FIRST,
@@ -99,6 +100,13 @@ class PostgresLeadStore:
             select(FactRow).where(FactRow.lead_id == lead_id).order_by(FactRow.provider, FactRow.name)
         )
         return _lead(row, tuple(map(_fact, facts)))
+
+    async def get_as_of(self, lead_id: UUID, moment: datetime) -> Lead:
+        """See LeadStore."""
+        row = await past.row_as_of(self._session, lead_id, moment)
+        if row is None:
+            raise NotFound("lead", str(lead_id))
+        return _lead(row)
 
     async def get_for_change(self, lead_id: UUID) -> Lead:
         """See LeadStore."""

@@ -47,7 +47,10 @@ class LeadServicer(lead_pb2_grpc.LeadServiceServicer):
 
     async def GetLead(self, request: pb.GetLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""
-        return wire.lead(await leads.get(self._stores, UUID(request.id)))
+        lead_id, moment = UUID(request.id), wire.moment(request)
+        if moment is not None:
+            return wire.lead(await leads.get_as_of(self._stores, lead_id, moment, self._clock))
+        return wire.lead(await leads.get(self._stores, lead_id))
 
     async def ListLeadAudit(
         self, request: pb.ListLeadAuditRequest, context: Context

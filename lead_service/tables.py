@@ -165,6 +165,7 @@ class AuditRow(Base):
     changed_fields: Mapped[list[str]] = mapped_column(ARRAY(Text))
     old_values: Mapped[dict[str, Any]] = mapped_column(JSONB)
     new_values: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    bookkeeping: Mapped[dict[str, Any]] = mapped_column(JSONB)
     salts: Mapped[dict[str, dict[str, str]]] = mapped_column(JSONB)
     previous_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     canonical: Mapped[bytes] = mapped_column(LargeBinary)
@@ -172,23 +173,12 @@ class AuditRow(Base):
     transaction_id: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (
-        Index(
-            "uq_lead_audit_lead_id_version",
-            "lead_id",
-            "version",
-            unique=True,
-            postgresql_where=text("version IS NOT NULL"),
-        ),
+        Index("uq_lead_audit_lead_id_version", "lead_id", "version", unique=True),
         Index("ix_lead_audit_lead_id_created_at_id", "lead_id", "created_at", "id"),
         Index("ix_lead_audit_created_at_id", "created_at", "id"),
         Index("ix_lead_audit_user_id_created_at_id", "user_id", "created_at", "id"),
         Index("ix_lead_audit_action_created_at_id", "action", "created_at", "id"),
-        Index(
-            "ix_lead_audit_ip_address",
-            "ip_address",
-            "created_at",
-            postgresql_where=text("ip_address IS NOT NULL"),
-        ),
+        Index("ix_lead_audit_ip_address", "ip_address", "created_at"),
         Index("ix_lead_audit_changed_fields", "changed_fields", postgresql_using="gin"),
     )
 

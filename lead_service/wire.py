@@ -72,6 +72,11 @@ def etags(request: Guarded) -> set[str]:
     return given - {""}
 
 
+def moment(request: pb.GetLeadRequest) -> datetime | None:
+    """Decode as of when the lead is wanted, or None for now; raises InvalidArgument."""
+    return _instant(request, "as_of")
+
+
 def lead_filter(request: pb.ListLeadsRequest) -> LeadFilter:
     """Decode which leads to list; raises InvalidArgument."""
     return LeadFilter(
@@ -158,9 +163,10 @@ def _binding(request: pb.ListLeadsRequest) -> str:
 
 
 def _instant(
-    request: pb.ListLeadsRequest, field: Literal["created_after", "created_before"]
+    request: pb.ListLeadsRequest | pb.GetLeadRequest,
+    field: Literal["created_after", "created_before", "as_of"],
 ) -> datetime | None:
-    if not request.HasField(field):
+    if not request.HasField(field):  # type: ignore[arg-type]
         return None
     try:
         stamp: Timestamp = getattr(request, field)

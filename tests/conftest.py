@@ -8,6 +8,7 @@ import structlog
 
 pytest_plugins = [
     "tests.fixtures.postgres",
+    "tests.fixtures.evidence",
     "tests.fixtures.identity",
     "tests.fixtures.rpc",
     "tests.fixtures.stack",

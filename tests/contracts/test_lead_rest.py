@@ -1,6 +1,7 @@
 """Promise: the REST interface of leads, from HTTP through the gateway to PostgreSQL and back."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,31 @@ async def test_a_put_takes_the_whole_and_a_patch_what_it_holds(api: httpx.AsyncC
     assert (await api.put(path, json=put)).json() == put
     masked = await api.patch(f"{path}?update_mask=name", json={"name": "x", "email": "not looked at"})
     assert (masked.json()["name"], masked.json()["email"]) == ("x", "bob@example.org")
+
+
+async def test_a_lead_can_be_read_as_it_was(api: httpx.AsyncClient, issuer: Issuer) -> None:
+    before, lead = utc_now(), await made(api, name="Ada")
+    path = f"/api/leads/{lead['id']}"
+    seen = [(utc_now(), lead)]
+    for method, url, body in (
+        ("PATCH", path, {"name": "Grace"}),
+        ("DELETE", path, None),
+        ("POST", f"{path}:undelete", None),
+    ):
+        reply = await api.request(method, url, json=body)
+        seen.append((utc_now(), reply.json()))
+    viewer = {"authorization": f"Bearer {issuer.person('vera', 'viewer')}"}
+    for moment, then in seen:
+        reply = await api.get(path, params={"as_of": moment.isoformat()}, headers=viewer)
+        assert reply.json() == then
+    assert len({then["etag"] for _, then in seen}) == 4
+    for moment, status in (
+        (before.isoformat(), 404),
+        ((utc_now() + timedelta(hours=1)).isoformat(), 400),
+        ("yesterday", 400),
+        ("10000-01-01T00:00:00Z", 400),
+    ):
+        assert (await api.get(path, params={"as_of": moment})).status_code == status, moment
 
 
 @pytest.mark.parametrize(

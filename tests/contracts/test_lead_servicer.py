@@ -120,6 +120,13 @@ def test_an_unknown_lead_is_not_found_and_an_id_that_is_none_is_refused(
         assert violations(call("GetLead", pb.GetLeadRequest(id=wrong))) == ["id"]
 
 
+def test_a_moment_to_come_has_no_state(call: Callable[[str, Any], Reply]) -> None:
+    made = call("CreateLead", pb.CreateLeadRequest(email="ada@example.com")).message
+    for seconds in (60, 2**40):
+        wanted = pb.GetLeadRequest(id=made.id, as_of=Timestamp(seconds=int(NOW.timestamp()) + seconds))
+        assert violations(call("GetLead", wanted)) == ["as_of"]
+
+
 def test_walking_the_pages_shows_every_lead_once_without_facts(call: Callable[[str, Any], Reply]) -> None:
     made = [
         call("QuickAddLead", pb.QuickAddLeadRequest(email=f"ada{number}@example.com")).message

@@ -24,6 +24,7 @@ from lead_service.domain import (
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, FactState, Observation
 from lead_service.memory import MemoryLeadStores
 from lead_service.repository import PostgresLeadStore
+from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from services.identity import Actor, acting_as
@@ -241,6 +242,23 @@ async def test_every_change_is_another_version_and_an_old_one_is_refused(stores:
             async with stores.write() as store:
                 await getattr(store, write)(replace(lead, name="Bob"))
     assert await read(stores, lead) == changed
+
+
+async def test_a_lead_as_of_a_moment_is_what_it_was_then(stores: LeadStores) -> None:
+    before, lead = utc_now(), new_lead(name="Ada")
+    await keep(stores, lead)
+    seen = [(utc_now(), lead)]
+    for changes in ({"name": "Grace"}, {"deleted_at": NOW}, {"deleted_at": None, "updated_at": NOW}):
+        async with stores.write() as inside:
+            await inside.replace_facts(lead.id, FACTS)
+            lead = await inside.change(replace(lead, **changes))  # type: ignore[arg-type]
+        seen.append((utc_now(), lead))
+    async with stores.read() as inside:
+        for moment, then in seen:
+            assert await inside.get_as_of(lead.id, moment) == then
+        for lead_id, moment in ((lead.id, before), (uuid7(), utc_now())):
+            with pytest.raises(NotFound):
+                await inside.get_as_of(lead_id, moment)
 
 
 async def test_no_two_living_leads_share_address_and_domain(stores: LeadStores) -> None:

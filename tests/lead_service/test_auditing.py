@@ -239,10 +239,11 @@ async def test_walking_the_pages_shows_every_entry_once(caller: Caller) -> None:
 
 FILL = """
 INSERT INTO lead_audit (id, lead_id, version, action, code, reason, user_id, roles, ip_address, user_agent,
-    request_id, method, created_at, changed_fields, old_values, new_values, salts, canonical, entry_hash)
+    request_id, method, created_at, changed_fields, old_values, new_values, bookkeeping, salts, canonical,
+    entry_hash)
 SELECT uuidv7(), gen_random_uuid(), 1, 'CREATE', 'OK', '', 'user' || n % 500, '{}',
     '10.0.0.0'::inet + n, '', '', '', now() - n * interval '1 second', ARRAY['f' || n % 500], '{}', '{}',
-    '{}', '', sha256('') FROM generate_series(1, 50000) AS n
+    '{}', '{}', '', sha256('') FROM generate_series(1, 50000) AS n
 """
 
 

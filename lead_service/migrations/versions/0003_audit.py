@@ -23,9 +23,11 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the log with everything in it."""
     op.execute("DROP TRIGGER audit ON leads")
+    op.execute("DROP TRIGGER untouched ON leads")
     op.execute("DROP TRIGGER no_truncate ON leads")
     op.execute("DROP TABLE lead_audit")
     op.execute("DROP FUNCTION lead_audit_change, lead_audit_call, lead_audit_append, lead_audit_guard")
+    op.execute("DROP FUNCTION lead_untouched")
 
 
 # No foreign key: what is kept about a lead outlives it. Numbered entries are changes; the others are
@@ -35,7 +37,7 @@ TABLE = """
 CREATE TABLE lead_audit (
     id              uuid        NOT NULL CONSTRAINT pk_lead_audit PRIMARY KEY,
     lead_id         uuid,
-    version         integer     CONSTRAINT ck_lead_audit_version CHECK (version > 0),
+    version         integer,
     action          text        NOT NULL,
     code            text        NOT NULL,
     reason          text        NOT NULL,
@@ -50,39 +52,48 @@ CREATE TABLE lead_audit (
     changed_fields  text[]      NOT NULL,
     old_values      jsonb       NOT NULL,
     new_values      jsonb       NOT NULL,
+    bookkeeping     jsonb       NOT NULL,
     salts           jsonb       NOT NULL,
     previous_hash   bytea,
     canonical       bytea       NOT NULL,
     entry_hash      bytea       NOT NULL,
     transaction_id  bigint      NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
-    CONSTRAINT ck_lead_audit_chain CHECK ((version IS NULL OR version = 1) = (previous_hash IS NULL)),
-    CONSTRAINT ck_lead_audit_hashes CHECK (
-        octet_length(entry_hash) = 32 AND (previous_hash IS NULL OR octet_length(previous_hash) = 32)
-    )
+    CONSTRAINT ck_lead_audit_chain CHECK ((version IS NULL OR version = 1) = (previous_hash IS NULL))
 );
-CREATE UNIQUE INDEX uq_lead_audit_lead_id_version ON lead_audit (lead_id, version) WHERE version IS NOT NULL;
+CREATE UNIQUE INDEX uq_lead_audit_lead_id_version ON lead_audit (lead_id, version);
 CREATE INDEX ix_lead_audit_lead_id_created_at_id ON lead_audit (lead_id, created_at, id);
 CREATE INDEX ix_lead_audit_created_at_id ON lead_audit (created_at, id);
 CREATE INDEX ix_lead_audit_user_id_created_at_id ON lead_audit (user_id, created_at, id);
 CREATE INDEX ix_lead_audit_action_created_at_id ON lead_audit (action, created_at, id);
-CREATE INDEX ix_lead_audit_ip_address ON lead_audit (ip_address, created_at) WHERE ip_address IS NOT NULL;
+CREATE INDEX ix_lead_audit_ip_address ON lead_audit (ip_address, created_at);
 CREATE INDEX ix_lead_audit_changed_fields ON lead_audit USING gin (changed_fields);
 """
 
-# One entry. Its canonical bytes hold no value of a lead, only SHA-256 of a salt and the value: when value
-# and salt are erased, the bytes, their hash and all that is built on them stay as they are. Times are UTC by
-# the callers' setting, so that equal values have equal text.
+# One entry, of what differs between `before` and `after`. Its canonical bytes hold no value of a lead, only
+# SHA-256 of a salt and the value: when value and salt are erased, the bytes, their hash and all that is built
+# on them stay as they are. Salts are drawn from a seed that is forgotten at once, so one tells nothing of
+# another, and a look at the system's randomness is taken once instead of for each value. Times are UTC
+# by the callers' setting, so that equal values have equal text.
 APPEND = """
 CREATE FUNCTION lead_audit_append(
-    lead uuid, numbered boolean, act text, result text, why text, before jsonb, after jsonb
+    lead uuid, numbered boolean, act text, result text, why text, before jsonb, after jsonb,
+    kept jsonb DEFAULT '{}'
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     context jsonb := nullif(current_setting('leadfactory.context', true), '');
-    entry lead_audit%ROWTYPE;
-    before_salts jsonb := '{}';
-    before_commitments jsonb := '{}';
-    after_salts jsonb := '{}';
-    after_commitments jsonb := '{}';
+    seed text := gen_random_uuid()::text || gen_random_uuid()::text;
+    entry_id uuid := uuidv7();
+    moment timestamptz := clock_timestamp();
+    number integer;
+    previous bytea;
+    fields text[];
+    old_values jsonb;
+    new_values jsonb;
+    old_salts jsonb;
+    new_salts jsonb;
+    old_commitments json;
+    new_commitments json;
+    bytes bytea;
 BEGIN
     IF coalesce(context->>'user_id', '') = '' THEN
         RAISE EXCEPTION 'nobody to account this to: no actor is set in leadfactory.context'
@@ -90,46 +101,51 @@ BEGIN
     END IF;
     IF numbered THEN
         -- The row lock on the lead is held, so nobody else appends to its chain now.
-        SELECT version, entry_hash INTO entry.version, entry.previous_hash FROM lead_audit
-            WHERE lead_id = lead AND version IS NOT NULL ORDER BY version DESC LIMIT 1;
-        entry.version := coalesce(entry.version, 0) + 1;
+        SELECT coalesce(last.version, 0) + 1, last.entry_hash, values.*
+          INTO number, previous, fields, old_values, new_values, old_salts, new_salts,
+               old_commitments, new_commitments
+          FROM (SELECT array_agg(key),
+                       jsonb_object_agg(key, old) FILTER (WHERE old IS NOT NULL),
+                       jsonb_object_agg(key, new) FILTER (WHERE new IS NOT NULL),
+                       jsonb_object_agg(key, old_salt) FILTER (WHERE old IS NOT NULL),
+                       jsonb_object_agg(key, new_salt) FILTER (WHERE new IS NOT NULL),
+                       json_object_agg(key, encode(sha256(convert_to(
+                           old_salt || jsonb_build_object(key, old)::text, 'UTF8')), 'hex'))
+                           FILTER (WHERE old IS NOT NULL),
+                       json_object_agg(key, encode(sha256(convert_to(
+                           new_salt || jsonb_build_object(key, new)::text, 'UTF8')), 'hex'))
+                           FILTER (WHERE new IS NOT NULL)
+                  FROM (SELECT key, before->key AS old, after->key AS new,
+                               CASE WHEN before ? key THEN
+                                   left(encode(sha256(convert_to(seed || 'old' || key, 'UTF8')), 'hex'), 32)
+                               END AS old_salt,
+                               CASE WHEN after ? key THEN
+                                   left(encode(sha256(convert_to(seed || 'new' || key, 'UTF8')), 'hex'), 32)
+                               END AS new_salt
+                          FROM jsonb_object_keys(before || after) AS key
+                         WHERE before->key IS DISTINCT FROM after->key OFFSET 0) AS field) AS values
+          LEFT JOIN (SELECT version, entry_hash FROM lead_audit WHERE lead_id = lead AND version IS NOT NULL
+                      ORDER BY version DESC LIMIT 1) AS last ON true;
     END IF;
-    IF before <> '{}' THEN
-        SELECT jsonb_object_agg(key, salt), jsonb_object_agg(key, encode(sha256(convert_to(
-                   salt || jsonb_build_object(key, value)::text, 'UTF8')), 'hex'))
-          INTO before_salts, before_commitments
-          FROM (SELECT key, value, replace(gen_random_uuid()::text, '-', '') AS salt
-                  FROM jsonb_each(before)) AS each;
-    END IF;
-    IF after <> '{}' THEN
-        SELECT jsonb_object_agg(key, salt), jsonb_object_agg(key, encode(sha256(convert_to(
-                   salt || jsonb_build_object(key, value)::text, 'UTF8')), 'hex'))
-          INTO after_salts, after_commitments
-          FROM (SELECT key, value, replace(gen_random_uuid()::text, '-', '') AS salt
-                  FROM jsonb_each(after)) AS each;
-    END IF;
-    entry.created_at := clock_timestamp();
-    entry.id := uuidv7();
-    entry.ip_address := (context->>'ip_address')::inet;
-    entry.canonical := convert_to(jsonb_build_object(
-        'id', entry.id, 'lead_id', lead, 'version', entry.version, 'action', act, 'code', result,
+    bytes := convert_to(json_build_object(
+        'id', entry_id, 'lead_id', lead, 'version', number, 'action', act, 'code', result,
         'reason', why, 'user_id', context->'user_id', 'roles', context->'roles',
         'workload', context->'workload', 'ip_address', context->'ip_address',
         'user_agent', context->'user_agent', 'request_id', context->'request_id',
-        'method', context->'method', 'created_at', entry.created_at,
-        'previous_hash', encode(entry.previous_hash, 'hex'),
-        'old_values', before_commitments, 'new_values', after_commitments)::text, 'UTF8');
+        'method', context->'method', 'created_at', moment, 'bookkeeping', kept,
+        'previous_hash', encode(previous, 'hex'), 'old_values', coalesce(old_commitments, '{}'),
+        'new_values', coalesce(new_commitments, '{}'))::text, 'UTF8');
     INSERT INTO lead_audit (
         id, lead_id, version, action, code, reason, user_id, roles, workload, ip_address, user_agent,
-        request_id, method, created_at, changed_fields, old_values, new_values, salts, previous_hash,
-        canonical, entry_hash)
+        request_id, method, created_at, changed_fields, old_values, new_values, bookkeeping, salts,
+        previous_hash, canonical, entry_hash)
     VALUES (
-        entry.id, lead, entry.version, act, result, why, context->>'user_id',
-        ARRAY(SELECT jsonb_array_elements_text(context->'roles')),
-        context->>'workload', entry.ip_address, context->>'user_agent', context->>'request_id',
-        context->>'method', entry.created_at, ARRAY(SELECT jsonb_object_keys(before || after)), before, after,
-        jsonb_build_object('old', before_salts, 'new', after_salts), entry.previous_hash, entry.canonical,
-        sha256(entry.canonical));
+        entry_id, lead, number, act, result, why, context->>'user_id',
+        ARRAY(SELECT jsonb_array_elements_text(context->'roles')), context->>'workload',
+        (context->>'ip_address')::inet, context->>'user_agent', context->>'request_id', context->>'method',
+        moment, coalesce(fields, '{}'), coalesce(old_values, '{}'), coalesce(new_values, '{}'), kept,
+        jsonb_build_object('old', coalesce(old_salts, '{}'), 'new', coalesce(new_salts, '{}')),
+        previous, bytes, sha256(bytes));
 END $$;
 """
 
@@ -152,36 +168,56 @@ CREATE TRIGGER no_truncate BEFORE TRUNCATE ON lead_audit EXECUTE FUNCTION lead_a
 CREATE TRIGGER no_truncate BEFORE TRUNCATE ON leads EXECUTE FUNCTION lead_audit_guard();
 """
 
-# The trigger takes any table with a column `id`; its arguments are columns that are bookkeeping, whose change
-# alone is no change. ALWAYS: it fires in a session that claims to be a replica, too.
+# `version` and `updated_at` are bookkeeping: they go with changes and are kept beside them, so that a lead
+# can be told exactly as it was. `version` alone moves when something is written that belongs to the lead and
+# stands elsewhere, and that is an entry without fields; `updated_at` does not move alone.
+# ALWAYS: these fire in a session that claims to be a replica, too.
 RECORDERS = """
 CREATE FUNCTION lead_audit_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
-    before jsonb := coalesce(to_jsonb(OLD) - TG_ARGV, '{}');
-    after jsonb := coalesce(to_jsonb(NEW) - TG_ARGV, '{}');
-    act text := CASE TG_OP WHEN 'INSERT' THEN 'CREATE' ELSE TG_OP END;
+    bookkeeping CONSTANT text[] := '{version,updated_at}';
+    before jsonb := '{}';
+    after jsonb := '{}';
+    kept jsonb := '{}';
+    act text := TG_OP;
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP <> 'INSERT' THEN
+        before := to_jsonb(OLD) - bookkeeping;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        after := to_jsonb(NEW) - bookkeeping;
+        kept := jsonb_build_object('version', NEW.version, 'updated_at', NEW.updated_at);
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        act := 'CREATE';
+    ELSIF TG_OP = 'UPDATE' THEN
         IF OLD.id <> NEW.id THEN
             RAISE EXCEPTION 'a lead keeps its id' USING ERRCODE = 'restrict_violation';
         END IF;
-        SELECT jsonb_object_agg(key, value), jsonb_object_agg(key, after->key) INTO before, after
-          FROM jsonb_each(before) WHERE value IS DISTINCT FROM after->key;
-        IF before IS NULL THEN
+        IF before = after AND OLD.version = NEW.version THEN
             RETURN NULL;
         END IF;
-        IF before->'deleted_at' = 'null' THEN
-            act := 'DELETE';
-        ELSIF after->'deleted_at' = 'null' THEN
-            act := 'UNDELETE';
+        IF (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL) THEN
+            act := CASE WHEN NEW.deleted_at IS NULL THEN 'UNDELETE' ELSE 'DELETE' END;
         END IF;
     END IF;
-    PERFORM lead_audit_append(coalesce(NEW.id, OLD.id), true, act, 'OK', '', before, after);
+    PERFORM lead_audit_append(coalesce(NEW.id, OLD.id), true, act, 'OK', '', before, after, kept);
     RETURN NULL;
 END $$;
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON leads
-    FOR EACH ROW EXECUTE FUNCTION lead_audit_change('updated_at');
+    FOR EACH ROW EXECUTE FUNCTION lead_audit_change();
+
+CREATE FUNCTION lead_untouched() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    otherwise leads%ROWTYPE := NEW;
+BEGIN
+    otherwise.updated_at := OLD.updated_at;
+    RETURN CASE WHEN otherwise IS DISTINCT FROM OLD THEN NEW ELSE OLD END;
+END $$;
+CREATE TRIGGER untouched BEFORE UPDATE ON leads FOR EACH ROW
+    WHEN (NEW.version = OLD.version AND NEW.updated_at <> OLD.updated_at) EXECUTE FUNCTION lead_untouched();
+ALTER TABLE leads ENABLE ALWAYS TRIGGER untouched;
 ALTER TABLE leads ENABLE ALWAYS TRIGGER audit;
 ALTER TABLE leads ENABLE ALWAYS TRIGGER no_truncate;
 ALTER TABLE lead_audit ENABLE ALWAYS TRIGGER guard;
@@ -200,7 +236,8 @@ END $$;
 """
 
 GRANTS = f"""
-REVOKE ALL ON FUNCTION lead_audit_append, lead_audit_call, lead_audit_change, lead_audit_guard FROM PUBLIC;
+REVOKE ALL ON FUNCTION lead_audit_append, lead_audit_call, lead_audit_change, lead_audit_guard,
+    lead_untouched FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lead_audit_call TO {ROLE};
 GRANT SELECT ON lead_audit TO {ROLE};
 """
@@ -210,6 +247,8 @@ BASELINE = """
 SET LOCAL timezone = 'UTC';
 SET LOCAL leadfactory.context = '{"user_id": "system:migrate", "roles": [], "workload": "migrate",
     "ip_address": null, "user_agent": "", "request_id": "", "method": ""}';
-SELECT lead_audit_append(id, true, 'BASELINE', 'OK', '', '{}', to_jsonb(leads) - 'updated_at') FROM leads;
+SELECT lead_audit_append(
+    id, true, 'BASELINE', 'OK', '', '{}', to_jsonb(leads) - '{version,updated_at}'::text[],
+    jsonb_build_object('version', version, 'updated_at', updated_at)) FROM leads;
 SET LOCAL leadfactory.context = '';
 """

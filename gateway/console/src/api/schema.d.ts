@@ -70,6 +70,11 @@ export interface paths {
          * Returns one lead with every fact that enrichment found
          * @description Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
          *     deleted lead is returned too, with its `delete_time` (AIP-164).
+         *
+         *     With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
+         *     audit. Facts are left out, because a look-up replaces them without keeping those before. Text that
+         *     was erased since is empty. Fails with NOT_FOUND for a lead that was not there yet, and for one that
+         *     was erased as a whole.
          */
         get: operations["LeadService_GetLead"];
         /**
@@ -1067,7 +1072,13 @@ export interface operations {
     };
     LeadService_GetLead: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The moment in the past as of which the lead is wanted; now if absent. A change counts from the
+                 *     `created_at` of its entry in the audit.
+                 */
+                as_of?: string;
+            };
             header?: never;
             path: {
                 /** @description The lead's UUID. */

@@ -116,6 +116,11 @@ class LeadServiceServicer:
     def GetLead(self, request, context):
         """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
         deleted lead is returned too, with its `delete_time` (AIP-164).
+
+        With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
+        audit. Facts are left out, because a look-up replaces them without keeping those before. Text that
+        was erased since is empty. Fails with NOT_FOUND for a lead that was not there yet, and for one that
+        was erased as a whole.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

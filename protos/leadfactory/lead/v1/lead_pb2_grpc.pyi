@@ -56,6 +56,11 @@ class LeadServiceStub:
     GetLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetLeadRequest, _lead_pb2.Lead]
     """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
     deleted lead is returned too, with its `delete_time` (AIP-164).
+
+    With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
+    audit. Facts are left out, because a look-up replaces them without keeping those before. Text that
+    was erased since is empty. Fails with NOT_FOUND for a lead that was not there yet, and for one that
+    was erased as a whole.
     """
     UpdateLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.UpdateLeadRequest, _lead_pb2.Lead]
     """Changes a lead's e-mail address, domain, name or is_manual, and returns the lead.
@@ -114,6 +119,11 @@ class LeadServiceAsyncStub(LeadServiceStub):
     GetLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
     deleted lead is returned too, with its `delete_time` (AIP-164).
+
+    With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
+    audit. Facts are left out, because a look-up replaces them without keeping those before. Text that
+    was erased since is empty. Fails with NOT_FOUND for a lead that was not there yet, and for one that
+    was erased as a whole.
     """
     UpdateLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.UpdateLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Changes a lead's e-mail address, domain, name or is_manual, and returns the lead.
@@ -193,6 +203,11 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
         """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
         deleted lead is returned too, with its `delete_time` (AIP-164).
+
+        With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
+        audit. Facts are left out, because a look-up replaces them without keeping those before. Text that
+        was erased since is empty. Fails with NOT_FOUND for a lead that was not there yet, and for one that
+        was erased as a whole.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,184 @@
+"""What a log's entries state, and whether what is kept beside them agrees.
+
+An entry is canonical bytes: a JSON object with `id`, the id of what it is about, `version` and
+`previous_hash` if it is a change, and under `old_values` and `new_values` a commitment to each value. The
+values are kept beside it, each with its salt; without the two, nobody can tell what the value was.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+SIDES = ("old", "new")
+# The action of the entry that tells of the erasure of all values about its subject.
+ERASURE = "ERASE"
+
+
+class Opening(NamedTuple):
+    """What a commitment was made of: a random salt and `{"name": value}`, as it was written then."""
+
+    salt: str
+    text: str
+
+    def commitment(self) -> str:
+        """Return what stands for it in an entry: SHA-256 in hexadecimal."""
+        return hashlib.sha256((self.salt + self.text).encode()).hexdigest()
+
+
+Openings = Mapping[str, Mapping[str, Opening]]
+"""For `old` and `new`, the openings by name; what was erased is not there."""
+
+
+class Unreadable(Exception):
+    """An entry's bytes are not what an entry looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something that cannot be if nothing was tampered with, and where it is."""
+
+    place: str
+    what: str
+
+    def __str__(self) -> str:
+        # On one line, whatever a stranger wrote into an id.
+        return "".join(each if each.isprintable() else "�" for each in f"{self.place}: {self.what}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an entry's bytes state. Entries without a version change nothing and are in no chain."""
+
+    stated: Mapping[str, Any]
+    subject_field: str
+    hash: str
+    """SHA-256 of the bytes, in hexadecimal: what the next entry calls `previous_hash`."""
+
+    @classmethod
+    def parse(cls, canonical: bytes, subject_field: str) -> "Entry":
+        """Read an entry about what `subject_field` names; raises Unreadable."""
+        try:
+            stated = json.loads(canonical)
+            commitments = [stated[f"{side}_values"] for side in SIDES]
+            types = [type(stated["id"]), type(stated[subject_field]), type(stated["version"])]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise Unreadable from None
+        if (
+            not all(isinstance(each, dict) for each in commitments)
+            or types[0] is not str
+            or not {types[1]} <= {str, type(None)}
+            or not {types[2]} <= {int, type(None)}
+        ):
+            raise Unreadable
+        return cls(stated, subject_field, hashlib.sha256(canonical).hexdigest())
+
+    @property
+    def id(self) -> str:
+        """The entry's own id."""
+        return str(self.stated["id"])
+
+    @property
+    def subject(self) -> str | None:
+        """The id of what it is about, if that is one thing."""
+        return self.stated[self.subject_field]  # type: ignore[no-any-return]
+
+    @property
+    def version(self) -> int | None:
+        """Which change of its subject this is, from 1."""
+        return self.stated["version"]  # type: ignore[no-any-return]
+
+    @property
+    def place(self) -> str:
+        """The entry's name in a list of damages."""
+        return place(self.id, self.subject_field, self.subject, self.version)
+
+    def commitments(self, side: str) -> Mapping[str, str]:
+        """Return the commitments to the old or the new values."""
+        return self.stated[f"{side}_values"]  # type: ignore[no-any-return]
+
+    def disagreements(self, openings: Openings) -> Iterator[str]:
+        """Return which values are not those that were committed to. A missing one was erased."""
+        for side in SIDES:
+            for name, opening in openings.get(side, {}).items():
+                if self.commitments(side).get(name) != opening.commitment():
+                    yield f"{side}_values.{name}"
+
+
+def place(entry_id: str | None, subject_field: str, subject: str | None, version: int | None) -> str:
+    """Name an entry, or the place where one is missing."""
+    about = f"{subject_field} {subject}" + (f" version {version}" if version is not None else "")
+    return f"entry {entry_id} ({about})" if entry_id else about
+
+
+@dataclass(slots=True)
+class Chain:
+    """What is known of one subject, taken in one entry after the other, its changes oldest first."""
+
+    subject_field: str
+    subject: str
+    version: int = 0
+    last_hash: str | None = None
+    state: dict[str, str] | None = None
+    """What the subject is after these changes, each value as an opening's text; None if not there."""
+    unknown: set[str] = field(default_factory=set)
+    """Values of that state that were erased."""
+    _gone: list[str] = field(default_factory=list)
+    _erasure: bool = False
+
+    def take(self, entry: Entry, openings: Openings) -> Iterator[Damage]:
+        """Add an entry, and say what of it does not follow from those before."""
+        if any(entry.commitments(side).keys() - openings.get(side, {}).keys() for side in SIDES):
+            self._gone.append(entry.place)
+        if entry.stated.get("action") == ERASURE:
+            self._erasure = True
+        if entry.version is None:
+            return
+        expected = self.version + 1
+        if entry.version > expected:
+            for version in range(expected, min(entry.version, expected + 100)):
+                yield Damage(place(None, self.subject_field, self.subject, version), "the entry is missing")
+            if entry.version > expected + 100:
+                yield Damage(self._place, f"the entries up to version {entry.version - 1} are missing")
+        elif entry.version < expected:
+            yield Damage(entry.place, "its version is there twice")
+        elif entry.stated.get("previous_hash") != self.last_hash:
+            yield Damage(entry.place, "it does not follow the entry before")
+        self.version, self.last_hash = max(self.version, entry.version), entry.hash
+        self._replay(entry, openings)
+
+    def end(self, live: Mapping[str, str] | None) -> Iterator[Damage]:
+        """Say what does not fit once all entries are in, and the subject is known as it is now."""
+        if not self._erasure:
+            for where in self._gone:
+                yield Damage(where, "values of it are gone, and no entry says that they were erased")
+        if live is None or self.state is None:
+            if live is not None:
+                yield Damage(self._place, "is there, and no entry says so")
+            elif self.state is not None:
+                yield Damage(self._place, "is gone, and no entry says so")
+            return
+        differing = sorted(
+            name
+            for name in (live.keys() | self.state.keys()) - self.unknown
+            if live.get(name) != self.state.get(name)
+            # A column that is younger than the last entry, and empty.
+            and not (name not in self.state and live[name] == f"{{{json.dumps(name)}: null}}")
+        )
+        if differing:
+            yield Damage(self._place, f"is not what its entries made of it: {', '.join(differing)}")
+
+    @property
+    def _place(self) -> str:
+        return place(None, self.subject_field, self.subject, None)
+
+    def _replay(self, entry: Entry, openings: Openings) -> None:
+        new = entry.commitments("new")
+        if not new and "id" in entry.commitments("old"):
+            self.state, self.unknown = None, set()
+            return
+        known = openings.get("new", {})
+        state = {name: text for name, text in (self.state or {}).items() if name not in new}
+        self.state = state | {name: opening.text for name, opening in known.items()}
+        self.unknown = (self.unknown - new.keys()) | (new.keys() - known.keys())

@@ -1,0 +1,199 @@
+"""A log in its database: every SQL statement but those that check the whole of it."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.evidence.entries import SIDES, Opening, Openings
+from services.evidence.log import Log
+from services.evidence.merkle import CompactRange, Node, Span
+
+# One column with what an entry's commitments were made of, each value as PostgreSQL writes its JSON.
+OPENINGS = """jsonb_build_object(
+    'old', (SELECT jsonb_object_agg(key, jsonb_build_object(key, value)::text) FROM jsonb_each(e.old_values)),
+    'new', (SELECT jsonb_object_agg(key, jsonb_build_object(key, value)::text) FROM jsonb_each(e.new_values)),
+    'salts', e.salts)::text"""
+# A row as it is, in the same form.
+LIVE = """(SELECT jsonb_object_agg(key, jsonb_build_object(key, value)::text)
+    FROM jsonb_each(to_jsonb(l) - $1::text[]))::text"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """An entry that is not in the tree yet."""
+
+    id: UUID
+    transaction_id: int
+    canonical: bytes
+    entry_hash: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """A checkpoint as it is kept, not verified."""
+
+    size: int
+    note: str
+    key: str
+    """The verifier key that goes with the note."""
+    hashes: bytes
+    """The compact range of the tree."""
+    settled: int
+    """Entries of transactions before this one were in the tree."""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry about a subject, and its place in the tree if it has one."""
+
+    id: UUID
+    canonical: bytes
+    openings: Openings
+    number: int | None
+
+
+class LogStore:
+    """A log inside one transaction, or on a connection of its own."""
+
+    def __init__(self, connection: asyncpg.Connection, log: Log) -> None:
+        """Speak on the connection."""
+        self._connection = connection
+        self._log = log
+
+    async def horizons(self) -> tuple[int, int]:
+        """Return the oldest transaction that may still be writing, and the next one that will begin."""
+        row = await self._connection.fetchrow(
+            """SELECT pg_snapshot_xmin(now)::text::bigint AS oldest,
+                      pg_snapshot_xmax(now)::text::bigint AS next FROM pg_current_snapshot() AS now"""
+        )
+        assert row is not None
+        return row["oldest"], row["next"]
+
+    async def unsealed(
+        self, after: tuple[int, UUID], before: int | None, limit: int
+    ) -> tuple[list[Unsealed], tuple[int, UUID] | None]:
+        """Return entries that are not in the tree, of transactions before one, in a lasting order."""
+        rows = await self._connection.fetch(
+            f"""SELECT e.id, e.transaction_id, e.canonical, e.entry_hash, e.created_at
+                  FROM {self._log.table} e
+                 WHERE (e.transaction_id, e.id) > ($1, $2) AND ($3::bigint IS NULL OR e.transaction_id < $3)
+                   AND NOT EXISTS (SELECT FROM {self._log.table}_tree t WHERE t.entry_id = e.id)
+                 ORDER BY e.transaction_id, e.id LIMIT $4""",
+            *after,
+            before,
+            limit,
+        )
+        entries = [Unsealed(**row) for row in rows]
+        return entries, (entries[-1].transaction_id, entries[-1].id) if len(entries) == limit else None
+
+    async def append(self, nodes: Sequence[tuple[Node, bytes, UUID | None]], made: StoredCheckpoint) -> None:
+        """Add to the tree, and the checkpoint that covers it."""
+        await self._connection.copy_records_to_table(
+            f"{self._log.table}_tree",
+            records=[(*node, value, entry_id) for node, value, entry_id in nodes],
+            columns=["level", "number", "hash", "entry_id"],
+        )
+        await self._connection.execute(
+            f"INSERT INTO {self._log.table}_checkpoints (size, note, key, hashes, settled)"
+            " VALUES ($1, $2, $3, $4, $5)",
+            made.size,
+            made.note,
+            made.key,
+            made.hashes,
+            made.settled,
+        )
+
+    async def checkpoint(self, size: int | None = None) -> StoredCheckpoint | None:
+        """Return the checkpoint of that size, or the newest one; None if there is none."""
+        row = await self._connection.fetchrow(
+            f"""SELECT size, note, key, hashes, settled, created_at FROM {self._log.table}_checkpoints
+                 WHERE $1::bigint IS NULL OR size = $1 ORDER BY size DESC LIMIT 1""",
+            size,
+        )
+        return StoredCheckpoint(**row) if row else None
+
+    async def hashes(self, spans: Iterable[Span]) -> Mapping[Span, Sequence[bytes]]:
+        """Return stored hashes of the tree; raises LookupError if one is missing."""
+        wanted = sorted(spans)
+        rows = await self._connection.fetch(
+            f"""SELECT s.at, array_agg(t.hash ORDER BY t.number) AS hashes
+                  FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY
+                       AS s(level, first, last, at)
+                  JOIN {self._log.table}_tree t
+                       ON t.level = s.level AND t.number >= s.first AND t.number < s.last
+                 GROUP BY s.at""",
+            [span.level for span in wanted],
+            [span.start for span in wanted],
+            [span.end for span in wanted],
+        )
+        found = {wanted[row["at"] - 1]: row["hashes"] for row in rows}
+        for span in wanted:
+            if len(found.get(span, ())) != span.end - span.start:
+                raise LookupError(f"of the tree's level {span.level}, hashes after {span.start} are missing")
+        return found
+
+    async def number(self, entry_id: UUID) -> int | None:
+        """Return an entry's place in the tree; None if it has none."""
+        return await self._connection.fetchval(  # type: ignore[no-any-return]
+            f"SELECT number FROM {self._log.table}_tree WHERE entry_id = $1", entry_id
+        )
+
+    async def knows(self, entry_id: UUID) -> bool:
+        """Return whether there is such an entry, in the tree or not yet."""
+        return bool(
+            await self._connection.fetchval(
+                f"SELECT EXISTS (SELECT FROM {self._log.table} WHERE id = $1)", entry_id
+            )
+        )
+
+    async def about(self, subject: UUID) -> list[StoredEntry]:
+        """Return all entries about a subject, oldest first."""
+        rows = await self._connection.fetch(
+            f"""SELECT e.id, e.canonical, {OPENINGS} AS openings, t.number
+                  FROM {self._log.table} e LEFT JOIN {self._log.table}_tree t ON t.entry_id = e.id
+                 WHERE e.{self._log.subject_field} = $1 ORDER BY e.version NULLS LAST, e.created_at, e.id""",
+            subject,
+        )
+        return [
+            StoredEntry(row["id"], row["canonical"], openings(row["openings"])[0], row["number"])
+            for row in rows
+        ]
+
+    async def live(self, subject: UUID) -> Mapping[str, str] | None:
+        """Return a subject as it is now: by column, `{"column": value}`; None if it is not there."""
+        found = await self._connection.fetchval(
+            f"SELECT {LIVE} FROM {self._log.live} l WHERE id = $2", list(self._log.unaudited), subject
+        )
+        return None if found is None else json.loads(found)
+
+    async def describe(self, origin: str, note: str) -> None:
+        """Add the log's description to the database, unless it is the newest one already."""
+        await self._connection.execute(
+            """INSERT INTO evidence_logs (origin, note) SELECT $1, $2 WHERE $2 IS DISTINCT FROM
+                 (SELECT note FROM evidence_logs WHERE origin = $1 ORDER BY id DESC LIMIT 1)""",
+            origin,
+            note,
+        )
+
+
+def openings(text: str) -> tuple[Openings, list[str]]:
+    """Read the column `OPENINGS`, and name the values that have no salt, and salts that have no value."""
+    stored = json.loads(text)
+    paired: dict[str, dict[str, Opening]] = {}
+    alone: list[str] = []
+    for side in SIDES:
+        values, salts = stored[side] or {}, (stored["salts"] or {}).get(side) or {}
+        paired[side] = {name: Opening(salts[name], values[name]) for name in values if name in salts}
+        alone += (f"{side}_values.{name}" for name in sorted(values.keys() ^ salts.keys()))
+    return paired, alone
+
+
+def compact_range(stored: StoredCheckpoint) -> CompactRange:
+    """Return the tree that a checkpoint is about; raises ValueError if there cannot be such a tree."""
+    return CompactRange.from_bytes(stored.size, stored.hashes)
