@@ -111,13 +111,17 @@ class RenderPool:
         reply, png, _ = await self._ask(head, inputs)
         return Picture(png, reply["pages"])
 
-    async def inspect(self, bundle: Bundle) -> list[FieldViolation]:
-        """Return what keeps a bundle from being published; raises ``RenderFailed``."""
-        reply, _, _ = await self._ask({"bundle": str(bundle.path), "digest": bundle.digest}, b"")
+    async def inspect(self, bundle: Bundle, seconds: float) -> list[FieldViolation]:
+        """Return what keeps a bundle from being published, within so many; raises ``RenderFailed``."""
+        head = {"bundle": str(bundle.path), "digest": bundle.digest}
+        reply, _, _ = await self._ask(head, b"", seconds)
         return [FieldViolation(*each) for each in reply["flaws"]]
 
-    async def _ask(self, head: dict[str, Any], inputs: bytes) -> tuple[dict[str, Any], bytes, float]:
-        """Have a process answer under the limits; also return how long it took."""
+    async def _ask(
+        self, head: dict[str, Any], inputs: bytes, seconds: float | None = None
+    ) -> tuple[dict[str, Any], bytes, float]:
+        """Have a process answer under the limits, or within fewer seconds; also return how long it took."""
+        wall_seconds = seconds or self._wall_seconds
         process = await self._places.get()
         if self._closed:
             self._places.put_nowait(process)
@@ -127,14 +131,14 @@ class RenderPool:
                 await self._discard(process)
                 process = await self._start_process()
             started = time.perf_counter()
-            async with asyncio.timeout(self._wall_seconds):
+            async with asyncio.timeout(wall_seconds):
                 reply, made = await process.render(head | {"cpu_seconds": self._cpu_seconds}, inputs)
         except BaseException as failure:
             self._replace(process)
             if isinstance(failure, ProcessEnded):
                 raise self._explain(failure) from failure
             if isinstance(failure, TimeoutError):
-                reason = f"rendering took longer than {self._wall_seconds:g} s and was stopped"
+                reason = f"rendering took longer than {wall_seconds:g} s and was stopped"
                 raise RenderFailed(reason, transient=False) from failure
             raise
         if process.renders < self._recycle_after:

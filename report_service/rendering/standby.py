@@ -12,8 +12,8 @@ WAITING = 4
 """Callers that may wait for their turn; more are refused for a while."""
 
 RETRY_AFTER_SECONDS = 5
-SECONDS = 20
-"""What one preview or check may take, of time and of processor time: less than a caller waits."""
+INSPECTION_SECONDS = 25
+"""Time of one inspection: less than a caller of the gateway waits. A preview has the time of a report."""
 
 
 class StandbyPool:
@@ -40,7 +40,7 @@ class StandbyPool:
     async def inspect(self, bundle: Bundle) -> list[FieldViolation]:
         """Return what keeps a bundle from being published; raises as ``render`` does."""
         async with self._turn() as pool:
-            return await pool.inspect(bundle)
+            return await pool.inspect(bundle, INSPECTION_SECONDS)
 
     async def close(self) -> None:
         """End what was started."""
@@ -59,7 +59,7 @@ class StandbyPool:
         try:
             async with self._starting:
                 if self._pool is None:
-                    pool = RenderPool(1, wall_seconds=SECONDS, cpu_seconds=SECONDS)
+                    pool = RenderPool(1)
                     await pool.start()
                     self._pool = pool
             yield self._pool

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,7 @@ from report_service.library.versions import Library
 from report_service.objects import StoredObjects
 from report_service.rendering import archive, bundles
 from report_service.rendering.bundles import digest_of
+from report_service.rendering.pool import RenderPool
 from report_service.rendering.standby import StandbyPool
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
@@ -186,7 +188,7 @@ async def test_an_archive_that_is_no_bundle_is_refused_by_file(
 async def test_what_fails_its_checks_stays_a_draft_and_hurts_nobody_else(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("report_service.rendering.standby.SECONDS", 6)
+    monkeypatch.setattr("report_service.rendering.standby.INSPECTION_SECONDS", 6)
     hostile = {
         "1.0.1": (ENDLESS, "stopped"),
         "1.0.2": ("{{ 'x' * 3000000000 }}", "memory"),
@@ -234,7 +236,8 @@ async def test_a_draft_is_previewed_as_pdf_and_page_by_page(world: World) -> Non
 async def test_a_preview_that_fails_says_why_and_the_next_succeeds(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("report_service.rendering.standby.SECONDS", 6)
+    make_pool = partial(RenderPool, wall_seconds=6)
+    monkeypatch.setattr("report_service.rendering.standby.RenderPool", make_pool)
     await world.create("1.0.0", report__html__j2=PAGE + ENDLESS)
     await world.create("1.0.1")
     failed = await world.call("GET", "/api/templates/letter@1.0.0:preview")
