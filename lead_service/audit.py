@@ -35,6 +35,10 @@ class Action(StrEnum):
     READ = "READ"
     DENIED = "DENIED"
     FAILED = "FAILED"
+    ERASE = "ERASE"
+    EXPORT = "EXPORT"
+    IMPORT = "IMPORT"
+    UNDO = "UNDO"
 
 
 class Change(NamedTuple):

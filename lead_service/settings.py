@@ -1,5 +1,6 @@
 """The lead context's settings: environment variables, one class for each process."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, BeforeValidator, Field, FilePath
@@ -8,6 +9,7 @@ from pydantic_settings import NoDecode
 from lead_service.egress import addresses, resolver
 from lead_service.egress.addresses import Network
 from lead_service.egress.dial import Ports
+from services.evidence.notes import InvalidKey, VerifierKey
 from services.settings import ServiceSettings
 
 
@@ -19,6 +21,13 @@ def _ports(text: str) -> Ports:
     return ports
 
 
+def _keys(text: str) -> tuple[VerifierKey, ...]:
+    try:
+        return tuple(map(VerifierKey.parse, filter(None, text.split(","))))
+    except InvalidKey as error:
+        raise ValueError(str(error)) from None
+
+
 class LeadSettings(ServiceSettings):
     """What serving and working have in common."""
 
@@ -27,6 +36,23 @@ class LeadSettings(ServiceSettings):
     )
     lead_database_connections: int = Field(
         10, gt=0, le=100, description="Connections to the database that this process keeps at most."
+    )
+
+
+class ServerSettings(LeadSettings):
+    """Settings of `serve`."""
+
+    enrichment_hourly_quota: int = Field(
+        1000,
+        gt=0,
+        le=10_000,
+        description="Look-ups that one person may ask for within an hour; admins are not bound.",
+    )
+    enrichment_running_quota: int = Field(
+        500,
+        gt=0,
+        le=10_000,
+        description="Look-ups that one person may have under way at once; admins are not bound.",
     )
 
 
@@ -56,6 +82,13 @@ class WorkerSettings(LeadSettings):
         default=None,
         description="PEM file of the certificate authorities to trust instead of the built-in ones.",
     )
+    enrichment_contact: str = Field(
+        default="",
+        max_length=200,
+        pattern=r"^[!-'*-~]*$",
+        description="URL or e-mail address that requests name in `User-Agent`, for owners of sites to ask who"
+        " visits.",
+    )
     enrichment_budget_seconds: float = Field(
         default=10.0, gt=0, le=60, description="Seconds that one lead's whole look-up may take."
     )
@@ -70,6 +103,31 @@ class WorkerSettings(LeadSettings):
     )
     enrichment_decoded_bytes: int = Field(
         default=4 * 1024 * 1024, gt=0, description="Bytes that one page may have once decompressed."
+    )
+    evidence_signing_key_file: FilePath | None = Field(
+        default=None,
+        description="PEM file (PKCS 8) with the Ed25519 key that signs the audit log's checkpoints; "
+        "without it there are none.",
+    )
+    evidence_origin: str = Field(
+        default="leadfactory.local/leads",
+        pattern=r"^[^\s+]+$",
+        description="The audit log's name, for ever: best a URL of your own without its scheme.",
+    )
+    evidence_checkpoints_file: Path | None = Field(
+        default=None,
+        description="File that each checkpoint is also appended to; it belongs on another machine's disk.",
+    )
+    evidence_former_keys: Annotated[tuple[VerifierKey, ...], NoDecode, BeforeValidator(_keys)] = Field(
+        default=(),
+        validate_default=False,
+        description="Public keys that signed this log before the present one, `name+id+base64,…`.",
+    )
+    evidence_interval_seconds: float = Field(
+        default=0.25,
+        gt=0,
+        le=10,
+        description="Seconds between two checkpoints, as long as there are entries.",
     )
     enrichment_concurrency: int = Field(default=8, ge=2, le=100, description="Look-ups that run at once.")
 

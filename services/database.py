@@ -16,7 +16,8 @@ from typing import Generic, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import Connection, MetaData, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.engine import AdaptedConnection
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
@@ -65,6 +66,13 @@ class _Driver(asyncpg.Connection):
         if self.with_begin and query.startswith("BEGIN"):
             query, self.with_begin = f"{query}{self.with_begin}", ""
         return await super().execute(query, *args, timeout=timeout)
+
+
+def _replace_if_closed(driver: AdaptedConnection, *_: object) -> None:
+    # What the server has closed, by a restart for instance, the driver knows already: asking the server each
+    # time (pool_pre_ping) would be one more round trip to each transaction.
+    if driver.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 class ContextSession(Session):
@@ -137,7 +145,6 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=CHECKOUT_TIMEOUT_SECONDS,
-            pool_pre_ping=True,
             # The values of a statement are people's data, and the text of an error may be logged.
             hide_parameters=True,
             connect_args={
@@ -152,6 +159,7 @@ class Database:
                 },
             },
         )
+        event.listen(self._engine.sync_engine, "checkout", _replace_if_closed)
         self._sessions = async_sessionmaker(
             self._engine, sync_session_class=session_class, expire_on_commit=False
         )

@@ -6,7 +6,7 @@ is run at least once: a handler must be safe to run again.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -74,6 +74,21 @@ async def enqueue(
     queries = Queries(AsyncpgDriver(await driver_connection(session)))
     made = await queries.enqueue(entrypoint, payload, execute_after=delay, dedupe_key=key, on_conflict="skip")
     return str(made[0]) if made and made[0] is not None else ""
+
+
+async def enqueue_all(
+    session: AsyncSession, entrypoint: str, payloads: Sequence[bytes], *, priority: int = 0
+) -> list[str]:
+    """Put jobs into the session's transaction and return their ids, in the order of the payloads.
+
+    Jobs of a higher priority run first; others have 0.
+    """
+    if not payloads:
+        return []
+    queries = Queries(AsyncpgDriver(await driver_connection(session)))
+    count = len(payloads)
+    made = await queries.enqueue([entrypoint] * count, list(payloads), [priority] * count)
+    return [str(each) for each in made]
 
 
 class Worker:

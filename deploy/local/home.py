@@ -30,7 +30,16 @@ class Home:
 
     def create(self) -> None:
         """Make the folders that are missing, closed to other people."""
-        private = (self.keys, self.run, self.tokens, self.logins, self.logs, self.objects, self.demo)
+        private = (
+            self.keys,
+            self.run,
+            self.tokens,
+            self.logins,
+            self.logs,
+            self.objects,
+            self.checkpoints,
+            self.demo,
+        )
         try:
             # Started as root, the database runs as an account of its own, which must get through here.
             self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
@@ -75,6 +84,11 @@ class Home:
     def objects(self) -> Path:
         """The PDFs, content-addressed."""
         return self.path / "objects"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Signed checkpoints of logs, beside the database; worth a copy on another machine."""
+        return self.path / "checkpoints"
 
     @property
     def demo(self) -> Path:

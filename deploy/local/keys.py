@@ -1,4 +1,4 @@
-"""The local issuers: one for people, one for processes, each with an ES256 key made once."""
+"""The local issuers: one for people, one for processes, each with an ES256 key made once; and logs' keys."""
 
 import getpass
 import hashlib
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
@@ -66,6 +68,14 @@ def person_token(home: Home, subject: str, role: str) -> str:
 def workload_token_file(home: Home, process: str) -> Path:
     """Return where a process finds its own token."""
     return home.tokens / f"{process}.jwt"
+
+
+def log_key(home: Home, log: str) -> Path:
+    """Return the file with the key that signs a log's checkpoints, made if this home has none yet."""
+    made = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = home.keys / f"{log}-log.pem"
+    write_once(path, made.decode())
+    return path
 
 
 def write_workload_tokens(home: Home, processes: list[str]) -> None:

@@ -130,6 +130,9 @@ def _settings(home: Home, addresses: Addresses, postgres: Postgres, name: str) -
         # A pool keeps what it once opened, and each connection is a server process.
         connections = f"{context.upper()}_DATABASE_CONNECTIONS"
         settings[connections] = os.environ.get(connections, "5")
+    if name == "lead-worker":
+        settings["EVIDENCE_SIGNING_KEY_FILE"] = str(keys.log_key(home, "leads"))
+        settings["EVIDENCE_CHECKPOINTS_FILE"] = str(home.checkpoints / "leads")
     if context == "report":
         settings["OBJECTS_URL"] = home.objects.as_uri()
         settings["PUBLIC_URL"] = os.environ.get("PUBLIC_URL", f"http://{LOOPBACK}:{addresses.gateway}")

@@ -14,7 +14,7 @@ from services.evidence import archive, examination, inspection
 from services.evidence.archive import InvalidArchive
 from services.evidence.checkpoints import CheckpointFile
 from services.evidence.examination import NoLog
-from services.evidence.notes import InvalidKey, VerifierKey
+from services.evidence.notes import InvalidKey, Signer, VerifierKey
 from services.evidence.report import Report
 
 INTACT, DAMAGED, UNCHECKED = range(3)
@@ -25,7 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m services.evidence", description=__doc__.partition("\n")[0]
     )
-    verify = parser.add_subparsers(dest="command", required=True).add_parser(
+    commands = parser.add_subparsers(dest="command", required=True)
+    key = commands.add_parser("key", help="print the public key that goes with a private one")
+    key.add_argument("private", type=Path, metavar="PEM", help="the file with the log's private key")
+    key.add_argument("origin", metavar="ORIGIN", help="the log's name")
+    verify = commands.add_parser(
         "verify", help="check evidence that was downloaded, or a whole log in its database"
     )
     verify.add_argument("evidence", metavar="ZIP|DSN", help="a file, or postgresql://…")
@@ -41,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     asked = parser.parse_args(arguments)
     try:
+        if asked.command == "key":
+            print(Signer.from_pem(asked.origin, asked.private).key)
+            return INTACT
         report = _verify(asked.evidence, [_key(each) for each in asked.key], asked.checkpoints)
     except (InvalidKey, InvalidArchive, NoLog, OSError, ValueError, asyncpg.PostgresError) as error:
         print(f"cannot be checked: {' '.join(str(error).split())}", file=sys.stderr)

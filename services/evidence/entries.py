@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import orjson
+
 SIDES = ("old", "new")
 # The action of the entry that tells of the erasure of all values about its subject.
 ERASURE = "ERASE"
@@ -60,7 +62,7 @@ class Entry:
     def parse(cls, canonical: bytes, subject_field: str) -> "Entry":
         """Read an entry about what `subject_field` names; raises Unreadable."""
         try:
-            stated = json.loads(canonical)
+            stated = orjson.loads(canonical)
             commitments = [stated[f"{side}_values"] for side in SIDES]
             types = [type(stated["id"]), type(stated[subject_field]), type(stated["version"])]
         except (ValueError, TypeError, KeyError, RecursionError):
@@ -169,6 +171,11 @@ class Chain:
         if differing:
             yield Damage(self._place, f"is not what its entries made of it: {', '.join(differing)}")
 
+    @staticmethod
+    def _texts(values: Any) -> dict[str, str]:
+        known = values if isinstance(values, dict) else {}
+        return {name: json.dumps({name: value}, ensure_ascii=False) for name, value in known.items()}
+
     @property
     def _place(self) -> str:
         return place(None, self.subject_field, self.subject, None)
@@ -180,5 +187,7 @@ class Chain:
             return
         known = openings.get("new", {})
         state = {name: text for name, text in (self.state or {}).items() if name not in new}
-        self.state = state | {name: opening.text for name, opening in known.items()}
+        # What is stated in the open, beside the values, for want of a secret in it.
+        kept = self._texts(entry.stated.get("bookkeeping"))
+        self.state = state | {name: opening.text for name, opening in known.items()} | kept
         self.unknown = (self.unknown - new.keys()) | (new.keys() - known.keys())

@@ -22,10 +22,11 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from services.clock import Clock
 from services.evidence.checkpoints import Checkpoint, CheckpointFile
+from services.evidence.ledger import StoredCheckpoint
 from services.evidence.log import Log
 from services.evidence.merkle import STORED_LEVELS, CompactRange, Node, Proof, leaf_hash
 from services.evidence.notes import InvalidNote, Signer, VerifierKey
-from services.evidence.store import LogStore, StoredCheckpoint, Unsealed, compact_range
+from services.evidence.store import LogStore, Unsealed
 
 SEQUENCER_STARTED = "sequencer.started"
 ENTRY_REFUSED = "entry.refused"
@@ -34,6 +35,7 @@ STANDBY_SECONDS = 1.0
 
 SEALED = Counter("leadfactory_evidence_sealed_total", "Entries put under a checkpoint.", ["log"])
 REFUSED = Counter("leadfactory_evidence_refused_total", "Entries whose hash is not theirs.", ["log"])
+INCONSISTENT = Counter("leadfactory_evidence_inconsistent_total", "Refusals to sign anything more.", ["log"])
 LAG = Histogram(
     "leadfactory_evidence_lag_seconds",
     "How long an entry was without a checkpoint.",
@@ -94,6 +96,9 @@ class Sequencer:
         )
         try:
             await self._seal(connection, stop)
+        except Inconsistent:
+            INCONSISTENT.labels(self._sealing.signer.key.name).inc()
+            raise
         finally:
             await connection.close(timeout=5)
 
@@ -121,7 +126,7 @@ class Sequencer:
             await self._outside(await self._keep(store, self._tree, [], 0))
             return
         try:
-            self._tree = compact_range(last)
+            self._tree = last.tree()
             signed = self._read(last.note)
             outside = self._read(kept) if kept is not None else signed
         except (InvalidNote, ValueError) as error:

@@ -1,16 +1,19 @@
 """A log in its database: every SQL statement but those that check the whole of it."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+import orjson
 
+from services.database import Database, driver_connection
 from services.evidence.entries import SIDES, Opening, Openings
+from services.evidence.ledger import StoredCheckpoint, StoredEntry
 from services.evidence.log import Log
-from services.evidence.merkle import CompactRange, Node, Span
+from services.evidence.merkle import Node, Span
 
 # One column with what an entry's commitments were made of, each value as PostgreSQL writes its JSON.
 OPENINGS = """jsonb_build_object(
@@ -31,31 +34,6 @@ class Unsealed:
     canonical: bytes
     entry_hash: bytes
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCheckpoint:
-    """A checkpoint as it is kept, not verified."""
-
-    size: int
-    note: str
-    key: str
-    """The verifier key that goes with the note."""
-    hashes: bytes
-    """The compact range of the tree."""
-    settled: int
-    """Entries of transactions before this one were in the tree."""
-    created_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
-    """An entry about a subject, and its place in the tree if it has one."""
-
-    id: UUID
-    canonical: bytes
-    openings: Openings
-    number: int | None
 
 
 class LogStore:
@@ -152,25 +130,26 @@ class LogStore:
             )
         )
 
-    async def about(self, subject: UUID) -> list[StoredEntry]:
-        """Return all entries about a subject, oldest first."""
+    async def about(self, subject: UUID) -> tuple[list[StoredEntry], Mapping[str, str] | None]:
+        """Return all entries about a subject, changes first and oldest first, and what it is now.
+
+        What it is, by column, is `{"column": value}`; None if it is not there. Both are of one moment.
+        """
         rows = await self._connection.fetch(
-            f"""SELECT e.id, e.canonical, {OPENINGS} AS openings, t.number
+            f"""SELECT e.id, e.canonical, {OPENINGS} AS openings, t.number,
+                       CASE WHEN row_number() OVER () = 1
+                            THEN (SELECT {LIVE} FROM {self._log.live} l WHERE l.id = $2) END AS now
                   FROM {self._log.table} e LEFT JOIN {self._log.table}_tree t ON t.entry_id = e.id
-                 WHERE e.{self._log.subject_field} = $1 ORDER BY e.version NULLS LAST, e.created_at, e.id""",
+                 WHERE e.{self._log.subject_field} = $2 ORDER BY e.version NULLS LAST, e.created_at, e.id""",
+            list(self._log.unaudited),
             subject,
         )
-        return [
+        now = next((row["now"] for row in rows if row["now"]), None)
+        entries = [
             StoredEntry(row["id"], row["canonical"], openings(row["openings"])[0], row["number"])
             for row in rows
         ]
-
-    async def live(self, subject: UUID) -> Mapping[str, str] | None:
-        """Return a subject as it is now: by column, `{"column": value}`; None if it is not there."""
-        found = await self._connection.fetchval(
-            f"SELECT {LIVE} FROM {self._log.live} l WHERE id = $2", list(self._log.unaudited), subject
-        )
-        return None if found is None else json.loads(found)
+        return entries, None if now is None else orjson.loads(now)
 
     async def describe(self, origin: str, note: str) -> None:
         """Add the log's description to the database, unless it is the newest one already."""
@@ -182,9 +161,24 @@ class LogStore:
         )
 
 
+class LogStores:
+    """Where units of work on one log begin that only read. See Ledgers."""
+
+    def __init__(self, database: Database, log: Log) -> None:
+        """Take the database and what the log is."""
+        self._database = database
+        self.log = log
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[LogStore]:
+        """Open a unit of work."""
+        async with self._database.read() as session:
+            yield LogStore(await driver_connection(session), self.log)
+
+
 def openings(text: str) -> tuple[Openings, list[str]]:
     """Read the column `OPENINGS`, and name the values that have no salt, and salts that have no value."""
-    stored = json.loads(text)
+    stored = orjson.loads(text)
     paired: dict[str, dict[str, Opening]] = {}
     alone: list[str] = []
     for side in SIDES:
@@ -192,8 +186,3 @@ def openings(text: str) -> tuple[Openings, list[str]]:
         paired[side] = {name: Opening(salts[name], values[name]) for name in values if name in salts}
         alone += (f"{side}_values.{name}" for name in sorted(values.keys() ^ salts.keys()))
     return paired, alone
-
-
-def compact_range(stored: StoredCheckpoint) -> CompactRange:
-    """Return the tree that a checkpoint is about; raises ValueError if there cannot be such a tree."""
-    return CompactRange.from_bytes(stored.size, stored.hashes)

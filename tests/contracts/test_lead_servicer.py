@@ -10,12 +10,12 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
-from lead_service.audit_repository import PostgresAuditStore
 from lead_service.facts import EnrichmentTask
 from lead_service.memory import MemoryLeadStores
+from lead_service.server import records
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
-from services.database import Database, UnitsOfWork
+from services.database import Database
 from services.identity import Actor
 from tests.fixtures.rpc import Reply, TestingServer
 
@@ -36,8 +36,8 @@ def call(
 ) -> Callable[[str, Any], Reply]:
     moments = (NOW + timedelta(seconds=number) for number in range(1000))
     # The audit is written by PostgreSQL's triggers and has no twin; nothing connects to this one.
-    audits = UnitsOfWork(Database("postgresql://nowhere.invalid/lead", name="test"), PostgresAuditStore)
-    server = testing_server(SERVICE, LeadServicer(stores, lambda: next(moments), audits))
+    nowhere = Database("postgresql://nowhere.invalid/lead", name="test")
+    server = testing_server(SERVICE, LeadServicer(stores, lambda: next(moments), records(nowhere)))
     return lambda method, request: server.call(method, request, ADA)
 
 

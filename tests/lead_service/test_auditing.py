@@ -15,6 +15,7 @@ from lead_service import refusals
 from lead_service.audit import Action, AuditEntry, AuditFilter, AuditPosition
 from lead_service.audit_repository import PostgresAuditStore, page_of_entries
 from lead_service.repository import Explained, PostgresLeadStore
+from lead_service.server import records
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import lead_pb2_grpc
@@ -40,7 +41,7 @@ async def database(lead_database: TestDatabase) -> AsyncIterator[Database]:
 @pytest.fixture
 async def address(database: Database, serve_in_process: ServeInProcess) -> AsyncIterator[str]:
     audits = UnitsOfWork(database, PostgresAuditStore)
-    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, audits)
+    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, records(database))
     service = Service(
         pb.DESCRIPTOR.services_by_name["LeadService"],
         lead_pb2_grpc.add_LeadServiceServicer_to_server,

@@ -159,6 +159,7 @@ async def test_entries_that_are_not_sealed_yet_are_counted_and_no_damage(
 CHANGES = {
     "old_values": 'old_values || \'{"name": "Eve"}\'',
     "new_values": 'new_values || \'{"name": "Eve"}\'',
+    "bookkeeping": "bookkeeping || '{\"version\": 70}'",
     "salts": "jsonb_set(salts, '{new,name}', '\"00\"')",
     "one value gone": "new_values - 'name'",
     "user_id": "'eve'",
@@ -290,12 +291,12 @@ async def test_a_log_that_is_gone_altogether_is_missed(thief: Thief, found: Foun
         ("ALTER TABLE leads ENABLE REPLICA TRIGGER audit", "trigger audit on leads: is not defined"),
         (
             """CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON leads
-               FOR EACH ROW WHEN (pg_trigger_depth() > 0) EXECUTE FUNCTION lead_audit_change('updated_at')""",
+               FOR EACH ROW WHEN (pg_trigger_depth() > 0) EXECUTE FUNCTION lead_audit_change()""",
             "trigger audit on leads: is not defined",
         ),
         (
             """CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON leads
-               FOR EACH ROW EXECUTE FUNCTION lead_audit_change('updated_at', 'email')""",
+               FOR EACH ROW EXECUTE FUNCTION lead_audit_change('email')""",
             "trigger audit on leads: is not defined",
         ),
         (
@@ -305,8 +306,9 @@ async def test_a_log_that_is_gone_altogether_is_missed(thief: Thief, found: Foun
         ),
         (
             """CREATE OR REPLACE FUNCTION lead_audit_append(lead uuid, numbered boolean, act text,
-               result text, why text, before jsonb, after jsonb) RETURNS void LANGUAGE sql AS ''""",
-            "function lead_audit_append(uuid,boolean,text,text,text,jsonb,jsonb): is not defined",
+               result text, why text, before jsonb, after jsonb, kept jsonb DEFAULT '{}')
+               RETURNS void LANGUAGE sql AS ''""",
+            "function lead_audit_append(uuid,boolean,text,text,text,jsonb,jsonb,jsonb): is not defined",
         ),
         (
             """CREATE FUNCTION aside() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
@@ -507,8 +509,10 @@ async def test_the_tables_of_the_log_are_only_added_to(sealed_log: TestDatabase)
 async def test_the_guards_are_those_that_the_log_describes(sealed_log: TestDatabase) -> None:
     """If a revision meant to change one, this is what `lead_service/audit_log.py` has to say of it."""
     connection = await asyncpg.connect(sealed_log.url)
-    assert dict(LOG.guards) == await tables.guards(connection, LOG.tables, LOG.table)
+    found = await tables.guards(connection, LOG.tables, LOG.table)
     await connection.close()
+    lines = (f'        "{name}": "{digest}",' for name, digest in sorted(found.items()))
+    assert found == LOG.guards, "\n".join(["they are now:", *lines])
 
 
 def test_a_database_is_checked_from_the_command_line(

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -13,29 +12,21 @@ from services.clock import utc_now
 from services.database import Database
 from services.identity import Actor, Call, acting_as, serving
 from services.ids import uuid7
-from tests.fixtures.postgres import Postgres, TestDatabase
+from tests.fixtures.postgres import TestDatabase
 from tests.performance.conftest import Note
 from tests.performance.pairs import compare
 
-ROUNDS = 30
-SECONDS = 0.5
+# The more writers, the longer it takes until all of them are at work.
+ROUNDS = {1: (160, 0.1), 8: (64, 0.25), 32: (32, 0.5)}
+"""How often to measure both, and for how many seconds each, by writers."""
 ADA = Actor("ada", frozenset({"operator"}), None, "192.0.2.1", "Mozilla/5.0 (X11; Linux x86_64)")
 CALL = Call("leadfactory.lead.v1.LeadService/UpdateLead", "0190a0f0-0000-7000-8000-000000000000")
 
 
-@pytest.fixture
-def unaudited_database(postgres: Postgres) -> Iterator[TestDatabase]:
-    """Make a fresh database with the lead context's schema, and leads that nobody watches."""
-    made = postgres.migrated("lead")
-    postgres.execute("ALTER TABLE leads DISABLE TRIGGER audit, DISABLE TRIGGER untouched", database=made.name)
-    yield made
-    postgres.drop(made)
-
-
-async def writes_a_second(database: Database, writers: int) -> float:
+async def writes_a_second(database: Database, writers: int, seconds: float) -> float:
     """Each writer creates a lead and changes it, in a transaction each, as two RPCs would."""
     done = count()
-    ends = time.perf_counter() + SECONDS
+    ends = time.perf_counter() + seconds
 
     async def write() -> None:
         while time.perf_counter() < ends:
@@ -67,12 +58,17 @@ async def test_audited_writes_against_unaudited(
 ) -> None:
     audited = Database(lead_database.url, name="bench", pool_size=writers)
     unaudited = Database(unaudited_database.url, name="bench", pool_size=writers)
+    rounds, seconds = ROUNDS[writers]
     with acting_as(ADA), serving(CALL):
         found = await compare(
-            lambda: writes_a_second(audited, writers), lambda: writes_a_second(unaudited, writers), ROUNDS
+            lambda: writes_a_second(audited, writers, seconds),
+            lambda: writes_a_second(unaudited, writers, seconds),
+            rounds,
         )
     await audited.close()
     await unaudited.close()
+    # The promise is 0.85, and 0.6 for 32 writers; a busy machine may blur the one, and never the other.
+    assert found.ratio > 0.6
     note(f"audit: writes with it, {writers} writers", found.first, "writes/s")
     note(f"audit: writes without it, {writers} writers", found.second, "writes/s")
     note(f"audit: share of the unaudited rate, {writers} writers", found.ratio, "")

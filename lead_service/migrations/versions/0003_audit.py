@@ -57,8 +57,7 @@ CREATE TABLE lead_audit (
     previous_hash   bytea,
     canonical       bytea       NOT NULL,
     entry_hash      bytea       NOT NULL,
-    transaction_id  bigint      NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
-    CONSTRAINT ck_lead_audit_chain CHECK ((version IS NULL OR version = 1) = (previous_hash IS NULL))
+    transaction_id  bigint      NOT NULL DEFAULT pg_current_xact_id()::text::bigint
 );
 CREATE UNIQUE INDEX uq_lead_audit_lead_id_version ON lead_audit (lead_id, version);
 CREATE INDEX ix_lead_audit_lead_id_created_at_id ON lead_audit (lead_id, created_at, id);
@@ -71,17 +70,17 @@ CREATE INDEX ix_lead_audit_changed_fields ON lead_audit USING gin (changed_field
 
 # One entry, of what differs between `before` and `after`. Its canonical bytes hold no value of a lead, only
 # SHA-256 of a salt and the value: when value and salt are erased, the bytes, their hash and all that is built
-# on them stay as they are. Salts are drawn from a seed that is forgotten at once, so one tells nothing of
-# another, and a look at the system's randomness is taken once instead of for each value. Times are UTC
-# by the callers' setting, so that equal values have equal text.
+# on them stay as they are. Salts are drawn from a seed that is forgotten at once, so that none tells another
+# and the system is asked for randomness once instead of for each value. Times are UTC by the callers'
+# setting, so that equal values have equal text. Every write waits for this: it is two statements.
 APPEND = """
 CREATE FUNCTION lead_audit_append(
     lead uuid, numbered boolean, act text, result text, why text, before jsonb, after jsonb,
     kept jsonb DEFAULT '{}'
-) RETURNS void LANGUAGE plpgsql AS $$
+) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
     context jsonb := nullif(current_setting('leadfactory.context', true), '');
-    seed text := gen_random_uuid()::text || gen_random_uuid()::text;
+    seed text := gen_random_uuid();
     entry_id uuid := uuidv7();
     moment timestamptz := clock_timestamp();
     number integer;
@@ -107,21 +106,16 @@ BEGIN
           FROM (SELECT array_agg(key),
                        jsonb_object_agg(key, old) FILTER (WHERE old IS NOT NULL),
                        jsonb_object_agg(key, new) FILTER (WHERE new IS NOT NULL),
-                       jsonb_object_agg(key, old_salt) FILTER (WHERE old IS NOT NULL),
-                       jsonb_object_agg(key, new_salt) FILTER (WHERE new IS NOT NULL),
+                       jsonb_object_agg(key, left(salts, 32)) FILTER (WHERE old IS NOT NULL),
+                       jsonb_object_agg(key, right(salts, 32)) FILTER (WHERE new IS NOT NULL),
                        json_object_agg(key, encode(sha256(convert_to(
-                           old_salt || jsonb_build_object(key, old)::text, 'UTF8')), 'hex'))
+                           left(salts, 32) || '{"' || key || '": ' || old || '}', 'UTF8')), 'hex'))
                            FILTER (WHERE old IS NOT NULL),
                        json_object_agg(key, encode(sha256(convert_to(
-                           new_salt || jsonb_build_object(key, new)::text, 'UTF8')), 'hex'))
+                           right(salts, 32) || '{"' || key || '": ' || new || '}', 'UTF8')), 'hex'))
                            FILTER (WHERE new IS NOT NULL)
                   FROM (SELECT key, before->key AS old, after->key AS new,
-                               CASE WHEN before ? key THEN
-                                   left(encode(sha256(convert_to(seed || 'old' || key, 'UTF8')), 'hex'), 32)
-                               END AS old_salt,
-                               CASE WHEN after ? key THEN
-                                   left(encode(sha256(convert_to(seed || 'new' || key, 'UTF8')), 'hex'), 32)
-                               END AS new_salt
+                               encode(sha256(convert_to(seed || key, 'UTF8')), 'hex') AS salts
                           FROM jsonb_object_keys(before || after) AS key
                          WHERE before->key IS DISTINCT FROM after->key OFFSET 0) AS field) AS values
           LEFT JOIN (SELECT version, entry_hash FROM lead_audit WHERE lead_id = lead AND version IS NOT NULL
@@ -146,6 +140,7 @@ BEGIN
         moment, coalesce(fields, '{}'), coalesce(old_values, '{}'), coalesce(new_values, '{}'), kept,
         jsonb_build_object('old', coalesce(old_salts, '{}'), 'new', coalesce(new_salts, '{}')),
         previous, bytes, sha256(bytes));
+    RETURN entry_id;
 END $$;
 """
 
@@ -181,6 +176,7 @@ DECLARE
     after jsonb := '{}';
     kept jsonb := '{}';
     act text := TG_OP;
+    entry uuid;
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         before := to_jsonb(OLD) - bookkeeping;
@@ -202,7 +198,7 @@ BEGIN
             act := CASE WHEN NEW.deleted_at IS NULL THEN 'UNDELETE' ELSE 'DELETE' END;
         END IF;
     END IF;
-    PERFORM lead_audit_append(coalesce(NEW.id, OLD.id), true, act, 'OK', '', before, after, kept);
+    entry := lead_audit_append(coalesce(NEW.id, OLD.id), true, act, 'OK', '', before, after, kept);
     RETURN NULL;
 END $$;
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON leads

@@ -25,8 +25,9 @@ export interface paths {
          * Creates a lead and returns it
          * @description Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
          *
-         *     Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-         *     case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+         *     Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+         *     same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+         *     Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
          */
         post: operations["LeadService_CreateLead"];
         delete?: never;
@@ -50,7 +51,7 @@ export interface paths {
          *     the scenes.
          *
          *     Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-         *     ALREADY_EXISTS as CreateLead does.
+         *     ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
          */
         post: operations["LeadService_QuickAddLead"];
         delete?: never;
@@ -125,9 +126,83 @@ export interface paths {
          * @description Brings a deleted lead back and returns it.
          *
          *     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-         *     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+         *     e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
          */
         post: operations["LeadService_UndeleteLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:enrich": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING
+         * @description Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+         *
+         *     A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+         *     that runs. What was learned before stays until the new look-up ends. Fails with
+         *     FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+         *     ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+         *     under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+         *     when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+         */
+        post: operations["LeadService_EnrichLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}/suggestions/{suggestion_id}:accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Writes a suggested value into the lead and returns the lead
+         * @description Writes a suggested value into the lead and returns the lead.
+         *
+         *     The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+         *     such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+         *     was accepted already leaves the lead as it is.
+         */
+        post: operations["LeadService_AcceptSuggestion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}/suggestions/{suggestion_id}:dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turns a suggested value down and returns the lead
+         * @description Turns a suggested value down and returns the lead.
+         *
+         *     The same value is not suggested for this lead again, however often it is found. Fails as
+         *     AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
+         */
+        post: operations["LeadService_DismissSuggestion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -151,6 +226,307 @@ export interface paths {
          *     that there never was.
          */
         get: operations["LeadService_ListLeadAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/audit-log/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the newest signed checkpoint of the audit log
+         * @description Returns the newest signed checkpoint of the audit log.
+         *
+         *     Fails with UNAVAILABLE as long as there is none.
+         */
+        get: operations["LeadService_GetAuditCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/audit-log/entries/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proves that an entry is in the audit log
+         * @description Proves that an entry is in the audit log.
+         *
+         *     Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+         *     yet: that takes at most a second while `lead-worker` runs.
+         */
+        get: operations["LeadService_GetAuditEntryProof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/audit-log/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proves that the audit log was only appended to between two sizes
+         * @description Proves that the audit log was only appended to between two sizes.
+         *
+         *     Fails with OUT_OF_RANGE if it never had them.
+         */
+        get: operations["LeadService_GetAuditConsistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that `python -m services.evidence verify` checks without a network
+         * @description Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+         *     `python -m services.evidence verify` checks without a network.
+         *
+         *     Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+         *     lead that there never was.
+         */
+        get: operations["LeadService_DownloadLeadEvidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Removes everything personal about a lead for good: the lead with its facts, every value in its audit, and what was kept to answer repeated requests
+         * @description Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+         *     and what was kept to answer repeated requests.
+         *
+         *     Promises that who did what to it and when stays on record, and that every proof made before still
+         *     holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+         *     answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+         *     undone.
+         */
+        post: operations["LeadService_EraseLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads:erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists erasures in the order they were made, so that whoever reads on from the last number misses none
+         * @description Lists erasures in the order they were made, so that whoever reads on from the last number misses none.
+         */
+        get: operations["LeadService_ListErasures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads:import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reads leads from a CSV file of any size, and returns what became of its rows
+         * @description Reads leads from a CSV file of any size, and returns what became of its rows.
+         *
+         *     The file is UTF-8, with a header, separated by commas, semicolons or tabs (RFC 4180). Its rows are
+         *     written in batches, each as a whole. A row that is no lead, or stands in the file twice, is passed over and
+         *     told by ListLeadImportErrors; the others come in. A living lead with the same e-mail address and
+         *     domain is the same lead: see `existing`.
+         *
+         *     If the file breaks off, or cannot be read any further, the call fails, the import is FAILED, and what
+         *     its batches wrote until then stays: `import` in the error's metadata names it. The same file sent
+         *     again under the same `request_id` is taken up where the first one ended; after the end it gets the
+         *     first answer again. Another file, or other options, under that `request_id` fail with
+         *     FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED. A file whose header is wrong is no import.
+         */
+        post: operations["LeadTransferService_ImportLeads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists imports, newest first: the caller's own, and everybody's for auditors and admins
+         * @description Lists imports, newest first: the caller's own, and everybody's for auditors and admins.
+         */
+        get: operations["LeadTransferService_ListLeadImports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns one import, also while it runs
+         * @description Returns one import, also while it runs. Only its creator, auditors and admins may see it.
+         */
+        get: operations["LeadTransferService_GetLeadImport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/imports/{import_id}/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns as CSV what was wrong with which row: `row,column,value,reason`, in the order of the file
+         * @description Returns as CSV what was wrong with which row: `row,column,value,reason`, in the order of the file.
+         *
+         *     Rows are counted as spreadsheets do, the header is row 1. Values are as in the file, but cut to 200
+         *     characters and safe to open in a spreadsheet. Kept for 30 days. Only for the import's creator,
+         *     auditors and admins.
+         */
+        get: operations["LeadTransferService_ListLeadImportErrors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/imports/{import_id}:undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes an import back: leads that it created are deleted, leads that it changed get their old values
+         * @description Takes an import back: leads that it created are deleted, leads that it changed get their old values.
+         *
+         *     A lead that somebody changed since stays as it is, and is told by ListLeadImportConflicts. A large undo
+         *     goes on behind the scenes as UNDOING. An import that is undone already is returned as it is. Fails with
+         *     FAILED_PRECONDITION for one that runs or was a dry run. Only for the import's creator and admins.
+         */
+        post: operations["LeadTransferService_UndoLeadImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/imports/{import_id}/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the leads that an undo left as they are, because somebody changed them since, in the order of the file
+         * @description Lists the leads that an undo left as they are, because somebody changed them since, in the order of
+         *     the file.
+         */
+        get: operations["LeadTransferService_ListLeadImportConflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads:export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns every lead that matches a filter, in the order of ListLeads, as CSV or as JSON a line
+         * @description Returns every lead that matches a filter, in the order of ListLeads, as CSV or as JSON a line.
+         *
+         *     Promises to note the export in the audit before the first byte leaves. CSV is as in RFC 4180 and safe to
+         *     open in a spreadsheet: a text that would be taken for a formula has an apostrophe in front, which
+         *     ImportLeads takes off again. Leads that existed throughout are in it exactly once.
+         */
+        get: operations["LeadTransferService_ExportLeads"];
         put?: never;
         post?: never;
         delete?: never;
@@ -465,6 +841,29 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptSuggestionRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The suggestion's UUID.
+             */
+            suggestion_id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
         /** @description One thing that somebody did to a lead, or tried to. */
         AuditEntry: {
             id: string;
@@ -472,7 +871,7 @@ export interface components {
             lead_id: string;
             /**
              * Format: int32
-             * @description Counts a lead's changes from 1 without a gap; 0 for READ, DENIED and FAILED.
+             * @description Counts a lead's changes from 1 without a gap; 0 for READ, DENIED, FAILED and ERASE.
              */
             version: number;
             action: components["schemas"]["AuditEntry.Action"];
@@ -509,7 +908,7 @@ export interface components {
             workload: string;
             /** @description Name of the gRPC status that the call ended with. */
             code: string;
-            /** @description Why it was refused, in UPPER_SNAKE_CASE; empty if it was not. */
+            /** @description Why it was refused, in UPPER_SNAKE_CASE; of EXPORT, IMPORT and UNDO, what it was about. */
             reason: string;
         };
         /**
@@ -517,9 +916,46 @@ export interface components {
          *     - `READ`: Somebody read this audit.
          *     - `DENIED`: A call was refused for want of a right. Nothing changed.
          *     - `FAILED`: A call that was to change something failed. Nothing changed.
+         *     - `ERASE`: Every value about the lead was erased, from its entries too.
+         *     - `EXPORT`: Somebody took leads out; `reason` says which.
+         *     - `IMPORT`: Somebody brought leads in; `reason` names the import.
+         *     - `UNDO`: Somebody took an import back; `reason` names it.
          * @enum {string}
          */
-        "AuditEntry.Action": "ACTION_UNSPECIFIED" | "BASELINE" | "CREATE" | "UPDATE" | "DELETE" | "UNDELETE" | "READ" | "DENIED" | "FAILED";
+        "AuditEntry.Action": "ACTION_UNSPECIFIED" | "BASELINE" | "CREATE" | "UPDATE" | "DELETE" | "UNDELETE" | "READ" | "DENIED" | "FAILED" | "ERASE" | "EXPORT" | "IMPORT" | "UNDO";
+        /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
+        Checkpoint: {
+            /** @description The log's name. */
+            origin: string;
+            /**
+             * Format: double
+             * @description How many entries it has.
+             */
+            size: number;
+            /** @description The root of its Merkle tree (RFC 6962). */
+            root_hash: string;
+            /** @description The signed note: what to keep outside of this system, and what proofs lead to. */
+            note: string;
+            /**
+             * @description The key that signed, as `name+id+base64` (c2sp.org/signed-note). Whoever checks a proof has it from
+             *     elsewhere; here it is for comparison.
+             */
+            public_key: string;
+            /** Format: date-time */
+            created_at?: string;
+        };
+        /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
+        ConsistencyProof: {
+            /** Format: double */
+            first: number;
+            /** Format: double */
+            second: number;
+            hashes: string[];
+            first_root_hash: string;
+            second_root_hash: string;
+            /** @description The newest checkpoint, which is of size `second` unless another was asked for. */
+            checkpoint?: components["schemas"]["Checkpoint"];
+        };
         CreateLeadRequest: {
             /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
             email: string;
@@ -582,6 +1018,82 @@ export interface components {
             a: string;
             /** @description Empty if REMOVED. */
             b: string;
+        };
+        DismissSuggestionRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The suggestion's UUID.
+             */
+            suggestion_id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
+        EnrichLeadRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
+        /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
+        EntryProof: {
+            entry_id: string;
+            /**
+             * Format: double
+             * @description The entry's place in the log, from 0.
+             */
+            index: number;
+            /** @description The hash of the entry's bytes as a leaf. */
+            leaf_hash: string;
+            /** @description The hashes beside the way from the leaf to the root. */
+            hashes: string[];
+            checkpoint?: components["schemas"]["Checkpoint"];
+            /** @description The same as one text (c2sp.org/tlog-proof). */
+            proof: string;
+        };
+        EraseLeadRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+        };
+        /** @description That a lead was erased. */
+        Erasure: {
+            /**
+             * Format: int32
+             * @description Counts erasures from 1 without a gap.
+             */
+            number: number;
+            lead_id: string;
+            erased_by: string;
+            /** Format: date-time */
+            erased_at?: string;
         };
         /** @description What went wrong, as in AIP-193. */
         Error: {
@@ -654,6 +1166,14 @@ export interface components {
             /** @description Language of the report, a BCP 47 tag; `en` if empty. */
             locale?: string;
         };
+        /**
+         * @description What to do with a lead that is there already.
+         *     - `EXISTING_UNSPECIFIED`: SKIP.
+         *     - `SKIP`: It stays as it is.
+         *     - `UPDATE`: It takes the row's name, if the row has one.
+         * @enum {string}
+         */
+        "ImportLeadsRequest.Existing": "EXISTING_UNSPECIFIED" | "SKIP" | "UPDATE";
         /** @description Someone who might buy an audit. */
         Lead: {
             /** @description UUID version 7 (RFC 9562). */
@@ -694,6 +1214,13 @@ export interface components {
              * @description When the lead was deleted; absent while it lives.
              */
             readonly delete_time?: string;
+            /**
+             * @description Other values that look-ups found for what people may change, ordered by field and value. None is
+             *     ever taken without being accepted. Empty in lists.
+             */
+            readonly suggestions: components["schemas"]["Suggestion"][];
+            /** @description The import that created the lead; empty if none did. */
+            readonly import_id: string;
         };
         /**
          * @description How far the look-up of the lead's domain has come.
@@ -704,6 +1231,84 @@ export interface components {
          * @enum {string}
          */
         "Lead.EnrichmentStatus": "ENRICHMENT_STATUS_UNSPECIFIED" | "PENDING" | "IN_PROGRESS" | "COMPLETED" | "FAILED";
+        /** @description One file that was read, and what became of its rows. */
+        LeadImport: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            state: components["schemas"]["LeadImport.State"];
+            filename: string;
+            /** @description The headers that each field was read from. */
+            columns: {
+                [key: string]: string;
+            };
+            /** @description Headers of the file that nothing was read from. */
+            ignored_columns: string[];
+            existing: components["schemas"]["ImportLeadsRequest.Existing"];
+            dry_run: boolean;
+            enrich: boolean;
+            /**
+             * Format: int32
+             * @description Rows read so far, without the header and empty ones. The sum of the next five.
+             */
+            rows: number;
+            /**
+             * Format: int32
+             * @description Leads that were created. Of a dry run: that would have been, as for the next.
+             */
+            created: number;
+            /**
+             * Format: int32
+             * @description Leads that got another name.
+             */
+            updated: number;
+            /**
+             * Format: int32
+             * @description Leads that were there already and stayed as they were.
+             */
+            unchanged: number;
+            /**
+             * Format: int32
+             * @description Rows that repeat an earlier row's e-mail address and domain.
+             */
+            duplicates: number;
+            /**
+             * Format: int32
+             * @description Rows that are no lead.
+             */
+            refused: number;
+            /** @description Why it is FAILED; empty if it is not. */
+            error: string;
+            created_by: string;
+            /** Format: date-time */
+            created_at?: string;
+            /**
+             * Format: date-time
+             * @description When the last row was read, or reading was given up; absent while it runs.
+             */
+            ended_at?: string;
+            /**
+             * Format: int32
+             * @description Leads that were taken back.
+             */
+            undone: number;
+            /**
+             * Format: int32
+             * @description Leads that were to be taken back, and were not, because somebody changed them since.
+             */
+            conflicts: number;
+            undone_by: string;
+            /** Format: date-time */
+            undone_at?: string;
+        };
+        /**
+         * @description - `RUNNING`: The file is being read.
+         *     - `COMPLETED`: Every row was read.
+         *     - `FAILED`: The file broke off or could not be read any further; `error` says why. What was written until then stays, and can be undone.
+         *     - `UNDOING`: Being taken back.
+         *     - `UNDONE`: Taken back, but for `conflicts`.
+         * @enum {string}
+         */
+        "LeadImport.State": "STATE_UNSPECIFIED" | "RUNNING" | "COMPLETED" | "FAILED" | "UNDOING" | "UNDONE";
         /** @description How one PDF came to be. */
         Lineage: {
             /** @description UUID version 7 (RFC 9562), also in the PDF's metadata. */
@@ -758,8 +1363,31 @@ export interface components {
             /** Format: date-time */
             last_accessed_at?: string;
         };
+        ListErasuresResponse: {
+            /** @description Fewer than asked for if there are no more. */
+            erasures: components["schemas"]["Erasure"][];
+        };
         ListLeadAuditResponse: {
             entries: components["schemas"]["AuditEntry"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
+        ListLeadImportConflictsResponse: {
+            conflicts: components["schemas"]["ListLeadImportConflictsResponse.Conflict"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
+        /** @description A lead that an undo left as it is. */
+        "ListLeadImportConflictsResponse.Conflict": {
+            /**
+             * Format: int32
+             * @description Row of the file.
+             */
+            row: number;
+            lead_id: string;
+        };
+        ListLeadImportsResponse: {
+            imports: components["schemas"]["LeadImport"][];
             /** @description Empty on the last page. */
             next_page_token: string;
         };
@@ -880,6 +1508,36 @@ export interface components {
             /** @description `name@version`. */
             id: string;
         };
+        /** @description A value that a look-up found for a field that belongs to people. */
+        Suggestion: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            /** @description The field of the lead: `name` or `domain`. */
+            field: string;
+            /** @description What the lead could say there. */
+            value: string;
+            /** @description Where the value came from: a URL. */
+            source: string;
+            /** @description The fact that it was read from, such as `homepage.organisation`. */
+            fact: string;
+            /**
+             * Format: date-time
+             * @description When it was last found.
+             */
+            observed_at?: string;
+            state: components["schemas"]["Suggestion.State"];
+            /** @description The subject that decided; empty while OPEN. */
+            decided_by: string;
+            /** Format: date-time */
+            decided_at?: string;
+        };
+        /**
+         * @description - `OPEN`: Nobody has decided.
+         *     - `ACCEPTED`: Somebody took the value over.
+         *     - `DISMISSED`: Somebody turned the value down; it stays so.
+         * @enum {string}
+         */
+        "Suggestion.State": "STATE_UNSPECIFIED" | "OPEN" | "ACCEPTED" | "DISMISSED";
         /** @description One immutable version of one template. */
         TemplateVersion: {
             /** @description `name@version`. */
@@ -946,6 +1604,13 @@ export interface components {
              */
             etag?: string;
         };
+        UndoLeadImportRequest: {
+            /**
+             * Format: uuid
+             * @description The import's UUID.
+             */
+            import_id: string;
+        };
     };
     responses: {
         /** @description What went wrong. */
@@ -995,6 +1660,8 @@ export interface operations {
                  *     `created_at desc`. Leads that are equal in it are ordered by id, in the same direction.
                  */
                 order_by?: string;
+                /** @description Only leads that this import created. */
+                import_id?: string;
             };
             header?: never;
             path?: never;
@@ -1173,6 +1840,13 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /**
+                     * @description Other values that look-ups found for what people may change, ordered by field and value. None is
+                     *     ever taken without being accepted. Empty in lists.
+                     */
+                    readonly suggestions?: components["schemas"]["Suggestion"][];
+                    /** @description The import that created the lead; empty if none did. */
+                    readonly import_id?: string;
                 };
             };
         };
@@ -1303,6 +1977,13 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /**
+                     * @description Other values that look-ups found for what people may change, ordered by field and value. None is
+                     *     ever taken without being accepted. Empty in lists.
+                     */
+                    readonly suggestions?: components["schemas"]["Suggestion"][];
+                    /** @description The import that created the lead; empty if none did. */
+                    readonly import_id?: string;
                 };
             };
         };
@@ -1356,6 +2037,145 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    LeadService_EnrichLead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_AcceptSuggestion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+                /** @description The suggestion's UUID. */
+                suggestion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_DismissSuggestion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+                /** @description The suggestion's UUID. */
+                suggestion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     LeadService_ListLeadAudit: {
         parameters: {
             query?: {
@@ -1392,6 +2212,381 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListLeadAuditResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_GetAuditCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_GetAuditEntryProof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The entry's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryProof"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_GetAuditConsistency: {
+        parameters: {
+            query: {
+                /** @description The smaller size: that of a checkpoint which was kept. */
+                first: number;
+                /** @description The larger size; 0 means that of the newest checkpoint. */
+                second?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsistencyProof"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_DownloadLeadEvidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_EraseLead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description That a lead was erased. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_ListErasures: {
+        parameters: {
+            query?: {
+                /** @description How many to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description The number of the last erasure that the caller knows; 0 for none. */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListErasuresResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_ImportLeads: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Which column of the file each of `email`, `domain` and `name` stands in, by its header, such as
+                 *     `columns[email]=E-Mail`; upper and lower case aside. An empty header leaves the field out. What is not
+                 *     given here is looked for under its usual names.
+                 */
+                columns?: {
+                    [key: string]: string;
+                };
+                existing?: components["schemas"]["ImportLeadsRequest.Existing"];
+                /** @description Reads and judges every row, and writes no lead. */
+                dry_run?: boolean;
+                /** @description Has the leads that are created looked up as QuickAddLead does. */
+                enrich?: boolean;
+                /** @description Names this request, so that it can be sent again. Over HTTP, `Idempotency-Key`. */
+                request_id?: string;
+                /** @description What the file is called; for people. */
+                filename?: string;
+            };
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description One file that was read, and what became of its rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadImport"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_ListLeadImports: {
+        parameters: {
+            query?: {
+                /** @description How many imports to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListLeadImportsResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_GetLeadImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The import's UUID. */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One file that was read, and what became of its rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadImport"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_ListLeadImportErrors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The import's UUID. */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_UndoLeadImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The import's UUID. */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One file that was read, and what became of its rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadImport"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_ListLeadImportConflicts: {
+        parameters: {
+            query?: {
+                /** @description How many conflicts to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The import's UUID. */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListLeadImportConflictsResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_ExportLeads: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `csv` or `ndjson`. If empty, `Accept` decides over HTTP (`text/csv` or `application/x-ndjson`), and CSV
+                 *     is returned else.
+                 */
+                format?: string;
+                /** @description Only leads that a person typed in (true), or only others (false). */
+                is_manual?: boolean;
+                /** @description Only leads whose enrichment has come this far. */
+                enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
+                /** @description Only leads whose e-mail address, domain or name contains this text, upper and lower case aside. */
+                q?: string;
+                /** @description Only leads with this e-mail address, upper and lower case aside. */
+                email?: string;
+                /** @description Only leads of exactly this host name. */
+                domain?: string;
+                /** @description Only leads that this subject created. */
+                created_by?: string;
+                /** @description Only leads created at this instant or later. */
+                created_after?: string;
+                /** @description Only leads created earlier than this instant. */
+                created_before?: string;
+                /** @description Deleted leads too. */
+                show_deleted?: boolean;
+                /** @description As in ListLeads. */
+                order_by?: string;
+                /** @description Only leads that this import created. */
+                import_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
                 };
             };
             default: components["responses"]["Error"];

@@ -25,13 +25,15 @@ _sym_db = _symbol_database.Default()
 from protos.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from protos.leadfactory.evidence.v1 import evidence_pb2 as leadfactory_dot_evidence_dot_v1_dot_evidence__pb2
 from protos.leadfactory.options.v1 import access_pb2 as leadfactory_dot_options_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eleadfactory/lead/v1/lead.proto\x12\x13leadfactory.lead.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#leadfactory/options/v1/access.proto\"\x8f\x05\n\x04Lead\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x11\n\tis_manual\x18\x05 \x01(\x08\x12K\n\x11\x65nrichment_status\x18\x06 \x01(\x0e\x32*.leadfactory.lead.v1.Lead.EnrichmentStatusB\x04\xe2\x41\x01\x03\x12 \n\x12\x65nrichment_task_id\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x65nrichment_error\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65nriched_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12.\n\x05\x66\x61\x63ts\x18\n \x03(\x0b\x32\x19.leadfactory.lead.v1.FactB\x04\xe2\x41\x01\x03\x12\x18\n\ncreated_by\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x12\x35\n\x0b\x64\x65lete_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"n\n\x10\x45nrichmentStatus\x12!\n\x1d\x45NRICHMENT_STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0f\n\x0bIN_PROGRESS\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\"\xc3\x02\n\x04\x46\x61\x63t\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.leadfactory.lead.v1.Fact.State\x12\x0e\n\x06values\x18\x04 \x03(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0e\n\x06method\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12/\n\x0bobserved_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x65vidence_sha256\x18\t \x01(\t\"a\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\t\n\x05\x46OUND\x10\x01\x12\r\n\tNOT_FOUND\x10\x02\x12\x0f\n\x0bUNREACHABLE\x10\x03\x12\x0b\n\x07REFUSED\x10\x04\x12\t\n\x05\x45RROR\x10\x05\"\xc1\x03\n\x10ListLeadsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x16\n\tis_manual\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12O\n\x11\x65nrichment_status\x18\x04 \x01(\x0e\x32*.leadfactory.lead.v1.Lead.EnrichmentStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x13\n\x01q\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x17\n\x05\x65mail\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xfe\x01\x12\x18\n\x06\x64omain\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12\x1c\n\ncreated_by\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x31\n\rcreated_after\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cshow_deleted\x18\x0b \x01(\x08\x12\x19\n\x08order_by\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x42\x0c\n\n_is_manual\"s\n\x11ListLeadsResponse\x12(\n\x05leads\x18\x01 \x03(\x0b\x32\x19.leadfactory.lead.v1.Lead\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x1b\n\x13total_size_estimate\x18\x03 \x01(\x05\"\x96\x01\n\x11\x43reateLeadRequest\x12\x1e\n\x05\x65mail\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xfe\x01\xc8\x01\x01\x12\x18\n\x06\x64omain\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12\x16\n\x04name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x11\n\tis_manual\x18\x04 \x01(\x08\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"m\n\x13QuickAddLeadRequest\x12\x1e\n\x05\x65mail\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xfe\x01\xc8\x01\x01\x12\x18\n\x06\x64omain\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"X\n\x0eGetLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcc\x01\n\x11UpdateLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x33\n\x04lead\x18\x02 \x01(\x0b\x32\x19.leadfactory.lead.v1.LeadB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"f\n\x11\x44\x65leteLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"J\n\x13UndeleteLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\xda\x03\n\x14ListLeadAuditRequest\x12\x8e\x01\n\x02id\x18\x01 \x01(\tB\x81\x01\xe2\x41\x01\x02\xbaHz\xba\x01t\n\x08\x61udit.id\x12\x13must be a UUID or -\x1aSthis == \'-\' || this.matches(\'^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$\')\xc8\x01\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x19\n\x07user_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12@\n\x06\x61\x63tion\x18\x05 \x01(\x0e\x32&.leadfactory.lead.v1.AuditEntry.ActionB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x16\n\x05\x66ield\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x31\n\rcreated_after\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\nip_address\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18@\"b\n\x15ListLeadAuditResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.leadfactory.lead.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe0\x04\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x36\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32&.leadfactory.lead.v1.AuditEntry.Action\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\x12\n\nip_address\x18\x06 \x01(\t\x12\x12\n\nuser_agent\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x0e\n\x06method\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\nold_values\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\nnew_values\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nentry_hash\x18\r \x01(\t\x12\x15\n\rprevious_hash\x18\x0e \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\x0f \x03(\t\x12\r\n\x05roles\x18\x10 \x03(\t\x12\x10\n\x08workload\x18\x11 \x01(\t\x12\x0c\n\x04\x63ode\x18\x12 \x01(\t\x12\x0e\n\x06reason\x18\x13 \x01(\t\"\x82\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x42\x41SELINE\x10\x01\x12\n\n\x06\x43REATE\x10\x02\x12\n\n\x06UPDATE\x10\x03\x12\n\n\x06\x44\x45LETE\x10\x04\x12\x0c\n\x08UNDELETE\x10\x05\x12\x08\n\x04READ\x10\x06\x12\n\n\x06\x44\x45NIED\x10\x07\x12\n\n\x06\x46\x41ILED\x10\x08\x32\x92\x08\n\x0bLeadService\x12x\n\tListLeads\x12%.leadfactory.lead.v1.ListLeadsRequest\x1a&.leadfactory.lead.v1.ListLeadsResponse\"\x1c\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x0c\x12\n/api/leads\x12n\n\nCreateLead\x12&.leadfactory.lead.v1.CreateLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"\x1d\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x0f\"\n/api/leads:\x01*\x12|\n\x0cQuickAddLead\x12(.leadfactory.lead.v1.QuickAddLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"\'\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/leads/quick-add:\x01*\x12\x83\x01\n\x07GetLead\x12#.leadfactory.lead.v1.GetLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"8\xaa\xbb\x18\x1d\n\x04\x01\x02\x03\x04\x12\x06report\x12\rreport-worker\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/leads/{id}\x12\x8f\x01\n\nUpdateLead\x12&.leadfactory.lead.v1.UpdateLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\">\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x30\x1a\x0f/api/leads/{id}:\x04leadZ\x17\x32\x0f/api/leads/{id}:\x04lead\x12p\n\nDeleteLead\x12&.leadfactory.lead.v1.DeleteLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"\x1f\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x11*\x0f/api/leads/{id}\x12\x80\x01\n\x0cUndeleteLead\x12(.leadfactory.lead.v1.UndeleteLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"+\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x1d\"\x18/api/leads/{id}:undelete:\x01*\x12\x8d\x01\n\rListLeadAudit\x12).leadfactory.lead.v1.ListLeadAuditRequest\x1a*.leadfactory.lead.v1.ListLeadAuditResponse\"%\xaa\xbb\x18\x04\n\x02\x03\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/api/leads/{id}/auditb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eleadfactory/lead/v1/lead.proto\x12\x13leadfactory.lead.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a&leadfactory/evidence/v1/evidence.proto\x1a#leadfactory/options/v1/access.proto\"\xe4\x05\n\x04Lead\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x11\n\tis_manual\x18\x05 \x01(\x08\x12K\n\x11\x65nrichment_status\x18\x06 \x01(\x0e\x32*.leadfactory.lead.v1.Lead.EnrichmentStatusB\x04\xe2\x41\x01\x03\x12 \n\x12\x65nrichment_task_id\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x65nrichment_error\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65nriched_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12.\n\x05\x66\x61\x63ts\x18\n \x03(\x0b\x32\x19.leadfactory.lead.v1.FactB\x04\xe2\x41\x01\x03\x12\x18\n\ncreated_by\x18\x0b \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\x0e \x01(\t\x12\x35\n\x0b\x64\x65lete_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12:\n\x0bsuggestions\x18\x14 \x03(\x0b\x32\x1f.leadfactory.lead.v1.SuggestionB\x04\xe2\x41\x01\x03\x12\x17\n\timport_id\x18\x15 \x01(\tB\x04\xe2\x41\x01\x03\"n\n\x10\x45nrichmentStatus\x12!\n\x1d\x45NRICHMENT_STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0f\n\x0bIN_PROGRESS\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\"\xc6\x02\n\nSuggestion\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0c\n\x04\x66\x61\x63t\x18\x05 \x01(\t\x12/\n\x0bobserved_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x05state\x18\x07 \x01(\x0e\x32%.leadfactory.lead.v1.Suggestion.State\x12\x12\n\ndecided_by\x18\x08 \x01(\t\x12.\n\ndecided_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0c\n\x08\x41\x43\x43\x45PTED\x10\x02\x12\r\n\tDISMISSED\x10\x03\"\xc3\x02\n\x04\x46\x61\x63t\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.leadfactory.lead.v1.Fact.State\x12\x0e\n\x06values\x18\x04 \x03(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0e\n\x06method\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12/\n\x0bobserved_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x65vidence_sha256\x18\t \x01(\t\"a\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\t\n\x05\x46OUND\x10\x01\x12\r\n\tNOT_FOUND\x10\x02\x12\x0f\n\x0bUNREACHABLE\x10\x03\x12\x0b\n\x07REFUSED\x10\x04\x12\t\n\x05\x45RROR\x10\x05\"\xe1\x03\n\x10ListLeadsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x16\n\tis_manual\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12O\n\x11\x65nrichment_status\x18\x04 \x01(\x0e\x32*.leadfactory.lead.v1.Lead.EnrichmentStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x13\n\x01q\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x17\n\x05\x65mail\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xfe\x01\x12\x18\n\x06\x64omain\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12\x1c\n\ncreated_by\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x31\n\rcreated_after\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cshow_deleted\x18\x0b \x01(\x08\x12\x19\n\x08order_by\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1e\n\timport_id\x18\r \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x42\x0c\n\n_is_manual\"s\n\x11ListLeadsResponse\x12(\n\x05leads\x18\x01 \x03(\x0b\x32\x19.leadfactory.lead.v1.Lead\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x1b\n\x13total_size_estimate\x18\x03 \x01(\x05\"\x96\x01\n\x11\x43reateLeadRequest\x12\x1e\n\x05\x65mail\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xfe\x01\xc8\x01\x01\x12\x18\n\x06\x64omain\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12\x16\n\x04name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x11\n\tis_manual\x18\x04 \x01(\x08\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"m\n\x13QuickAddLeadRequest\x12\x1e\n\x05\x65mail\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xfe\x01\xc8\x01\x01\x12\x18\n\x06\x64omain\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfd\x01\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"X\n\x0eGetLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcc\x01\n\x11UpdateLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x33\n\x04lead\x18\x02 \x01(\x0b\x32\x19.leadfactory.lead.v1.LeadB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\nrequest_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"f\n\x11\x44\x65leteLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"J\n\x13UndeleteLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"f\n\x11\x45nrichLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x94\x01\n\x17\x41\x63\x63\x65ptSuggestionRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12&\n\rsuggestion_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x95\x01\n\x18\x44ismissSuggestionRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12&\n\rsuggestion_id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\xda\x03\n\x14ListLeadAuditRequest\x12\x8e\x01\n\x02id\x18\x01 \x01(\tB\x81\x01\xe2\x41\x01\x02\xbaHz\xba\x01t\n\x08\x61udit.id\x12\x13must be a UUID or -\x1aSthis == \'-\' || this.matches(\'^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$\')\xc8\x01\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x19\n\x07user_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12@\n\x06\x61\x63tion\x18\x05 \x01(\x0e\x32&.leadfactory.lead.v1.AuditEntry.ActionB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x16\n\x05\x66ield\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x31\n\rcreated_after\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\nip_address\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18@\"b\n\x15ListLeadAuditResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.leadfactory.lead.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8d\x05\n\nAuditEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x36\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32&.leadfactory.lead.v1.AuditEntry.Action\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\x12\n\nip_address\x18\x06 \x01(\t\x12\x12\n\nuser_agent\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x0e\n\x06method\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\nold_values\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\nnew_values\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\nentry_hash\x18\r \x01(\t\x12\x15\n\rprevious_hash\x18\x0e \x01(\t\x12\x16\n\x0e\x63hanged_fields\x18\x0f \x03(\t\x12\r\n\x05roles\x18\x10 \x03(\t\x12\x10\n\x08workload\x18\x11 \x01(\t\x12\x0c\n\x04\x63ode\x18\x12 \x01(\t\x12\x0e\n\x06reason\x18\x13 \x01(\t\"\xaf\x01\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x42\x41SELINE\x10\x01\x12\n\n\x06\x43REATE\x10\x02\x12\n\n\x06UPDATE\x10\x03\x12\n\n\x06\x44\x45LETE\x10\x04\x12\x0c\n\x08UNDELETE\x10\x05\x12\x08\n\x04READ\x10\x06\x12\n\n\x06\x44\x45NIED\x10\x07\x12\n\n\x06\x46\x41ILED\x10\x08\x12\t\n\x05\x45RASE\x10\t\x12\n\n\x06\x45XPORT\x10\x0c\x12\n\n\x06IMPORT\x10\r\x12\x08\n\x04UNDO\x10\x0e\"\x1b\n\x19GetAuditCheckpointRequest\"8\n\x19GetAuditEntryProofRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"q\n\x1aGetAuditConsistencyRequest\x12*\n\x05\x66irst\x18\x01 \x01(\x01\x42\x1b\xe2\x41\x01\x02\xbaH\x14\x12\x12\x19\xff\xff\xff\xff\xff\xff?C)\x00\x00\x00\x00\x00\x00\xf0?\x12\'\n\x06second\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\xff\xff\xff\xff\xff\xff?C)\x00\x00\x00\x00\x00\x00\x00\x00\":\n\x1b\x44ownloadLeadEvidenceRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"/\n\x10\x45raseLeadRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"l\n\x07\x45rasure\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x11\n\terased_by\x18\x03 \x01(\t\x12-\n\terased_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"I\n\x13ListErasuresRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x16\n\x05\x61\x66ter\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"F\n\x14ListErasuresResponse\x12.\n\x08\x65rasures\x18\x01 \x03(\x0b\x32\x1c.leadfactory.lead.v1.Erasure2\xe5\x12\n\x0bLeadService\x12x\n\tListLeads\x12%.leadfactory.lead.v1.ListLeadsRequest\x1a&.leadfactory.lead.v1.ListLeadsResponse\"\x1c\xaa\xbb\x18\x06\n\x04\x01\x02\x03\x04\x82\xd3\xe4\x93\x02\x0c\x12\n/api/leads\x12n\n\nCreateLead\x12&.leadfactory.lead.v1.CreateLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"\x1d\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x0f\"\n/api/leads:\x01*\x12|\n\x0cQuickAddLead\x12(.leadfactory.lead.v1.QuickAddLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"\'\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/leads/quick-add:\x01*\x12\x83\x01\n\x07GetLead\x12#.leadfactory.lead.v1.GetLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"8\xaa\xbb\x18\x1d\n\x04\x01\x02\x03\x04\x12\x06report\x12\rreport-worker\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/leads/{id}\x12\x8f\x01\n\nUpdateLead\x12&.leadfactory.lead.v1.UpdateLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\">\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x30\x1a\x0f/api/leads/{id}:\x04leadZ\x17\x32\x0f/api/leads/{id}:\x04lead\x12p\n\nDeleteLead\x12&.leadfactory.lead.v1.DeleteLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"\x1f\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x11*\x0f/api/leads/{id}\x12\x80\x01\n\x0cUndeleteLead\x12(.leadfactory.lead.v1.UndeleteLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\"+\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x1d\"\x18/api/leads/{id}:undelete:\x01*\x12z\n\nEnrichLead\x12&.leadfactory.lead.v1.EnrichLeadRequest\x1a\x19.leadfactory.lead.v1.Lead\")\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x1b\"\x16/api/leads/{id}:enrich:\x01*\x12\xa2\x01\n\x10\x41\x63\x63\x65ptSuggestion\x12,.leadfactory.lead.v1.AcceptSuggestionRequest\x1a\x19.leadfactory.lead.v1.Lead\"E\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x37\"2/api/leads/{id}/suggestions/{suggestion_id}:accept:\x01*\x12\xa5\x01\n\x11\x44ismissSuggestion\x12-.leadfactory.lead.v1.DismissSuggestionRequest\x1a\x19.leadfactory.lead.v1.Lead\"F\xaa\xbb\x18\x04\n\x02\x02\x04\x82\xd3\xe4\x93\x02\x38\"3/api/leads/{id}/suggestions/{suggestion_id}:dismiss:\x01*\x12\x8d\x01\n\rListLeadAudit\x12).leadfactory.lead.v1.ListLeadAuditRequest\x1a*.leadfactory.lead.v1.ListLeadAuditResponse\"%\xaa\xbb\x18\x04\n\x02\x03\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/api/leads/{id}/audit\x12\x9a\x01\n\x12GetAuditCheckpoint\x12..leadfactory.lead.v1.GetAuditCheckpointRequest\x1a#.leadfactory.evidence.v1.Checkpoint\"/\xaa\xbb\x18\x04\n\x02\x03\x04\x82\xd3\xe4\x93\x02!\x12\x1f/api/leads/audit-log/checkpoint\x12\xa2\x01\n\x12GetAuditEntryProof\x12..leadfactory.lead.v1.GetAuditEntryProofRequest\x1a#.leadfactory.evidence.v1.EntryProof\"7\xaa\xbb\x18\x04\n\x02\x03\x04\x82\xd3\xe4\x93\x02)\x12\'/api/leads/audit-log/entries/{id}/proof\x12\xa3\x01\n\x13GetAuditConsistency\x12/.leadfactory.lead.v1.GetAuditConsistencyRequest\x1a).leadfactory.evidence.v1.ConsistencyProof\"0\xaa\xbb\x18\x04\n\x02\x03\x04\x82\xd3\xe4\x93\x02\"\x12 /api/leads/audit-log/consistency\x12\x8a\x01\n\x14\x44ownloadLeadEvidence\x12\x30.leadfactory.lead.v1.DownloadLeadEvidenceRequest\x1a\x14.google.api.HttpBody\"(\xaa\xbb\x18\x04\n\x02\x03\x04\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/leads/{id}/evidence0\x01\x12y\n\tEraseLead\x12%.leadfactory.lead.v1.EraseLeadRequest\x1a\x1c.leadfactory.lead.v1.Erasure\"\'\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02\x1a\"\x15/api/leads/{id}:erase:\x01*\x12\x97\x01\n\x0cListErasures\x12(.leadfactory.lead.v1.ListErasuresRequest\x1a).leadfactory.lead.v1.ListErasuresResponse\"2\xaa\xbb\x18\x13\n\x02\x03\x04\x12\rreport-worker\x82\xd3\xe4\x93\x02\x15\x12\x13/api/leads:erasuresb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,6 +62,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEAD'].fields_by_name['updated_at']._serialized_options = b'\342A\001\003'
   _globals['_LEAD'].fields_by_name['delete_time']._loaded_options = None
   _globals['_LEAD'].fields_by_name['delete_time']._serialized_options = b'\342A\001\003'
+  _globals['_LEAD'].fields_by_name['suggestions']._loaded_options = None
+  _globals['_LEAD'].fields_by_name['suggestions']._serialized_options = b'\342A\001\003'
+  _globals['_LEAD'].fields_by_name['import_id']._loaded_options = None
+  _globals['_LEAD'].fields_by_name['import_id']._serialized_options = b'\342A\001\003'
   _globals['_LISTLEADSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTLEADSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LISTLEADSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -76,6 +82,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTLEADSREQUEST'].fields_by_name['created_by']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_LISTLEADSREQUEST'].fields_by_name['order_by']._loaded_options = None
   _globals['_LISTLEADSREQUEST'].fields_by_name['order_by']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTLEADSREQUEST'].fields_by_name['import_id']._loaded_options = None
+  _globals['_LISTLEADSREQUEST'].fields_by_name['import_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_CREATELEADREQUEST'].fields_by_name['email']._loaded_options = None
   _globals['_CREATELEADREQUEST'].fields_by_name['email']._serialized_options = b'\342A\001\002\272H\010r\003\030\376\001\310\001\001'
   _globals['_CREATELEADREQUEST'].fields_by_name['domain']._loaded_options = None
@@ -110,6 +118,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNDELETELEADREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
   _globals['_UNDELETELEADREQUEST'].fields_by_name['etag']._loaded_options = None
   _globals['_UNDELETELEADREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_ENRICHLEADREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_ENRICHLEADREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_ENRICHLEADREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_ENRICHLEADREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_ENRICHLEADREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_ENRICHLEADREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_ACCEPTSUGGESTIONREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_ACCEPTSUGGESTIONREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_ACCEPTSUGGESTIONREQUEST'].fields_by_name['suggestion_id']._loaded_options = None
+  _globals['_ACCEPTSUGGESTIONREQUEST'].fields_by_name['suggestion_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_ACCEPTSUGGESTIONREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_ACCEPTSUGGESTIONREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_ACCEPTSUGGESTIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_ACCEPTSUGGESTIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_DISMISSSUGGESTIONREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_DISMISSSUGGESTIONREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_DISMISSSUGGESTIONREQUEST'].fields_by_name['suggestion_id']._loaded_options = None
+  _globals['_DISMISSSUGGESTIONREQUEST'].fields_by_name['suggestion_id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_DISMISSSUGGESTIONREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DISMISSSUGGESTIONREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_DISMISSSUGGESTIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DISMISSSUGGESTIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_LISTLEADAUDITREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_LISTLEADAUDITREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272Hz\272\001t\n\010audit.id\022\023must be a UUID or -\032Sthis == \'-\' || this.matches(\'^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$\')\310\001\001'
   _globals['_LISTLEADAUDITREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -124,6 +154,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTLEADAUDITREQUEST'].fields_by_name['field']._serialized_options = b'\272H\004r\002\030?'
   _globals['_LISTLEADAUDITREQUEST'].fields_by_name['ip_address']._loaded_options = None
   _globals['_LISTLEADAUDITREQUEST'].fields_by_name['ip_address']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_GETAUDITENTRYPROOFREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_GETAUDITENTRYPROOFREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_GETAUDITCONSISTENCYREQUEST'].fields_by_name['first']._loaded_options = None
+  _globals['_GETAUDITCONSISTENCYREQUEST'].fields_by_name['first']._serialized_options = b'\342A\001\002\272H\024\022\022\031\377\377\377\377\377\377?C)\000\000\000\000\000\000\360?'
+  _globals['_GETAUDITCONSISTENCYREQUEST'].fields_by_name['second']._loaded_options = None
+  _globals['_GETAUDITCONSISTENCYREQUEST'].fields_by_name['second']._serialized_options = b'\272H\024\022\022\031\377\377\377\377\377\377?C)\000\000\000\000\000\000\000\000'
+  _globals['_DOWNLOADLEADEVIDENCEREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_DOWNLOADLEADEVIDENCEREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_ERASELEADREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_ERASELEADREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_LISTERASURESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTERASURESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_LISTERASURESREQUEST'].fields_by_name['after']._loaded_options = None
+  _globals['_LISTERASURESREQUEST'].fields_by_name['after']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LEADSERVICE'].methods_by_name['ListLeads']._loaded_options = None
   _globals['_LEADSERVICE'].methods_by_name['ListLeads']._serialized_options = b'\252\273\030\006\n\004\001\002\003\004\202\323\344\223\002\014\022\n/api/leads'
   _globals['_LEADSERVICE'].methods_by_name['CreateLead']._loaded_options = None
@@ -138,40 +182,84 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEADSERVICE'].methods_by_name['DeleteLead']._serialized_options = b'\252\273\030\004\n\002\002\004\202\323\344\223\002\021*\017/api/leads/{id}'
   _globals['_LEADSERVICE'].methods_by_name['UndeleteLead']._loaded_options = None
   _globals['_LEADSERVICE'].methods_by_name['UndeleteLead']._serialized_options = b'\252\273\030\004\n\002\002\004\202\323\344\223\002\035\"\030/api/leads/{id}:undelete:\001*'
+  _globals['_LEADSERVICE'].methods_by_name['EnrichLead']._loaded_options = None
+  _globals['_LEADSERVICE'].methods_by_name['EnrichLead']._serialized_options = b'\252\273\030\004\n\002\002\004\202\323\344\223\002\033\"\026/api/leads/{id}:enrich:\001*'
+  _globals['_LEADSERVICE'].methods_by_name['AcceptSuggestion']._loaded_options = None
+  _globals['_LEADSERVICE'].methods_by_name['AcceptSuggestion']._serialized_options = b'\252\273\030\004\n\002\002\004\202\323\344\223\0027\"2/api/leads/{id}/suggestions/{suggestion_id}:accept:\001*'
+  _globals['_LEADSERVICE'].methods_by_name['DismissSuggestion']._loaded_options = None
+  _globals['_LEADSERVICE'].methods_by_name['DismissSuggestion']._serialized_options = b'\252\273\030\004\n\002\002\004\202\323\344\223\0028\"3/api/leads/{id}/suggestions/{suggestion_id}:dismiss:\001*'
   _globals['_LEADSERVICE'].methods_by_name['ListLeadAudit']._loaded_options = None
   _globals['_LEADSERVICE'].methods_by_name['ListLeadAudit']._serialized_options = b'\252\273\030\004\n\002\003\004\202\323\344\223\002\027\022\025/api/leads/{id}/audit'
-  _globals['_LEAD']._serialized_start=282
-  _globals['_LEAD']._serialized_end=937
-  _globals['_LEAD_ENRICHMENTSTATUS']._serialized_start=827
-  _globals['_LEAD_ENRICHMENTSTATUS']._serialized_end=937
-  _globals['_FACT']._serialized_start=940
-  _globals['_FACT']._serialized_end=1263
-  _globals['_FACT_STATE']._serialized_start=1166
-  _globals['_FACT_STATE']._serialized_end=1263
-  _globals['_LISTLEADSREQUEST']._serialized_start=1266
-  _globals['_LISTLEADSREQUEST']._serialized_end=1715
-  _globals['_LISTLEADSRESPONSE']._serialized_start=1717
-  _globals['_LISTLEADSRESPONSE']._serialized_end=1832
-  _globals['_CREATELEADREQUEST']._serialized_start=1835
-  _globals['_CREATELEADREQUEST']._serialized_end=1985
-  _globals['_QUICKADDLEADREQUEST']._serialized_start=1987
-  _globals['_QUICKADDLEADREQUEST']._serialized_end=2096
-  _globals['_GETLEADREQUEST']._serialized_start=2098
-  _globals['_GETLEADREQUEST']._serialized_end=2186
-  _globals['_UPDATELEADREQUEST']._serialized_start=2189
-  _globals['_UPDATELEADREQUEST']._serialized_end=2393
-  _globals['_DELETELEADREQUEST']._serialized_start=2395
-  _globals['_DELETELEADREQUEST']._serialized_end=2497
-  _globals['_UNDELETELEADREQUEST']._serialized_start=2499
-  _globals['_UNDELETELEADREQUEST']._serialized_end=2573
-  _globals['_LISTLEADAUDITREQUEST']._serialized_start=2576
-  _globals['_LISTLEADAUDITREQUEST']._serialized_end=3050
-  _globals['_LISTLEADAUDITRESPONSE']._serialized_start=3052
-  _globals['_LISTLEADAUDITRESPONSE']._serialized_end=3150
-  _globals['_AUDITENTRY']._serialized_start=3153
-  _globals['_AUDITENTRY']._serialized_end=3761
-  _globals['_AUDITENTRY_ACTION']._serialized_start=3631
-  _globals['_AUDITENTRY_ACTION']._serialized_end=3761
-  _globals['_LEADSERVICE']._serialized_start=3764
-  _globals['_LEADSERVICE']._serialized_end=4806
+  _globals['_LEADSERVICE'].methods_by_name['GetAuditCheckpoint']._loaded_options = None
+  _globals['_LEADSERVICE'].methods_by_name['GetAuditCheckpoint']._serialized_options = b'\252\273\030\004\n\002\003\004\202\323\344\223\002!\022\037/api/leads/audit-log/checkpoint'
+  _globals['_LEADSERVICE'].methods_by_name['GetAuditEntryProof']._loaded_options = None
+  _globals['_LEADSERVICE'].methods_by_name['GetAuditEntryProof']._serialized_options = b'\252\273\030\004\n\002\003\004\202\323\344\223\002)\022\'/api/leads/audit-log/entries/{id}/proof'
+  _globals['_LEADSERVICE'].methods_by_name['GetAuditConsistency']._loaded_options = None
+  _globals['_LEADSERVICE'].methods_by_name['GetAuditConsistency']._serialized_options = b'\252\273\030\004\n\002\003\004\202\323\344\223\002\"\022 /api/leads/audit-log/consistency'
+  _globals['_LEADSERVICE'].methods_by_name['DownloadLeadEvidence']._loaded_options = None
+  _globals['_LEADSERVICE'].methods_by_name['DownloadLeadEvidence']._serialized_options = b'\252\273\030\004\n\002\003\004\202\323\344\223\002\032\022\030/api/leads/{id}/evidence'
+  _globals['_LEADSERVICE'].methods_by_name['EraseLead']._loaded_options = None
+  _globals['_LEADSERVICE'].methods_by_name['EraseLead']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002\032\"\025/api/leads/{id}:erase:\001*'
+  _globals['_LEADSERVICE'].methods_by_name['ListErasures']._loaded_options = None
+  _globals['_LEADSERVICE'].methods_by_name['ListErasures']._serialized_options = b'\252\273\030\023\n\002\003\004\022\rreport-worker\202\323\344\223\002\025\022\023/api/leads:erasures'
+  _globals['_LEAD']._serialized_start=349
+  _globals['_LEAD']._serialized_end=1089
+  _globals['_LEAD_ENRICHMENTSTATUS']._serialized_start=979
+  _globals['_LEAD_ENRICHMENTSTATUS']._serialized_end=1089
+  _globals['_SUGGESTION']._serialized_start=1092
+  _globals['_SUGGESTION']._serialized_end=1418
+  _globals['_SUGGESTION_STATE']._serialized_start=1349
+  _globals['_SUGGESTION_STATE']._serialized_end=1418
+  _globals['_FACT']._serialized_start=1421
+  _globals['_FACT']._serialized_end=1744
+  _globals['_FACT_STATE']._serialized_start=1647
+  _globals['_FACT_STATE']._serialized_end=1744
+  _globals['_LISTLEADSREQUEST']._serialized_start=1747
+  _globals['_LISTLEADSREQUEST']._serialized_end=2228
+  _globals['_LISTLEADSRESPONSE']._serialized_start=2230
+  _globals['_LISTLEADSRESPONSE']._serialized_end=2345
+  _globals['_CREATELEADREQUEST']._serialized_start=2348
+  _globals['_CREATELEADREQUEST']._serialized_end=2498
+  _globals['_QUICKADDLEADREQUEST']._serialized_start=2500
+  _globals['_QUICKADDLEADREQUEST']._serialized_end=2609
+  _globals['_GETLEADREQUEST']._serialized_start=2611
+  _globals['_GETLEADREQUEST']._serialized_end=2699
+  _globals['_UPDATELEADREQUEST']._serialized_start=2702
+  _globals['_UPDATELEADREQUEST']._serialized_end=2906
+  _globals['_DELETELEADREQUEST']._serialized_start=2908
+  _globals['_DELETELEADREQUEST']._serialized_end=3010
+  _globals['_UNDELETELEADREQUEST']._serialized_start=3012
+  _globals['_UNDELETELEADREQUEST']._serialized_end=3086
+  _globals['_ENRICHLEADREQUEST']._serialized_start=3088
+  _globals['_ENRICHLEADREQUEST']._serialized_end=3190
+  _globals['_ACCEPTSUGGESTIONREQUEST']._serialized_start=3193
+  _globals['_ACCEPTSUGGESTIONREQUEST']._serialized_end=3341
+  _globals['_DISMISSSUGGESTIONREQUEST']._serialized_start=3344
+  _globals['_DISMISSSUGGESTIONREQUEST']._serialized_end=3493
+  _globals['_LISTLEADAUDITREQUEST']._serialized_start=3496
+  _globals['_LISTLEADAUDITREQUEST']._serialized_end=3970
+  _globals['_LISTLEADAUDITRESPONSE']._serialized_start=3972
+  _globals['_LISTLEADAUDITRESPONSE']._serialized_end=4070
+  _globals['_AUDITENTRY']._serialized_start=4073
+  _globals['_AUDITENTRY']._serialized_end=4726
+  _globals['_AUDITENTRY_ACTION']._serialized_start=4551
+  _globals['_AUDITENTRY_ACTION']._serialized_end=4726
+  _globals['_GETAUDITCHECKPOINTREQUEST']._serialized_start=4728
+  _globals['_GETAUDITCHECKPOINTREQUEST']._serialized_end=4755
+  _globals['_GETAUDITENTRYPROOFREQUEST']._serialized_start=4757
+  _globals['_GETAUDITENTRYPROOFREQUEST']._serialized_end=4813
+  _globals['_GETAUDITCONSISTENCYREQUEST']._serialized_start=4815
+  _globals['_GETAUDITCONSISTENCYREQUEST']._serialized_end=4928
+  _globals['_DOWNLOADLEADEVIDENCEREQUEST']._serialized_start=4930
+  _globals['_DOWNLOADLEADEVIDENCEREQUEST']._serialized_end=4988
+  _globals['_ERASELEADREQUEST']._serialized_start=4990
+  _globals['_ERASELEADREQUEST']._serialized_end=5037
+  _globals['_ERASURE']._serialized_start=5039
+  _globals['_ERASURE']._serialized_end=5147
+  _globals['_LISTERASURESREQUEST']._serialized_start=5149
+  _globals['_LISTERASURESREQUEST']._serialized_end=5222
+  _globals['_LISTERASURESRESPONSE']._serialized_start=5224
+  _globals['_LISTERASURESRESPONSE']._serialized_end=5294
+  _globals['_LEADSERVICE']._serialized_start=5297
+  _globals['_LEADSERVICE']._serialized_end=7702
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,8 @@
 import grpc
 import warnings
 
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from protos.leadfactory.evidence.v1 import evidence_pb2 as leadfactory_dot_evidence_dot_v1_dot_evidence__pb2
 from protos.leadfactory.lead.v1 import lead_pb2 as leadfactory_dot_lead_dot_v1_dot_lead__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -70,10 +72,55 @@ class LeadServiceStub:
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
                 _registered_method=True)
+        self.EnrichLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/EnrichLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.EnrichLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
+        self.AcceptSuggestion = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/AcceptSuggestion',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.AcceptSuggestionRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
+        self.DismissSuggestion = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/DismissSuggestion',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
         self.ListLeadAudit = channel.unary_unary(
                 '/leadfactory.lead.v1.LeadService/ListLeadAudit',
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.FromString,
+                _registered_method=True)
+        self.GetAuditCheckpoint = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/GetAuditCheckpoint',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditCheckpointRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.FromString,
+                _registered_method=True)
+        self.GetAuditEntryProof = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/GetAuditEntryProof',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditEntryProofRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.FromString,
+                _registered_method=True)
+        self.GetAuditConsistency = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/GetAuditConsistency',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditConsistencyRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.FromString,
+                _registered_method=True)
+        self.DownloadLeadEvidence = channel.unary_stream(
+                '/leadfactory.lead.v1.LeadService/DownloadLeadEvidence',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DownloadLeadEvidenceRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.EraseLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/EraseLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.EraseLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Erasure.FromString,
+                _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/ListErasures',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresResponse.FromString,
                 _registered_method=True)
 
 
@@ -95,8 +142,9 @@ class LeadServiceServicer:
     def CreateLead(self, request, context):
         """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
 
-        Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-        case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+        Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+        same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+        Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,7 +155,7 @@ class LeadServiceServicer:
         the scenes.
 
         Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-        ALREADY_EXISTS as CreateLead does.
+        ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,7 +200,42 @@ class LeadServiceServicer:
         """Brings a deleted lead back and returns it.
 
         A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-        e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+        e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnrichLead(self, request, context):
+        """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+
+        A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+        that runs. What was learned before stays until the new look-up ends. Fails with
+        FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+        ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+        under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+        when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptSuggestion(self, request, context):
+        """Writes a suggested value into the lead and returns the lead.
+
+        The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+        such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+        was accepted already leaves the lead as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DismissSuggestion(self, request, context):
+        """Turns a suggested value down and returns the lead.
+
+        The same value is not suggested for this lead again, however often it is found. Fails as
+        AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,6 +248,65 @@ class LeadServiceServicer:
         denied or was to change something and failed. Reading the audit is noted in it before anything
         is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
         that there never was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuditCheckpoint(self, request, context):
+        """Returns the newest signed checkpoint of the audit log.
+
+        Fails with UNAVAILABLE as long as there is none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuditEntryProof(self, request, context):
+        """Proves that an entry is in the audit log.
+
+        Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+        yet: that takes at most a second while `lead-worker` runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuditConsistency(self, request, context):
+        """Proves that the audit log was only appended to between two sizes.
+
+        Fails with OUT_OF_RANGE if it never had them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadLeadEvidence(self, request, context):
+        """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+        `python -m services.evidence verify` checks without a network.
+
+        Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+        lead that there never was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseLead(self, request, context):
+        """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+        and what was kept to answer repeated requests.
+
+        Promises that who did what to it and when stays on record, and that every proof made before still
+        holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+        answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+        undone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasures(self, request, context):
+        """Lists erasures in the order they were made, so that whoever reads on from the last number misses none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -208,10 +350,55 @@ def add_LeadServiceServicer_to_server(servicer, server):
                     request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.FromString,
                     response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
             ),
+            'EnrichLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnrichLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.EnrichLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'AcceptSuggestion': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptSuggestion,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.AcceptSuggestionRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'DismissSuggestion': grpc.unary_unary_rpc_method_handler(
+                    servicer.DismissSuggestion,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
             'ListLeadAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLeadAudit,
                     request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.FromString,
                     response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.SerializeToString,
+            ),
+            'GetAuditCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditCheckpoint,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditCheckpointRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.SerializeToString,
+            ),
+            'GetAuditEntryProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditEntryProof,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditEntryProofRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.SerializeToString,
+            ),
+            'GetAuditConsistency': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditConsistency,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditConsistencyRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.SerializeToString,
+            ),
+            'DownloadLeadEvidence': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadLeadEvidence,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DownloadLeadEvidenceRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'EraseLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.EraseLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Erasure.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -415,6 +602,87 @@ class LeadService:
             _registered_method=True)
 
     @staticmethod
+    def EnrichLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/EnrichLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.EnrichLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptSuggestion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/AcceptSuggestion',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.AcceptSuggestionRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DismissSuggestion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/DismissSuggestion',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListLeadAudit(request,
             target,
             options=(),
@@ -431,6 +699,168 @@ class LeadService:
             '/leadfactory.lead.v1.LeadService/ListLeadAudit',
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/GetAuditCheckpoint',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditCheckpointRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditEntryProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/GetAuditEntryProof',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditEntryProofRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditConsistency(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/GetAuditConsistency',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.GetAuditConsistencyRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadLeadEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/DownloadLeadEvidence',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.DownloadLeadEvidenceRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/EraseLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.EraseLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Erasure.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/ListErasures',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListErasuresResponse.FromString,
             options,
             channel_credentials,
             insecure,

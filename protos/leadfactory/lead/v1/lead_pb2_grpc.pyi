@@ -4,7 +4,9 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
+from protos.leadfactory.evidence.v1 import evidence_pb2 as _evidence_pb2
 from protos.leadfactory.lead.v1 import lead_pb2 as _lead_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -43,15 +45,16 @@ class LeadServiceStub:
     CreateLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.CreateLeadRequest, _lead_pb2.Lead]
     """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
 
-    Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-    case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+    Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+    same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+    Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
     """
     QuickAddLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.QuickAddLeadRequest, _lead_pb2.Lead]
     """Creates a lead from an e-mail address, returns it at once as PENDING, and enriches it behind
     the scenes.
 
     Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-    ALREADY_EXISTS as CreateLead does.
+    ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
     """
     GetLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetLeadRequest, _lead_pb2.Lead]
     """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
@@ -80,7 +83,30 @@ class LeadServiceStub:
     """Brings a deleted lead back and returns it.
 
     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-    e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+    e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+    """
+    EnrichLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.EnrichLeadRequest, _lead_pb2.Lead]
+    """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+
+    A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+    that runs. What was learned before stays until the new look-up ends. Fails with
+    FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+    ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+    under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+    when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+    """
+    AcceptSuggestion: _grpc.UnaryUnaryMultiCallable[_lead_pb2.AcceptSuggestionRequest, _lead_pb2.Lead]
+    """Writes a suggested value into the lead and returns the lead.
+
+    The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+    such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+    was accepted already leaves the lead as it is.
+    """
+    DismissSuggestion: _grpc.UnaryUnaryMultiCallable[_lead_pb2.DismissSuggestionRequest, _lead_pb2.Lead]
+    """Turns a suggested value down and returns the lead.
+
+    The same value is not suggested for this lead again, however often it is found. Fails as
+    AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
     """
     ListLeadAudit: _grpc.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]
     """Lists who did what to a lead and when, newest first, one keyset page at a time.
@@ -90,6 +116,40 @@ class LeadServiceStub:
     is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
     that there never was.
     """
+    GetAuditCheckpoint: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetAuditCheckpointRequest, _evidence_pb2.Checkpoint]
+    """Returns the newest signed checkpoint of the audit log.
+
+    Fails with UNAVAILABLE as long as there is none.
+    """
+    GetAuditEntryProof: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetAuditEntryProofRequest, _evidence_pb2.EntryProof]
+    """Proves that an entry is in the audit log.
+
+    Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+    yet: that takes at most a second while `lead-worker` runs.
+    """
+    GetAuditConsistency: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetAuditConsistencyRequest, _evidence_pb2.ConsistencyProof]
+    """Proves that the audit log was only appended to between two sizes.
+
+    Fails with OUT_OF_RANGE if it never had them.
+    """
+    DownloadLeadEvidence: _grpc.UnaryStreamMultiCallable[_lead_pb2.DownloadLeadEvidenceRequest, _httpbody_pb2.HttpBody]
+    """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+    `python -m services.evidence verify` checks without a network.
+
+    Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+    lead that there never was.
+    """
+    EraseLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.EraseLeadRequest, _lead_pb2.Erasure]
+    """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+    and what was kept to answer repeated requests.
+
+    Promises that who did what to it and when stays on record, and that every proof made before still
+    holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+    answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+    undone.
+    """
+    ListErasures: _grpc.UnaryUnaryMultiCallable[_lead_pb2.ListErasuresRequest, _lead_pb2.ListErasuresResponse]
+    """Lists erasures in the order they were made, so that whoever reads on from the last number misses none."""
 
 @_typing.type_check_only
 class LeadServiceAsyncStub(LeadServiceStub):
@@ -106,15 +166,16 @@ class LeadServiceAsyncStub(LeadServiceStub):
     CreateLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.CreateLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
 
-    Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-    case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+    Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+    same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+    Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
     """
     QuickAddLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.QuickAddLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Creates a lead from an e-mail address, returns it at once as PENDING, and enriches it behind
     the scenes.
 
     Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-    ALREADY_EXISTS as CreateLead does.
+    ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
     """
     GetLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
@@ -143,7 +204,30 @@ class LeadServiceAsyncStub(LeadServiceStub):
     """Brings a deleted lead back and returns it.
 
     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-    e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+    e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+    """
+    EnrichLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.EnrichLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+
+    A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+    that runs. What was learned before stays until the new look-up ends. Fails with
+    FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+    ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+    under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+    when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+    """
+    AcceptSuggestion: _aio.UnaryUnaryMultiCallable[_lead_pb2.AcceptSuggestionRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Writes a suggested value into the lead and returns the lead.
+
+    The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+    such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+    was accepted already leaves the lead as it is.
+    """
+    DismissSuggestion: _aio.UnaryUnaryMultiCallable[_lead_pb2.DismissSuggestionRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Turns a suggested value down and returns the lead.
+
+    The same value is not suggested for this lead again, however often it is found. Fails as
+    AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
     """
     ListLeadAudit: _aio.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]  # type: ignore[assignment]
     """Lists who did what to a lead and when, newest first, one keyset page at a time.
@@ -153,6 +237,40 @@ class LeadServiceAsyncStub(LeadServiceStub):
     is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
     that there never was.
     """
+    GetAuditCheckpoint: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetAuditCheckpointRequest, _evidence_pb2.Checkpoint]  # type: ignore[assignment]
+    """Returns the newest signed checkpoint of the audit log.
+
+    Fails with UNAVAILABLE as long as there is none.
+    """
+    GetAuditEntryProof: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetAuditEntryProofRequest, _evidence_pb2.EntryProof]  # type: ignore[assignment]
+    """Proves that an entry is in the audit log.
+
+    Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+    yet: that takes at most a second while `lead-worker` runs.
+    """
+    GetAuditConsistency: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetAuditConsistencyRequest, _evidence_pb2.ConsistencyProof]  # type: ignore[assignment]
+    """Proves that the audit log was only appended to between two sizes.
+
+    Fails with OUT_OF_RANGE if it never had them.
+    """
+    DownloadLeadEvidence: _aio.UnaryStreamMultiCallable[_lead_pb2.DownloadLeadEvidenceRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+    `python -m services.evidence verify` checks without a network.
+
+    Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+    lead that there never was.
+    """
+    EraseLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.EraseLeadRequest, _lead_pb2.Erasure]  # type: ignore[assignment]
+    """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+    and what was kept to answer repeated requests.
+
+    Promises that who did what to it and when stays on record, and that every proof made before still
+    holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+    answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+    undone.
+    """
+    ListErasures: _aio.UnaryUnaryMultiCallable[_lead_pb2.ListErasuresRequest, _lead_pb2.ListErasuresResponse]  # type: ignore[assignment]
+    """Lists erasures in the order they were made, so that whoever reads on from the last number misses none."""
 
 class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     """Leads: who might buy an audit, and what is publicly known about their domain."""
@@ -178,8 +296,9 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
         """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
 
-        Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-        case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+        Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+        same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+        Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
         """
 
     @_abc_1.abstractmethod
@@ -192,7 +311,7 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         the scenes.
 
         Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-        ALREADY_EXISTS as CreateLead does.
+        ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
         """
 
     @_abc_1.abstractmethod
@@ -245,7 +364,48 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         """Brings a deleted lead back and returns it.
 
         A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-        e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+        e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+        """
+
+    @_abc_1.abstractmethod
+    def EnrichLead(
+        self,
+        request: _lead_pb2.EnrichLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+
+        A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+        that runs. What was learned before stays until the new look-up ends. Fails with
+        FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+        ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+        under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+        when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+        """
+
+    @_abc_1.abstractmethod
+    def AcceptSuggestion(
+        self,
+        request: _lead_pb2.AcceptSuggestionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Writes a suggested value into the lead and returns the lead.
+
+        The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+        such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+        was accepted already leaves the lead as it is.
+        """
+
+    @_abc_1.abstractmethod
+    def DismissSuggestion(
+        self,
+        request: _lead_pb2.DismissSuggestionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Turns a suggested value down and returns the lead.
+
+        The same value is not suggested for this lead again, however often it is found. Fails as
+        AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
         """
 
     @_abc_1.abstractmethod
@@ -261,5 +421,75 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         is returned. The entries of a lead that was deleted stay. Fails with NOT_FOUND for a lead
         that there never was.
         """
+
+    @_abc_1.abstractmethod
+    def GetAuditCheckpoint(
+        self,
+        request: _lead_pb2.GetAuditCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.Checkpoint, _abc.Awaitable[_evidence_pb2.Checkpoint]]:
+        """Returns the newest signed checkpoint of the audit log.
+
+        Fails with UNAVAILABLE as long as there is none.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAuditEntryProof(
+        self,
+        request: _lead_pb2.GetAuditEntryProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.EntryProof, _abc.Awaitable[_evidence_pb2.EntryProof]]:
+        """Proves that an entry is in the audit log.
+
+        Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+        yet: that takes at most a second while `lead-worker` runs.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAuditConsistency(
+        self,
+        request: _lead_pb2.GetAuditConsistencyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.ConsistencyProof, _abc.Awaitable[_evidence_pb2.ConsistencyProof]]:
+        """Proves that the audit log was only appended to between two sizes.
+
+        Fails with OUT_OF_RANGE if it never had them.
+        """
+
+    @_abc_1.abstractmethod
+    def DownloadLeadEvidence(
+        self,
+        request: _lead_pb2.DownloadLeadEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Downloads all that the audit log holds about one lead, with proofs, as a ZIP file that
+        `python -m services.evidence verify` checks without a network.
+
+        Promises that the download is in the audit before its first byte leaves. Fails with NOT_FOUND for a
+        lead that there never was.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseLead(
+        self,
+        request: _lead_pb2.EraseLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Erasure, _abc.Awaitable[_lead_pb2.Erasure]]:
+        """Removes everything personal about a lead for good: the lead with its facts, every value in its audit,
+        and what was kept to answer repeated requests.
+
+        Promises that who did what to it and when stays on record, and that every proof made before still
+        holds. The erasure is an entry of the audit itself. A lead that was erased already stays as it is: the
+        answer is that of the first time. Fails with NOT_FOUND for a lead that there never was. It cannot be
+        undone.
+        """
+
+    @_abc_1.abstractmethod
+    def ListErasures(
+        self,
+        request: _lead_pb2.ListErasuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.ListErasuresResponse, _abc.Awaitable[_lead_pb2.ListErasuresResponse]]:
+        """Lists erasures in the order they were made, so that whoever reads on from the last number misses none."""
 
 def add_LeadServiceServicer_to_server(servicer: LeadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
