@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -126,8 +127,9 @@ class Shelf:
                 raise
 
 
+@lru_cache(maxsize=64)
 def shipped_version(bundle: Bundle) -> TemplateVersion:
-    """Return a bundle that comes with the product as a version."""
+    """Return a bundle that comes with the product as a version; its files are read once."""
     return TemplateVersion(
         name=bundle.name,
         version=bundle.version,
