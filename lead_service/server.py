@@ -17,7 +17,7 @@ from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc, transfers_pb2, t
 from services import schema, server
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
-from services.evidence.store import LogStores
+from services.evidence.stores import LogStores
 
 PROCESS = "lead"
 

@@ -3,16 +3,18 @@
 from functools import partial
 
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc, template_pb2, template_pb2_grpc
+from report_service.batch_repository import PostgresBatchStore
 from report_service.inputs import CapturedInputs
 from report_service.library.repository import PostgresTemplateStore
 from report_service.library.servicer import TemplateServicer
 from report_service.library.shelf import Shelf
 from report_service.library.versions import Library
 from report_service.objects import StoredObjects
+from report_service.outbox import PostgresOutboxStore
 from report_service.peers import LeadPeer, LineagePeer
+from report_service.redaction import Redaction
 from report_service.rendering.standby import StandbyPool
-from report_service.repository import PostgresReportStore
-from report_service.servicer import ReportServicer
+from report_service.servicer import Limits, ReportServicer
 from report_service.session import ReportSession
 from report_service.settings import ServerSettings
 from services import schema, server
@@ -31,18 +33,23 @@ async def serve(settings: ServerSettings) -> None:
         pool_size=settings.report_database_connections,
         session_class=ReportSession,
     )
+    key = settings.redaction_key.get_secret_value() if settings.redaction_key else ""
     lead_channel = open_channel(settings.lead_service_address, settings)
     lineage_channel = open_channel(settings.lineage_service_address, settings)
-    stores = UnitsOfWork(database, PostgresReportStore)
+    stores = UnitsOfWork(database, PostgresBatchStore)
     templates = UnitsOfWork(database, PostgresTemplateStore)
     objects = StoredObjects(settings.objects_url)
     shelf = Shelf(templates, objects)
     studio = StandbyPool()
     reports = ReportServicer(
         stores,
+        UnitsOfWork(database, PostgresOutboxStore),
         LeadPeer(lead_channel),
         objects,
-        queue_limit=settings.report_queue_limit,
+        redaction=Redaction(key),
+        limits=Limits(
+            settings.report_queue_limit, settings.report_batch_limit, settings.report_batch_queue_limit
+        ),
         clock=utc_now,
         templates=shelf,
     )

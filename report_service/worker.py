@@ -60,7 +60,7 @@ async def work(settings: WorkerSettings) -> None:
             templates=shelf,
             public_url=settings.public_url,
             captures=settings.enable_report_lineage,
-            completed=relay.wake,
+            captured=relay.wake,
         )
         worker = jobs.Worker(
             settings.report_database_url,

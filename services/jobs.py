@@ -77,18 +77,31 @@ async def enqueue(
 
 
 async def enqueue_all(
-    session: AsyncSession, entrypoint: str, payloads: Sequence[bytes], *, priority: int = 0
+    session: AsyncSession,
+    entrypoint: str,
+    payloads: Sequence[bytes],
+    *,
+    keys: Sequence[str] | None = None,
+    priority: int = 0,
 ) -> list[str]:
-    """Put jobs into the session's transaction and return their ids, in the order of the payloads.
+    """Put many jobs into the session's transaction and return their ids, in the order of the payloads.
 
-    Jobs of a higher priority run first; others have 0.
+    Jobs of a higher priority are run first; others have 0. As with ``enqueue``, a key that stands for a
+    job makes no second; its id is empty then.
     """
     if not payloads:
         return []
-    queries = Queries(AsyncpgDriver(await driver_connection(session)))
     count = len(payloads)
-    made = await queries.enqueue([entrypoint] * count, list(payloads), [priority] * count)
-    return [str(each) for each in made]
+    queries = Queries(AsyncpgDriver(await driver_connection(session)))
+    made = await queries.enqueue(
+        [entrypoint] * count,
+        list(payloads),
+        [priority] * count,
+        [None] * count,
+        list(keys) if keys is not None else [None] * count,
+        on_conflict="skip",
+    )
+    return ["" if each is None else str(each) for each in made]
 
 
 class Worker:

@@ -136,6 +136,8 @@ def _settings(home: Home, addresses: Addresses, postgres: Postgres, name: str) -
     if context == "report":
         settings["OBJECTS_URL"] = home.objects.as_uri()
         settings["PUBLIC_URL"] = os.environ.get("PUBLIC_URL", f"http://{LOOPBACK}:{addresses.gateway}")
+    if name == "report":
+        settings["REDACTION_KEY"] = keys.redaction_key(home)
     if name == GATEWAY:
         settings["GATEWAY_HOST"] = LOOPBACK
         settings["GATEWAY_PORT"] = str(addresses.gateway)

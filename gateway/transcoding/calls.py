@@ -35,12 +35,20 @@ RESPONSE_HEADERS = frozenset(
         "etag",
         "last-modified",
         "location",
+        "repr-digest",
         "vary",
     }
 )
 # These describe bytes that the service itself made; JSON is made here.
 _BYTES_ONLY = frozenset(
-    {"accept-ranges", "content-disposition", "content-encoding", "content-length", "content-range"}
+    {
+        "accept-ranges",
+        "content-disposition",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "repr-digest",
+    }
 )
 _STATUSES = frozenset({200, 201, 202, 204, 206, 304, 416})
 _BODYLESS = frozenset({204, 304})

@@ -5,6 +5,7 @@ type Schemas = components["schemas"];
 export type Lead = Schemas["Lead"];
 export type EnrichmentStatus = Lead["enrichment_status"];
 export type Fact = Schemas["Fact"];
+export type Suggestion = Schemas["Suggestion"];
 export type Report = Schemas["Report"];
 export type Lineage = Schemas["Lineage"];
 export type Part = Schemas["Part"];

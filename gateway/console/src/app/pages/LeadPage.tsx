@@ -4,7 +4,9 @@ import { ErrorNotice, Skeleton } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
 import { LeadFacts } from "@/features/leads/LeadFacts";
 import { LeadIdentity } from "@/features/leads/LeadIdentity";
+import { LeadSuggestions } from "@/features/leads/LeadSuggestions";
 import { LeadSummary } from "@/features/leads/LeadSummary";
+import { LookUp } from "@/features/leads/LookUp";
 import { leadQuery } from "@/features/leads/queries";
 import { GenerateReport } from "@/features/reports/GenerateReport";
 import { ReportTable } from "@/features/reports/ReportTable";
@@ -28,9 +30,21 @@ export function LeadPage() {
   }
   return (
     <>
-      <PageHeader title={lead.email} back={back} actions={<GenerateReport leadId={lead.id} />}>
+      <PageHeader
+        title={lead.email}
+        back={back}
+        actions={
+          <>
+            <LookUp lead={lead} />
+            <GenerateReport leadId={lead.id} />
+          </>
+        }
+      >
         <LeadSummary lead={lead} />
       </PageHeader>
+      {lead.enrichment_status === "FAILED" && (
+        <ErrorNotice title="The last look-up failed" error={new Error(lead.enrichment_error)} />
+      )}
       {error && <ErrorNotice title="The lead is no longer live" error={error} retry={refetch} />}
       <ReportTable
         leadId={lead.id}
@@ -38,6 +52,7 @@ export function LeadPage() {
       />
       <div className={styles.columns}>
         <div className={styles.column}>
+          <LeadSuggestions lead={lead} />
           <LeadFacts lead={lead} />
         </div>
         <LeadIdentity lead={lead} />

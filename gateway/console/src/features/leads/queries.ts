@@ -1,4 +1,9 @@
-import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  type QueryClient,
+  queryOptions,
+} from "@tanstack/react-query";
 import { answer, api } from "@/api/client";
 import type { EnrichmentStatus, Lead } from "@/api/types";
 
@@ -32,3 +37,9 @@ export const leadQuery = (id: string) =>
     queryFn: ({ signal }) => answer(api.GET("/api/leads/{id}", { params: { path: { id } }, signal })),
     refetchInterval: ({ state }) => state.data !== undefined && isBeingEnriched(state.data) && 1000,
   });
+
+/** Show a lead as a change has returned it, and read the lists anew. */
+export function keepLead(queries: QueryClient, lead: Lead): Promise<void> {
+  queries.setQueryData(leadQuery(lead.id).queryKey, lead);
+  return queries.invalidateQueries({ queryKey: ["leads", "list"] });
+}

@@ -14,6 +14,8 @@ const lead = (enrichment_status: Lead["enrichment_status"], enrichment_task_id =
   enrichment_error: "",
   etag: "0190",
   facts: [],
+  suggestions: [],
+  import_id: "",
   created_by: "ada",
 });
 
