@@ -125,8 +125,9 @@ export interface paths {
          * Brings a deleted lead back and returns it
          * @description Brings a deleted lead back and returns it.
          *
-         *     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-         *     e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+         *     A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+         *     FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has
+         *     taken its e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
          */
         post: operations["LeadService_UndeleteLead"];
         delete?: never;
@@ -203,6 +204,90 @@ export interface paths {
          *     AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
          */
         post: operations["LeadService_DismissSuggestion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes two leads one: this one stays, with the values chosen, and the other one is deleted
+         * @description Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+         *     that stays.
+         *
+         *     Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+         *     it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+         *     the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+         *     reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+         *     ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+         *     the e-mail address and registrable domain that this one would get. See UnmergeLead.
+         */
+        post: operations["LeadService_MergeLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:unmerge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undoes the merge that took this lead away, and returns this lead
+         * @description Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+         *
+         *     Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+         *     names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+         *     with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+         *     the e-mail address and registrable domain of either.
+         */
+        post: operations["LeadService_UnmergeLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events over HTTP, or one JSON object a line
+         * @description Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+         *     over HTTP, or one JSON object a line.
+         *
+         *     Promises each change, once, in one order that is the same for everybody, and none of them missing:
+         *     a watch that is resumed with the token of the last event received goes on with the next one, whatever
+         *     happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+         *     the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+         *     stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+         *     when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+         *     to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+         *     and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+         *     has been restored since: list the leads, and watch anew.
+         */
+        get: operations["LeadService_WatchLeads"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -387,7 +472,7 @@ export interface paths {
          *     The file is UTF-8, with a header, separated by commas, semicolons or tabs (RFC 4180). Its rows are
          *     written in batches, each as a whole. A row that is no lead, or stands in the file twice, is passed over and
          *     told by ListLeadImportErrors; the others come in. A living lead with the same e-mail address and
-         *     domain is the same lead: see `existing`.
+         *     registrable domain is the same lead: see `existing`.
          *
          *     If the file breaks off, or cannot be read any further, the call fails, the import is FAILED, and what
          *     its batches wrote until then stays: `import` in the error's metadata names it. The same file sent
@@ -1520,6 +1605,8 @@ export interface components {
              * @description When the lead was deleted; absent while it lives.
              */
             readonly delete_time?: string;
+            /** @description The lead that this one was merged into, which is why it is deleted; empty otherwise. */
+            readonly merged_into: string;
             /**
              * @description Other values that look-ups found for what people may change, ordered by field and value. None is
              *     ever taken without being accepted. Empty in lists.
@@ -1537,6 +1624,23 @@ export interface components {
          * @enum {string}
          */
         "Lead.EnrichmentStatus": "ENRICHMENT_STATUS_UNSPECIFIED" | "PENDING" | "IN_PROGRESS" | "COMPLETED" | "FAILED";
+        /** @description One change of one lead, or the news that there is none. */
+        LeadEvent: {
+            kind: components["schemas"]["LeadEvent.Kind"];
+            /**
+             * @description The lead as it is when the event is sent, without its facts; absent from a HEARTBEAT. It may be newer
+             *     than this change; then more events follow.
+             */
+            lead?: components["schemas"]["Lead"];
+            /** @description Where to resume after this event. */
+            resume_token: string;
+        };
+        /**
+         * @description - `HEARTBEAT`: Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long.
+         *     - `DELETED`: Softly or for good; in the latter case the lead's id is all that is left.
+         * @enum {string}
+         */
+        "LeadEvent.Kind": "KIND_UNSPECIFIED" | "HEARTBEAT" | "CREATED" | "UPDATED" | "DELETED" | "UNDELETED";
         /** @description Which leads to report on, with the meaning that each field has in a list of leads. */
         LeadFilter: {
             /** @description Only leads whose e-mail address, domain or name contains this text, upper and lower case aside. */
@@ -1597,7 +1701,7 @@ export interface components {
             unchanged: number;
             /**
              * Format: int32
-             * @description Rows that repeat an earlier row's e-mail address and domain.
+             * @description Rows that repeat an earlier row's e-mail address and registrable domain.
              */
             duplicates: number;
             /**
@@ -1628,6 +1732,11 @@ export interface components {
             undone_by: string;
             /** Format: date-time */
             undone_at?: string;
+            /**
+             * Format: int32
+             * @description Leads whose look-up was asked for; fewer than `created` if the caller's quota was used up.
+             */
+            look_ups: number;
         };
         /**
          * @description - `RUNNING`: The file is being read.
@@ -1894,6 +2003,44 @@ export interface components {
          * @enum {string}
          */
         "LookupPdfResponse.Verdict": "VERDICT_UNSPECIFIED" | "GENUINE" | "ALTERED" | "UNKNOWN";
+        MergeLeadRequest: {
+            /**
+             * Format: uuid
+             * @description UUID of the lead that stays.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description UUID of the lead that is merged into it.
+             */
+            other_id: string;
+            email?: components["schemas"]["MergeLeadRequest.Choice"];
+            /** @description What enrichment found goes with it. */
+            domain?: components["schemas"]["MergeLeadRequest.Choice"];
+            name?: components["schemas"]["MergeLeadRequest.Choice"];
+            is_manual?: components["schemas"]["MergeLeadRequest.Choice"];
+            /**
+             * @description `etag` of the lead that stays, as the caller knows it; if it is another one now, nothing happens. Over
+             *     HTTP, `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /** @description The same of the other lead. */
+            other_etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
+        /**
+         * @description Whose value the lead has that stays.
+         *     - `CHOICE_UNSPECIFIED`: The same as MINE.
+         *     - `MINE`: Of the lead that stays.
+         *     - `THEIRS`: Of the lead that goes.
+         * @enum {string}
+         */
+        "MergeLeadRequest.Choice": "CHOICE_UNSPECIFIED" | "MINE" | "THEIRS";
         /** @description A piece of the raw inputs: one gzip member (RFC 1952) of at most 2 MiB. */
         Part: {
             /**
@@ -2169,6 +2316,24 @@ export interface components {
              */
             import_id: string;
         };
+        UnmergeLeadRequest: {
+            /**
+             * Format: uuid
+             * @description UUID of the lead that was merged into another one.
+             */
+            id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
     };
     responses: {
         /** @description What went wrong. */
@@ -2398,6 +2563,8 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /** @description The lead that this one was merged into, which is why it is deleted; empty otherwise. */
+                    readonly merged_into?: string;
                     /**
                      * @description Other values that look-ups found for what people may change, ordered by field and value. None is
                      *     ever taken without being accepted. Empty in lists.
@@ -2535,6 +2702,8 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /** @description The lead that this one was merged into, which is why it is deleted; empty otherwise. */
+                    readonly merged_into?: string;
                     /**
                      * @description Other values that look-ups found for what people may change, ordered by field and value. None is
                      *     ever taken without being accepted. Empty in lists.
@@ -2729,6 +2898,147 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_MergeLead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUID of the lead that stays. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uuid
+                     * @description UUID of the lead that is merged into it.
+                     */
+                    other_id: string;
+                    email?: components["schemas"]["MergeLeadRequest.Choice"];
+                    /** @description What enrichment found goes with it. */
+                    domain?: components["schemas"]["MergeLeadRequest.Choice"];
+                    name?: components["schemas"]["MergeLeadRequest.Choice"];
+                    is_manual?: components["schemas"]["MergeLeadRequest.Choice"];
+                    /**
+                     * @description `etag` of the lead that stays, as the caller knows it; if it is another one now, nothing happens. Over
+                     *     HTTP, `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /** @description The same of the other lead. */
+                    other_etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_UnmergeLead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUID of the lead that was merged into another one. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_WatchLeads: {
+        parameters: {
+            query?: {
+                /** @description `resume_token` of the last event received; empty to begin now. Over HTTP, `Last-Event-ID`. */
+                resume_token?: string;
+                /** @description Only these leads; empty for all. */
+                ids?: string[];
+                /** @description Only leads whose enrichment has come this far, or had before the change. */
+                enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
+                /** @description Only leads that a person typed in (true), or only others (false), now or before the change. */
+                is_manual?: boolean;
+                /** @description Only leads of exactly this host name, now or before the change. */
+                domain?: string;
+            };
+            header?: {
+                /** @description Means `resume_token`. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object a line, or in each event's `data`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": {
+                        result?: components["schemas"]["LeadEvent"];
+                        error?: unknown;
+                    };
+                    "text/event-stream": components["schemas"]["LeadEvent"];
                 };
             };
             default: components["responses"]["Error"];
@@ -2938,7 +3248,7 @@ export interface operations {
                 existing?: components["schemas"]["ImportLeadsRequest.Existing"];
                 /** @description Reads and judges every row, and writes no lead. */
                 dry_run?: boolean;
-                /** @description Has the leads that are created looked up as QuickAddLead does. */
+                /** @description Has the leads that are created looked up as QuickAddLead does, as far as the caller's quota goes. */
                 enrich?: boolean;
                 /** @description Names this request, so that it can be sent again. Over HTTP, `Idempotency-Key`. */
                 request_id?: string;
@@ -3659,7 +3969,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line. */
+            /** @description One JSON object a line, or in each event's `data`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3669,6 +3979,7 @@ export interface operations {
                         result?: components["schemas"]["Report"];
                         error?: unknown;
                     };
+                    "text/event-stream": components["schemas"]["Report"];
                 };
             };
             default: components["responses"]["Error"];
@@ -3800,7 +4111,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line. */
+            /** @description One JSON object a line, or in each event's `data`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3810,6 +4121,7 @@ export interface operations {
                         result?: components["schemas"]["ReportBatch"];
                         error?: unknown;
                     };
+                    "text/event-stream": components["schemas"]["ReportBatch"];
                 };
             };
             default: components["responses"]["Error"];
