@@ -37,6 +37,9 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
         Options(
             error_domain=contract.ERROR_DOMAIN,
             maximum_body_bytes=settings.maximum_body_bytes,
+            maximum_upload_bytes=settings.maximum_upload_bytes,
+            upload_idle_timeout=settings.upload_idle_seconds,
+            upload_timeout=settings.upload_timeout_seconds,
             metadata=callers.metadata,
             unary_timeout=settings.unary_timeout_seconds,
             stream_timeout=settings.stream_timeout_seconds,

@@ -17,10 +17,12 @@ from services import channels
 READINESS = "readiness"
 READINESS_SECONDS = 2.0
 SERVICES = {
-    "lead": "leadfactory.lead.v1.LeadService",
-    "report": "leadfactory.report.v1.ReportService",
-    "lineage": "leadfactory.lineage.v1.LineageService",
+    "leadfactory.lead.v1.LeadService": "lead",
+    "leadfactory.lead.v1.LeadTransferService": "lead",
+    "leadfactory.report.v1.ReportService": "report",
+    "leadfactory.lineage.v1.LineageService": "lineage",
 }
+"""The context of each service: those of one context answer at one address."""
 _RETRY = {
     "maxAttempts": 3,
     "initialBackoff": "0.05s",
@@ -34,12 +36,12 @@ class Backends:
     """Channels by context, open until the application ends."""
 
     def __init__(self, by_context: Mapping[str, grpc.aio.Channel]) -> None:
-        """Take one channel for each name in `SERVICES`."""
+        """Take one channel for each context in `SERVICES`."""
         self._channels = by_context
 
     def by_service(self) -> dict[str, grpc.aio.Channel]:
         """Return the channels by full service name, as the transcoder wants them."""
-        return {SERVICES[context]: channel for context, channel in self._channels.items()}
+        return {service: self._channels[context] for service, context in SERVICES.items()}
 
     async def unready(self) -> dict[str, str]:
         """Ask every service at once; return the ones that are not ready, and why."""

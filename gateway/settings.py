@@ -31,6 +31,13 @@ class GatewaySettings(ServiceSettings):
     maximum_body_bytes: int = Field(
         4 * 1024 * 1024, gt=0, description="Largest request body in bytes; more is refused with 413."
     )
+    maximum_upload_bytes: int = Field(
+        1024 * 1024 * 1024, gt=0, description="Largest uploaded file in bytes; more is refused with 413."
+    )
+    upload_idle_seconds: float = Field(
+        30.0, gt=0, description="Seconds that a client may send nothing amid an upload."
+    )
+    upload_timeout_seconds: float = Field(3600.0, gt=0, description="Seconds that an upload may take.")
     unary_timeout_seconds: float = Field(30.0, gt=0, description="Seconds that a call may take.")
     stream_timeout_seconds: float = Field(600.0, gt=0, description="Seconds that a download may take.")
 

@@ -11,10 +11,10 @@ def main() -> None:
     match sys.argv[1:]:
         case ["serve"]:
             from lead_service.server import serve
-            from lead_service.settings import LeadSettings
+            from lead_service.settings import ServerSettings
             from services.process import run
 
-            run(serve(LeadSettings.load()))
+            run(serve(ServerSettings.load()))
         case ["work"]:
             from lead_service.settings import WorkerSettings
             from lead_service.worker import work

@@ -36,6 +36,9 @@ class Action(StrEnum):
     DENIED = "DENIED"
     FAILED = "FAILED"
     ERASE = "ERASE"
+    EXPORT = "EXPORT"
+    IMPORT = "IMPORT"
+    UNDO = "UNDO"
 
 
 class Change(NamedTuple):

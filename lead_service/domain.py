@@ -10,8 +10,17 @@ from typing import Final, Protocol, Self
 from uuid import UUID
 
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, Fact
-from lead_service.names import display_name, email_address, host_name
-from services.errors import Aborted, AlreadyExists, FailedPrecondition, FieldViolation, InvalidArgument
+from lead_service.names import display_name, email_address, host_name, registered_apart
+from lead_service.quota import QuotaStore
+from lead_service.suggestions import Suggestion, SuggestionState
+from services.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+    NotFound,
+)
 from services.ids import uuid7
 
 # The highest total that is counted; above it the query planner's estimate is good enough.
@@ -26,7 +35,11 @@ ANSWERS_KEPT: Final = timedelta(days=1)
 class Lead:
     """Someone who might buy an audit. `email` and `domain` are normalised (see `names`).
 
-    `version` counts how often the lead was written; `deleted_at` is set while it is deleted.
+    `version` counts how often the lead was written; `deleted_at` is set while it is deleted;
+    `import_id` names the import that created it, if one did.
+    `registrable_domain` is what the lead stands for beside others of the same address, None for the
+    domain itself: it was learned when the address or the domain was written, and stays if the Public
+    Suffix List changes.
     """
 
     id: UUID
@@ -39,8 +52,11 @@ class Lead:
     updated_at: datetime
     enrichment: Enrichment = field(default_factory=Enrichment)
     facts: tuple[Fact, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
     version: int = 1
     deleted_at: datetime | None = None
+    registrable_domain: str | None = None
+    import_id: UUID | None = None
 
     @property
     def etag(self) -> str:
@@ -50,7 +66,28 @@ class Lead:
     @property
     def identity(self) -> tuple[str, str]:
         """What no two living leads have in common."""
-        return self.email.lower(), self.domain
+        return self.email.lower(), self.registrable_domain or self.domain
+
+    @property
+    def shown_suggestions(self) -> tuple[Suggestion, ...]:
+        """The suggestions without those that the lead has come to say by itself."""
+        return tuple(
+            each
+            for each in self.suggestions
+            if each.state is not SuggestionState.OPEN or getattr(self, each.field) != each.value
+        )
+
+    def suggestion(self, suggestion_id: UUID) -> Suggestion:
+        """Return one suggestion; raises NotFound."""
+        for each in self.suggestions:
+            if each.id == suggestion_id:
+                return each
+        raise NotFound("suggestion", str(suggestion_id))
+
+    def require_living(self) -> None:
+        """Raise FailedPrecondition if the lead is deleted."""
+        if self.deleted_at is not None:
+            raise FailedPrecondition("This lead is deleted. Undelete it first.", reason="LEAD_DELETED")
 
     def expect(self, etags: Collection[str]) -> None:
         """Raise Aborted unless every one of `etags` names the lead as it is now."""
@@ -70,13 +107,14 @@ class Lead:
             FailedPrecondition: if the lead is deleted.
             InvalidArgument: naming every field that is wrong.
         """
-        if self.deleted_at is not None:
-            raise FailedPrecondition("This lead is deleted. Undelete it first.", reason="LEAD_DELETED")
+        self.require_living()
         wanted = Draft(
             **{name: getattr(draft if name in fields else self, name) for name in EDITABLE}
         ).normalised()
         values = {name: getattr(wanted, name) for name in EDITABLE}
         revised = replace(self, **values)
+        if (revised.email, revised.domain) != (self.email, self.domain):
+            revised = replace(revised, registrable_domain=registered_apart(revised.domain))
         return self if revised == self else replace(revised, updated_at=now)
 
     def deleted(self, now: datetime) -> Self:
@@ -101,7 +139,15 @@ class Draft:
         """Return the new lead; raises InvalidArgument as `normalised` does."""
         checked = self.normalised()
         return Lead(
-            uuid7(), checked.email, checked.domain, checked.name, self.is_manual, created_by, now, now
+            uuid7(),
+            checked.email,
+            checked.domain,
+            checked.name,
+            self.is_manual,
+            created_by,
+            now,
+            now,
+            registrable_domain=registered_apart(checked.domain),
         )
 
     def normalised(self) -> "Draft":
@@ -131,7 +177,8 @@ class Draft:
 
 def duplicate(lead: Lead, living: UUID) -> AlreadyExists:
     """Return the refusal of a lead whose place is taken by the one named `living`."""
-    message = f"There is a lead with this e-mail address and domain: {lead.email}, {lead.domain}."
+    address, domain = lead.identity
+    message = f"There is a lead with this e-mail address and registrable domain: {address}, {domain}."
     return AlreadyExists("lead", str(living), message)
 
 
@@ -152,6 +199,7 @@ class LeadFilter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     show_deleted: bool = False
+    import_id: UUID | None = None
 
 
 class OrderKey(StrEnum):
@@ -197,7 +245,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class LeadPage:
-    """One page of a list, without facts. `next` is the last lead's place if more leads follow."""
+    """One page of a list, its leads without facts and suggestions.
+
+    `next` is the last lead's place if more leads follow.
+    """
 
     leads: tuple[Lead, ...]
     next: Position | None
@@ -222,7 +273,7 @@ class RequestKey:
             )
 
 
-class LeadStore(Protocol):
+class LeadStore(QuotaStore, Protocol):
     """Leads inside one unit of work."""
 
     async def claim(self, request: RequestKey, now: datetime) -> bytes | None:
@@ -242,16 +293,22 @@ class LeadStore(Protocol):
         """Keep a new lead; raises AlreadyExists, naming the living lead with the same identity."""
 
     async def get(self, lead_id: UUID) -> Lead:
-        """Return the lead with its facts, ordered by provider and name; raises NotFound."""
+        """Return the lead with everything; raises NotFound.
+
+        Its facts are ordered by provider and name, its suggestions by field and value.
+        """
 
     async def get_as_of(self, lead_id: UUID, moment: datetime) -> Lead:
         """Return the lead as it was then, without its facts; raises NotFound."""
 
     async def get_for_change(self, lead_id: UUID) -> Lead:
-        """Return the lead without its facts, held until this unit of work ends; raises NotFound."""
+        """Return the lead without facts and suggestions, held until this unit of work ends.
+
+        Raises NotFound.
+        """
 
     async def change(self, lead: Lead) -> Lead:
-        """Keep every value of a known lead but its facts, and return it in its next version.
+        """Keep every value of a known lead but facts and suggestions, and return it in its next version.
 
         Raises Aborted if the lead was written since it was read. For an identity that may be
         another's, see `revise`.
@@ -263,10 +320,18 @@ class LeadStore(Protocol):
     async def replace_facts(self, lead_id: UUID, facts: Iterable[Fact]) -> None:
         """Keep `facts`, and none of the facts before."""
 
+    async def replace_suggestions(self, lead_id: UUID, suggestions: Iterable[Suggestion]) -> None:
+        """Keep `suggestions`, and none of the suggestions before."""
+
     async def page(
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> LeadPage:
         """Return at most `size` leads behind `after`; the total is exact up to EXACT_TOTAL_LIMIT."""
+
+    async def following(
+        self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    ) -> tuple[tuple[Lead, ...], Position | None]:
+        """Return at most `size` leads behind `after`, and the last one's place if more follow."""
 
     async def enqueue(self, task: EnrichmentTask) -> str:
         """Ask for a look-up, which begins only if this unit of work ends well. Returns the job's id."""

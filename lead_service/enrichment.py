@@ -1,8 +1,8 @@
 """Looking a lead up: every provider is asked at once, and the facts replace the ones before.
 
 A look-up always ends. Its job is retried while it fails; after MAX_ATTEMPTS beginnings, by whatever
-end (an exception, a killed worker), the lead is FAILED; and a lead whose job is gone is found by
-`end_unattended`.
+end (an exception, a killed worker, a lost job), the lead is FAILED; and a lead whose job is gone is found
+by `requeue_unattended`.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ from uuid import UUID
 import structlog
 
 from lead_service.domain import Lead, LeadStores
-from lead_service.facts import MAX_ATTEMPTS, Fact, FactState, Provider, Subject
+from lead_service.facts import MAX_ATTEMPTS, EnrichmentTask, Fact, FactState, Provider, Subject
+from lead_service.suggestions import drawn, merged
 from services.clock import Clock
 from services.errors import NotFound
 
@@ -52,7 +53,11 @@ async def enrich(
             if current.enrichment != lead.enrichment:
                 log.info(ENRICHMENT_SKIPPED, lead_id=str(lead_id), job=task_id)
                 return
+            known = (await leads.get(lead_id)).suggestions
+            suggestions = merged(known, drawn(facts, current.name, current.domain))
             await leads.replace_facts(lead_id, facts)
+            if suggestions != known:
+                await leads.replace_suggestions(lead_id, suggestions)
             now = clock()
             await leads.change(current.with_enrichment(current.enrichment.completed(now), now))
     except Exception as error:
@@ -71,15 +76,22 @@ async def look_up(providers: Sequence[Provider], subject: Subject, budget_second
     return [fact for facts in await asyncio.gather(*asked) for fact in facts]
 
 
-async def end_unattended(stores: LeadStores, clock: Clock) -> int:
-    """Mark leads as FAILED whose look-up has no job any more; returns how many there were."""
+async def requeue_unattended(stores: LeadStores, clock: Clock) -> int:
+    """Give look-ups that have lost their job another one; returns how many there were.
+
+    One that has begun, or has lost its job, MAX_ATTEMPTS times ends as FAILED instead.
+    """
     async with stores.write() as leads:
-        abandoned = await leads.unattended(_UNATTENDED_BATCH)
-        for lead in abandoned:
-            now = clock()
-            ended = lead.enrichment.failed(now, "the look-up was given up: its job is gone")
-            await leads.change(lead.with_enrichment(ended, now))
-    return len(abandoned)
+        unattended = await leads.unattended(_UNATTENDED_BATCH)
+        for lead in unattended:
+            now, state = clock(), lead.enrichment
+            if state.attempts >= MAX_ATTEMPTS:
+                state = state.failed(now, f"the look-up lost its job, and was tried {MAX_ATTEMPTS} times")
+            else:
+                task = EnrichmentTask(lead.id, state.asked_by or lead.created_by)
+                state = state.requeued(await leads.enqueue(task))
+            await leads.change(lead.with_enrichment(state, now))
+    return len(unattended)
 
 
 async def _begin(stores: LeadStores, lead_id: UUID, task_id: str, clock: Clock) -> Lead | None:

@@ -30,11 +30,12 @@ class EnrichmentStatus(StrEnum):
 
 
 _LEGAL: Final[Mapping[EnrichmentStatus, frozenset[EnrichmentStatus]]] = {
-    EnrichmentStatus.PENDING: frozenset({EnrichmentStatus.IN_PROGRESS, EnrichmentStatus.FAILED}),
-    # IN_PROGRESS again: the worker before was killed, and its job has been taken over.
-    EnrichmentStatus.IN_PROGRESS: frozenset(
-        {EnrichmentStatus.IN_PROGRESS, EnrichmentStatus.COMPLETED, EnrichmentStatus.FAILED}
+    # PENDING again: its job was lost, or none was ever asked for.
+    EnrichmentStatus.PENDING: frozenset(
+        {EnrichmentStatus.PENDING, EnrichmentStatus.IN_PROGRESS, EnrichmentStatus.FAILED}
     ),
+    # IN_PROGRESS again: the worker before was killed, and its job has been taken over.
+    EnrichmentStatus.IN_PROGRESS: frozenset(EnrichmentStatus),
     EnrichmentStatus.COMPLETED: frozenset({EnrichmentStatus.PENDING}),
     EnrichmentStatus.FAILED: frozenset({EnrichmentStatus.PENDING}),
 }
@@ -45,7 +46,8 @@ class Enrichment:
     """The state of a lead's look-up.
 
     `task_id` names the job that may move it (empty: none was asked for), `attempts` counts how often
-    that job has begun, `error` says why it failed, and `ended_at` is when the last one ended.
+    the look-up has begun or lost its job, `error` says why it failed, `ended_at` is when the last one
+    ended, and `asked_by` is who asked for it (empty: nobody, or the lead's creator did).
     """
 
     status: EnrichmentStatus = EnrichmentStatus.PENDING
@@ -53,11 +55,17 @@ class Enrichment:
     attempts: int = 0
     error: str = ""
     ended_at: datetime | None = None
+    asked_by: str = ""
 
     @property
     def ended(self) -> bool:
         """True once the look-up has come to an end, good or bad."""
         return self.status in (EnrichmentStatus.COMPLETED, EnrichmentStatus.FAILED)
+
+    @property
+    def is_under_way(self) -> bool:
+        """True from when a look-up is asked for until it has ended."""
+        return bool(self.task_id) and not self.ended
 
     def _to(self, status: EnrichmentStatus, **changes: object) -> Self:
         if status not in _LEGAL[self.status]:
@@ -66,9 +74,19 @@ class Enrichment:
             )
         return replace(self, status=status, **changes)  # type: ignore[arg-type]
 
-    def requested(self, task_id: str) -> Self:
-        """Return the state of a look-up asked for once more, after the last one has ended."""
-        return self._to(EnrichmentStatus.PENDING, task_id=task_id, attempts=0, error="")
+    def requested(self, task_id: str, asked_by: str) -> Self:
+        """Return the state of a look-up asked for, the first one or after the last one has ended."""
+        if self.is_under_way:
+            raise FailedPrecondition("a look-up is under way", reason="ENRICHMENT_TRANSITION")
+        return self._to(EnrichmentStatus.PENDING, task_id=task_id, attempts=0, error="", asked_by=asked_by)
+
+    def requeued(self, task_id: str) -> Self:
+        """Return the state of a look-up that has lost its job and got another one.
+
+        A beginning is counted as it happens; a job that was lost before it began counts as one.
+        """
+        lost = self.attempts + (self.status is EnrichmentStatus.PENDING)
+        return self._to(EnrichmentStatus.PENDING, task_id=task_id, attempts=lost)
 
     def begun(self) -> Self:
         """Return the state of a look-up that a worker has taken up, for the first time or again."""

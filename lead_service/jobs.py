@@ -15,7 +15,7 @@ from services.identity import Actor, acting_as
 from services.jobs import Job
 
 PROCESS: Final = "lead-worker"
-ENRICHMENTS_GIVEN_UP: Final = "enrichments.given_up"
+ENRICHMENTS_REQUEUED: Final = "enrichments.requeued"
 
 # How soon a look-up is noticed that has lost its job.
 _SWEEP_SECONDS: Final = 15.0
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class LeadJobs:
-    """Runs look-ups, each for the person who asked for it, and ends those that nothing runs any more."""
+    """Runs look-ups, each for the person who asked, and gives those that lost their job another one."""
 
     def __init__(
         self, stores: LeadStores, providers: Sequence[Provider], *, budget_seconds: float, clock: Clock
@@ -49,11 +49,11 @@ class LeadJobs:
             )
 
     async def sweep(self, stop: asyncio.Event) -> None:
-        """End look-ups that lost their job, and forget old answers, until `stop` is set."""
+        """Take up look-ups that lost their job, and forget old answers, until `stop` is set."""
         while not stop.is_set():
             with acting_as(Actor(f"system:{PROCESS}", workload=PROCESS)):
-                if given_up := await enrichment.end_unattended(self._stores, self._clock):
-                    log.warning(ENRICHMENTS_GIVEN_UP, leads=given_up)
+                if requeued := await enrichment.requeue_unattended(self._stores, self._clock):
+                    log.warning(ENRICHMENTS_REQUEUED, leads=requeued)
                 await answers.forget_old(self._stores, self._clock)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _SWEEP_SECONDS)

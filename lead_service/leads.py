@@ -13,9 +13,11 @@ from lead_service.domain import (
     Order,
     Position,
 )
-from lead_service.facts import Enrichment, EnrichmentTask
+from lead_service.facts import EnrichmentTask
+from lead_service.quota import Quota
 from services.clock import Clock
 from services.errors import InvalidArgument
+from services.identity import Actor
 
 
 async def create(stores: LeadStores, draft: Draft, created_by: str, clock: Clock) -> Lead:
@@ -26,12 +28,17 @@ async def create(stores: LeadStores, draft: Draft, created_by: str, clock: Clock
     return lead
 
 
-async def quick_add(stores: LeadStores, draft: Draft, created_by: str, clock: Clock) -> Lead:
-    """Keep a new lead and ask for its look-up: both, or neither."""
-    lead = draft.lead(created_by, clock())
+async def quick_add(stores: LeadStores, draft: Draft, actor: Actor, quota: Quota, clock: Clock) -> Lead:
+    """Keep a new lead and ask for its look-up: both, or neither.
+
+    Raises InvalidArgument, AlreadyExists, or ResourceExhausted.
+    """
+    lead = draft.lead(actor.subject, clock())
     async with stores.write() as leads:
-        task_id = await leads.enqueue(EnrichmentTask(lead.id, created_by))
-        lead = lead.with_enrichment(Enrichment(task_id=task_id), lead.created_at)
+        await quota.charge(leads, actor, lead.created_at)
+        task_id = await leads.enqueue(EnrichmentTask(lead.id, actor.subject))
+        asked = lead.enrichment.requested(task_id, actor.subject)
+        lead = lead.with_enrichment(asked, lead.created_at)
         await leads.add(lead)
     return lead
 

@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import itertools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,6 +21,7 @@ from lead_service.domain import (
     duplicate,
 )
 from lead_service.facts import EnrichmentTask, Fact
+from lead_service.suggestions import Suggestion
 from services.clock import Clock, utc_now
 from services.errors import Aborted, AlreadyExists, NotFound
 
@@ -29,6 +30,7 @@ from services.errors import Aborted, AlreadyExists, NotFound
 class _State:
     leads: dict[UUID, Lead] = field(default_factory=dict)
     jobs: dict[str, EnrichmentTask] = field(default_factory=dict)
+    asked: dict[str, tuple[datetime, ...]] = field(default_factory=dict)
     answers: dict[tuple[str, str, str], "_Answer"] = field(default_factory=dict)
     past: dict[UUID, tuple[tuple[datetime, Lead], ...]] = field(default_factory=dict)
 
@@ -71,7 +73,7 @@ class MemoryLeadStore:
         if lead.id in self._state.leads:
             raise AlreadyExists("lead", str(lead.id), "There is a lead with this id.")
         self._refuse_duplicate(lead)
-        self._state.leads[lead.id] = replace(lead, facts=())
+        self._state.leads[lead.id] = replace(lead, facts=(), suggestions=())
 
     async def get(self, lead_id: UUID) -> Lead:
         """See LeadStore."""
@@ -84,19 +86,21 @@ class MemoryLeadStore:
         """See LeadStore."""
         for since, lead in reversed(self._state.past.get(lead_id, ())):
             if since <= moment:
-                return replace(lead, facts=())
+                return replace(lead, facts=(), suggestions=())
         raise NotFound("lead", str(lead_id))
 
     async def get_for_change(self, lead_id: UUID) -> Lead:
         """See LeadStore. Writes exclude each other here, so every lead is held."""
-        return replace(await self.get(lead_id), facts=())
+        return replace(await self.get(lead_id), facts=(), suggestions=())
 
     async def change(self, lead: Lead) -> Lead:
         """See LeadStore."""
         known = await self.get(lead.id)
         if known.version != lead.version:
             raise Aborted("Somebody else changed this lead. Read it again, then retry.")
-        self._state.leads[lead.id] = replace(lead, facts=known.facts, version=lead.version + 1)
+        self._state.leads[lead.id] = replace(
+            lead, facts=known.facts, suggestions=known.suggestions, version=lead.version + 1
+        )
         return replace(lead, version=lead.version + 1)
 
     async def revise(self, lead: Lead) -> Lead:
@@ -109,10 +113,35 @@ class MemoryLeadStore:
         ordered = tuple(sorted(facts, key=lambda fact: (fact.provider, fact.name)))
         self._state.leads[lead_id] = replace(await self.get(lead_id), facts=ordered)
 
+    async def replace_suggestions(self, lead_id: UUID, suggestions: Iterable[Suggestion]) -> None:
+        """See LeadStore."""
+        ordered = tuple(sorted(suggestions, key=lambda each: (each.field, each.value)))
+        self._state.leads[lead_id] = replace(await self.get(lead_id), suggestions=ordered)
+
+    async def asked(self, subject: str) -> tuple[Sequence[datetime], int]:
+        """See QuotaStore. Writes exclude each other here, so nobody has to wait."""
+        running = sum(
+            lead.enrichment.is_under_way and lead.enrichment.asked_by == subject
+            for lead in self._state.leads.values()
+        )
+        return self._state.asked.get(subject, ()), running
+
+    async def note_asked(self, subject: str, moments: Sequence[datetime]) -> None:
+        """See QuotaStore."""
+        self._state.asked[subject] = tuple(moments)
+
     async def page(
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> LeadPage:
         """See LeadStore. The total is always exact."""
+        leads, more = await self.following(lead_filter, size, after, order)
+        total = sum(_matches(lead, lead_filter) for lead in self._state.leads.values())
+        return LeadPage(leads, more, total)
+
+    async def following(
+        self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    ) -> tuple[tuple[Lead, ...], Position | None]:
+        """See LeadStore."""
 
         def place(lead: Lead) -> tuple[Any, UUID]:
             return getattr(lead, order.key), lead.id
@@ -128,10 +157,9 @@ class MemoryLeadStore:
             key=place,
             reverse=order.descending,
         )
-        behind = [replace(lead, facts=()) for lead in matching if is_behind(lead)]
+        behind = [replace(lead, facts=(), suggestions=()) for lead in matching if is_behind(lead)]
         leads = tuple(behind[:size])
-        more = Position(*place(leads[-1])) if len(behind) > size else None
-        return LeadPage(leads, more, len(matching))
+        return leads, Position(*place(leads[-1])) if len(behind) > size else None
 
     async def enqueue(self, task: EnrichmentTask) -> str:
         """See LeadStore."""
@@ -142,11 +170,9 @@ class MemoryLeadStore:
     async def unattended(self, limit: int) -> list[Lead]:
         """See LeadStore."""
         found = (
-            replace(lead, facts=())
+            replace(lead, facts=(), suggestions=())
             for lead in self._state.leads.values()
-            if lead.enrichment.task_id
-            and not lead.enrichment.ended
-            and lead.enrichment.task_id not in self._state.jobs
+            if lead.enrichment.is_under_way and lead.enrichment.task_id not in self._state.jobs
         )
         return list(itertools.islice(found, limit))
 
@@ -204,6 +230,7 @@ def _matches(lead: Lead, wanted: LeadFilter) -> bool:
             not wanted.created_by or lead.created_by == wanted.created_by,
             wanted.created_after is None or lead.created_at >= wanted.created_after,
             wanted.created_before is None or lead.created_at < wanted.created_before,
+            wanted.import_id is None or lead.import_id == wanted.import_id,
             wanted.show_deleted or lead.deleted_at is None,
         )
     )

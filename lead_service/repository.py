@@ -27,7 +27,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -44,7 +43,18 @@ from lead_service.domain import (
     duplicate,
 )
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, Fact, FactState
-from lead_service.tables import LIVING, SEARCHED, UNIQUE, AnswerRow, FactRow, LeadRow, jobs
+from lead_service.lookup_repository import PostgresLookUpStore
+from lead_service.suggestions import Suggestion
+from lead_service.tables import (
+    LIVING,
+    REGISTERED,
+    SEARCHED,
+    UNIQUE,
+    AnswerRow,
+    FactRow,
+    LeadRow,
+    jobs,
+)
 from services.errors import Aborted, NotFound
 from services.jobs import enqueue
 
@@ -52,12 +62,8 @@ ENRICH_LEAD: Final = "enrich_lead"
 """Entry point of look-up jobs."""
 
 
-class PostgresLeadStore:
+class PostgresLeadStore(PostgresLookUpStore):
     """Leads inside one transaction. See LeadStore for what each method promises."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        """Speak in the session's transaction."""
-        self._session = session
 
     async def claim(self, request: RequestKey, now: datetime) -> bytes | None:
         """See LeadStore. Whoever inserts the same key meanwhile waits for this transaction's end."""
@@ -99,7 +105,7 @@ class PostgresLeadStore:
         facts = await self._session.scalars(
             select(FactRow).where(FactRow.lead_id == lead_id).order_by(FactRow.provider, FactRow.name)
         )
-        return _lead(row, tuple(map(_fact, facts)))
+        return _lead(row, tuple(map(_fact, facts)), await self.suggestions(lead_id))
 
     async def get_as_of(self, lead_id: UUID, moment: datetime) -> Lead:
         """See LeadStore."""
@@ -145,11 +151,18 @@ class PostgresLeadStore:
     async def page(
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> LeadPage:
-        """See LeadStore. A page costs the same at any depth: the index is entered at the position."""
+        """See LeadStore."""
+        leads, more = await self.following(lead_filter, size, after, order)
+        return LeadPage(leads, more, await self._total(lead_filter))
+
+    async def following(
+        self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    ) -> tuple[tuple[Lead, ...], Position | None]:
+        """See LeadStore. It costs the same at any depth: the index is entered at the position."""
         rows = (await self._session.scalars(page_of_rows(lead_filter, size + 1, after, order))).all()
         leads = tuple(map(_lead, rows[:size]))
         more = Position(getattr(leads[-1], order.key), leads[-1].id) if len(rows) > size else None
-        return LeadPage(leads, more, await self._total(lead_filter))
+        return leads, more
 
     async def enqueue(self, task: EnrichmentTask) -> str:
         """See LeadStore."""
@@ -174,7 +187,7 @@ class PostgresLeadStore:
         living = await self._session.scalar(
             select(LeadRow.id).where(
                 func.lower(LeadRow.email) == func.lower(lead.email),
-                LeadRow.domain == lead.domain,
+                literal(lead.identity[1]) == REGISTERED,
                 LeadRow.id != lead.id,
                 LIVING,
             )
@@ -250,6 +263,8 @@ def _conditions(wanted: LeadFilter) -> Iterable[ColumnElement[bool]]:
         yield LeadRow.created_at >= wanted.created_after
     if wanted.created_before is not None:
         yield LeadRow.created_at < wanted.created_before
+    if wanted.import_id is not None:
+        yield LeadRow.import_id == wanted.import_id
     if not wanted.show_deleted:
         yield LIVING
 
@@ -276,10 +291,13 @@ def _columns(lead: Lead) -> dict[str, Any]:
         "updated_at": lead.updated_at,
         "version": lead.version,
         "deleted_at": lead.deleted_at,
+        "registrable_domain": lead.registrable_domain,
+        "enrichment_asked_by": lead.enrichment.asked_by or None,
+        "import_id": lead.import_id,
     }
 
 
-def _lead(row: LeadRow, facts: tuple[Fact, ...] = ()) -> Lead:
+def _lead(row: LeadRow, facts: tuple[Fact, ...] = (), suggestions: tuple[Suggestion, ...] = ()) -> Lead:
     return Lead(
         id=row.id,
         email=row.email,
@@ -295,10 +313,14 @@ def _lead(row: LeadRow, facts: tuple[Fact, ...] = ()) -> Lead:
             attempts=row.enrichment_attempts,
             error=row.enrichment_error,
             ended_at=row.enriched_at,
+            asked_by=row.enrichment_asked_by or "",
         ),
         facts=facts,
+        suggestions=suggestions,
         version=row.version,
         deleted_at=row.deleted_at,
+        registrable_domain=row.registrable_domain,
+        import_id=row.import_id,
     )
 
 

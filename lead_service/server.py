@@ -7,10 +7,13 @@ from lead_service.audit_log import LOG
 from lead_service.audit_repository import PostgresAuditStore
 from lead_service.erasure_repository import PostgresErasureStore
 from lead_service.evidence_servicer import Records
+from lead_service.import_repository import PostgresImportStore
+from lead_service.quota import Quota
 from lead_service.repository import PostgresLeadStore
 from lead_service.servicer import LeadServicer
-from lead_service.settings import LeadSettings
-from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
+from lead_service.settings import ServerSettings
+from lead_service.transfer_servicer import LeadTransferServicer
+from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc, transfers_pb2, transfers_pb2_grpc
 from services import schema, server
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
@@ -28,13 +31,16 @@ def records(database: Database) -> Records:
     )
 
 
-async def serve(settings: LeadSettings) -> None:
+async def serve(settings: ServerSettings) -> None:
     """Answer RPCs until told to stop."""
     database = Database(
         settings.lead_database_url, name=PROCESS, pool_size=settings.lead_database_connections
     )
     kept = records(database)
-    servicer = LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, kept)
+    leads = UnitsOfWork(database, PostgresLeadStore)
+    imports = UnitsOfWork(database, PostgresImportStore)
+    quota = Quota(settings.enrichment_hourly_quota, settings.enrichment_running_quota)
+    servicer = LeadServicer(leads, utc_now, kept, quota)
     await server.serve(
         settings,
         process=PROCESS,
@@ -43,7 +49,12 @@ async def serve(settings: LeadSettings) -> None:
                 lead_pb2.DESCRIPTOR.services_by_name["LeadService"],
                 lead_pb2_grpc.add_LeadServiceServicer_to_server,
                 servicer,
-            )
+            ),
+            server.Service(
+                transfers_pb2.DESCRIPTOR.services_by_name["LeadTransferService"],
+                transfers_pb2_grpc.add_LeadTransferServiceServicer_to_server,
+                LeadTransferServicer(imports, leads, kept.audits, utc_now),
+            ),
         ],
         ready=partial(schema.check, "lead_service", database),
         on_refusal=refusals.noting(kept.audits),

@@ -6,9 +6,10 @@ from uuid import UUID
 
 import grpc.aio
 
-from lead_service import answers, audit_wire, auditing, leads, wire
+from lead_service import answers, audit_wire, auditing, leads, lookups, wire
 from lead_service.domain import Lead, LeadStores
 from lead_service.evidence_servicer import EvidenceServicer, Records
+from lead_service.quota import STANDARD, Quota
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from services.clock import Clock
 from services.identity import current_actor
@@ -19,12 +20,13 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class LeadServicer(EvidenceServicer):
     """Answers `leadfactory.lead.v1.LeadService`."""
 
-    def __init__(self, stores: LeadStores, clock: Clock, records: Records) -> None:
-        """Take where leads are kept, where the time comes from, and what is on record of changes."""
+    def __init__(self, stores: LeadStores, clock: Clock, records: Records, quota: Quota = STANDARD) -> None:
+        """Take where leads are kept, where the time comes from, what is on record of changes, and quotas."""
         super().__init__(records, clock)
         self._stores = stores
         self._clock = clock
         self._audits = records.audits
+        self._quota = quota
 
     async def ListLeads(self, request: pb.ListLeadsRequest, context: Context) -> pb.ListLeadsResponse:
         """See the proto."""
@@ -40,9 +42,11 @@ class LeadServicer(EvidenceServicer):
 
     async def QuickAddLead(self, request: pb.QuickAddLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""
-        draft, subject = wire.quick_draft(request), current_actor().subject
+        draft, actor = wire.quick_draft(request), current_actor()
         return await self._once(
-            request, "QuickAddLead", lambda stores: leads.quick_add(stores, draft, subject, self._clock)
+            request,
+            "QuickAddLead",
+            lambda stores: leads.quick_add(stores, draft, actor, self._quota, self._clock),
         )
 
     async def GetLead(self, request: pb.GetLeadRequest, context: Context) -> pb.Lead:
@@ -79,6 +83,33 @@ class LeadServicer(EvidenceServicer):
         """See the proto."""
         etags = wire.etags(request)
         return wire.lead(await leads.undelete(self._stores, UUID(request.id), etags, self._clock))
+
+    async def EnrichLead(self, request: pb.EnrichLeadRequest, context: Context) -> pb.Lead:
+        """See the proto."""
+        lead_id, etags, actor = UUID(request.id), wire.etags(request), current_actor()
+        return await self._once(
+            request,
+            "EnrichLead",
+            lambda stores: lookups.ask(stores, lead_id, etags, actor, self._quota, self._clock),
+        )
+
+    async def AcceptSuggestion(self, request: pb.AcceptSuggestionRequest, context: Context) -> pb.Lead:
+        """See the proto."""
+        named, etags, by = wire.suggestion_name(request), wire.etags(request), current_actor().subject
+        return await self._once(
+            request,
+            "AcceptSuggestion",
+            lambda stores: lookups.accept(stores, *named, etags, by, self._clock),
+        )
+
+    async def DismissSuggestion(self, request: pb.DismissSuggestionRequest, context: Context) -> pb.Lead:
+        """See the proto."""
+        named, etags, by = wire.suggestion_name(request), wire.etags(request), current_actor().subject
+        return await self._once(
+            request,
+            "DismissSuggestion",
+            lambda stores: lookups.dismiss(stores, *named, etags, by, self._clock),
+        )
 
     async def _once(
         self, request: wire.Keyed, method: str, work: Callable[[LeadStores], Awaitable[Lead]]

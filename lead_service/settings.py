@@ -39,6 +39,23 @@ class LeadSettings(ServiceSettings):
     )
 
 
+class ServerSettings(LeadSettings):
+    """Settings of `serve`."""
+
+    enrichment_hourly_quota: int = Field(
+        1000,
+        gt=0,
+        le=10_000,
+        description="Look-ups that one person may ask for within an hour; admins are not bound.",
+    )
+    enrichment_running_quota: int = Field(
+        500,
+        gt=0,
+        le=10_000,
+        description="Look-ups that one person may have under way at once; admins are not bound.",
+    )
+
+
 class WorkerSettings(LeadSettings):
     """Settings of `work`: how far, and for how long, enrichment may reach out."""
 
@@ -64,6 +81,13 @@ class WorkerSettings(LeadSettings):
     enrichment_ca_bundle: FilePath | None = Field(
         default=None,
         description="PEM file of the certificate authorities to trust instead of the built-in ones.",
+    )
+    enrichment_contact: str = Field(
+        default="",
+        max_length=200,
+        pattern=r"^[!-'*-~]*$",
+        description="URL or e-mail address that requests name in `User-Agent`, for owners of sites to ask who"
+        " visits.",
     )
     enrichment_budget_seconds: float = Field(
         default=10.0, gt=0, le=60, description="Seconds that one lead's whole look-up may take."

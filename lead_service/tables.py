@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     Text,
+    UniqueConstraint,
     Uuid,
     column,
     func,
@@ -68,6 +69,9 @@ class LeadRow(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     version: Mapped[int] = mapped_column(Integer, server_default="1")
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    registrable_domain: Mapped[str | None] = mapped_column(Text)
+    enrichment_asked_by: Mapped[str | None] = mapped_column(Text)
+    import_id: Mapped[UUID | None] = mapped_column(Uuid)
 
     __table_args__ = (
         CheckConstraint(
@@ -75,6 +79,7 @@ class LeadRow(Base):
             name="enrichment_status",
         ),
         Index(None, "created_at", "id"),
+        Index(None, "import_id", "created_at", "id", postgresql_where=text("import_id IS NOT NULL")),
         _living("created_at"),
         _living("is_manual", "created_at"),
         _living("enrichment_status", "created_at"),
@@ -88,6 +93,11 @@ class LeadRow(Base):
             postgresql_where=text("enrichment_status IN ('PENDING', 'IN_PROGRESS')"),
         ),
         Index(
+            "ix_leads_asked_by",
+            "enrichment_asked_by",
+            postgresql_where=text("enrichment_status IN ('PENDING', 'IN_PROGRESS')"),
+        ),
+        Index(
             "ix_leads_searched",
             literal_column(_SEARCHED).label("searched"),
             postgresql_using="gin",
@@ -97,8 +107,13 @@ class LeadRow(Base):
 
 
 LIVING = LeadRow.deleted_at.is_(None)
+# Look-ups that have not ended, in the words of the indexes that hold no other.
+UNDER_WAY: ColumnElement[bool] = literal_column(
+    "leads.enrichment_status IN ('PENDING', 'IN_PROGRESS')", Boolean()
+)
 # Of living leads, uq_leads_living admits one for each value of these.
-UNIQUE = (func.lower(LeadRow.email), LeadRow.domain)
+REGISTERED: ColumnElement[str] = func.coalesce(LeadRow.registrable_domain, LeadRow.domain)
+UNIQUE = (func.lower(LeadRow.email), REGISTERED)
 # What ix_leads_searched finds parts of; its words must be these.
 SEARCHED: ColumnElement[str] = literal_column(_SEARCHED, Text())
 Index("uq_leads_living", *UNIQUE, unique=True, postgresql_where=LIVING)
@@ -138,6 +153,37 @@ class FactRow(Base):
     __table_args__ = (
         CheckConstraint("state IN ('FOUND', 'NOT_FOUND', 'UNREACHABLE', 'REFUSED', 'ERROR')", name="state"),
     )
+
+
+class SuggestionRow(Base):
+    """One value that a look-up found for a field that belongs to people."""
+
+    __tablename__ = "lead_suggestions"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    lead_id: Mapped[UUID] = mapped_column(ForeignKey("leads.id", ondelete="CASCADE"))
+    field: Mapped[str] = mapped_column(Text)
+    value: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    fact: Mapped[str] = mapped_column(Text)
+    observed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    state: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[str] = mapped_column(Text)
+    decided_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint("state IN ('OPEN', 'ACCEPTED', 'DISMISSED')", name="state"),
+        UniqueConstraint("lead_id", "field", "value", name="uq_lead_suggestions_lead_id_field_value"),
+    )
+
+
+class QuotaRow(Base):
+    """When somebody asked for look-ups within the last hour, oldest first."""
+
+    __tablename__ = "enrichment_quotas"
+
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    asked_at: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
 
 
 class AuditRow(Base):
@@ -193,6 +239,89 @@ class ErasureRow(Base):
     lead_id: Mapped[UUID] = mapped_column(Uuid, unique=True)
     erased_by: Mapped[str] = mapped_column(Text)
     erased_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class ImportRow(Base):
+    """One import: see ``imports.LeadImport``. ``undo_row`` is the last row that an undo has dealt with."""
+
+    __tablename__ = "lead_imports"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    state: Mapped[str] = mapped_column(Text)
+    filename: Mapped[str] = mapped_column(Text)
+    existing: Mapped[str] = mapped_column(Text)
+    dry_run: Mapped[bool] = mapped_column(Boolean)
+    enrich: Mapped[bool] = mapped_column(Boolean)
+    wanted_columns: Mapped[dict[str, str]] = mapped_column(JSONB)
+    columns: Mapped[dict[str, str]] = mapped_column(JSONB)
+    ignored_columns: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    request_id: Mapped[str] = mapped_column(Text)
+    runner: Mapped[UUID] = mapped_column(Uuid)
+    salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    last_row: Mapped[int] = mapped_column(Integer)
+    content_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    created: Mapped[int] = mapped_column(Integer)
+    updated: Mapped[int] = mapped_column(Integer)
+    unchanged: Mapped[int] = mapped_column(Integer)
+    duplicates: Mapped[int] = mapped_column(Integer)
+    refused: Mapped[int] = mapped_column(Integer)
+    error: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    undo_row: Mapped[int] = mapped_column(Integer)
+    undone: Mapped[int] = mapped_column(Integer)
+    conflicts: Mapped[int] = mapped_column(Integer)
+    undone_by: Mapped[str] = mapped_column(Text)
+    undone_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint("state IN ('RUNNING', 'COMPLETED', 'FAILED', 'UNDOING', 'UNDONE')", name="state"),
+        Index(None, "created_by", "id"),
+        Index(
+            "uq_lead_imports_request",
+            "created_by",
+            "request_id",
+            unique=True,
+            postgresql_where=text("request_id <> ''"),
+        ),
+        Index(
+            "ix_lead_imports_under_way", "seen_at", postgresql_where=text("state IN ('RUNNING', 'UNDOING')")
+        ),
+    )
+
+
+class ImportedRow(Base):
+    """What became of one row of a file: see the migration for ``identity`` and ``audit_version``."""
+
+    __tablename__ = "lead_import_rows"
+
+    import_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    row: Mapped[int] = mapped_column(Integer, primary_key=True)
+    identity: Mapped[bytes] = mapped_column(LargeBinary)
+    outcome: Mapped[str] = mapped_column(Text)
+    lead_id: Mapped[UUID | None] = mapped_column(Uuid)
+    audit_version: Mapped[int | None] = mapped_column(Integer)
+    conflict: Mapped[bool] = mapped_column(Boolean, server_default="false")
+
+    __table_args__ = (
+        Index("uq_lead_import_rows_import_id_identity", "import_id", "identity", unique=True),
+        Index("ix_lead_import_rows_conflicts", "import_id", "row", postgresql_where=text("conflict")),
+    )
+
+
+class ImportErrorRow(Base):
+    """Why one row of a file was passed over."""
+
+    __tablename__ = "lead_import_errors"
+
+    import_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    row: Mapped[int] = mapped_column(Integer, primary_key=True)
+    field: Mapped[str] = mapped_column(Text, primary_key=True)
+    header: Mapped[str] = mapped_column(Text)
+    value: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
 
 
 # PgQueuer's queue, which its own migration makes: read here to see whether a job is still alive.

@@ -21,12 +21,17 @@ from lead_service.domain import (
 )
 from lead_service.facts import EnrichmentStatus, Fact
 from lead_service.names import host_name
+from lead_service.suggestions import Suggestion
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
+from protos.leadfactory.lead.v1 import transfers_pb2
 from services import paging
 from services.errors import InvalidArgument
 
-Keyed = pb.CreateLeadRequest | pb.QuickAddLeadRequest | pb.UpdateLeadRequest | pb.DeleteLeadRequest
-Guarded = pb.UpdateLeadRequest | pb.DeleteLeadRequest | pb.UndeleteLeadRequest
+Deciding = pb.AcceptSuggestionRequest | pb.DismissSuggestionRequest
+Writing = pb.UpdateLeadRequest | pb.DeleteLeadRequest | pb.EnrichLeadRequest | Deciding
+Keyed = pb.CreateLeadRequest | pb.QuickAddLeadRequest | Writing
+Filtered = pb.ListLeadsRequest | transfers_pb2.ExportLeadsRequest
+Guarded = pb.UndeleteLeadRequest | Writing
 
 
 def quick_draft(request: pb.QuickAddLeadRequest) -> Draft:
@@ -77,7 +82,12 @@ def moment(request: pb.GetLeadRequest) -> datetime | None:
     return _instant(request, "as_of")
 
 
-def lead_filter(request: pb.ListLeadsRequest) -> LeadFilter:
+def suggestion_name(request: Deciding) -> tuple[UUID, UUID]:
+    """Decode which suggestion of which lead is meant."""
+    return UUID(request.id), UUID(request.suggestion_id)
+
+
+def lead_filter(request: Filtered) -> LeadFilter:
     """Decode which leads to list; raises InvalidArgument."""
     return LeadFilter(
         is_manual=request.is_manual if request.HasField("is_manual") else None,
@@ -91,6 +101,7 @@ def lead_filter(request: pb.ListLeadsRequest) -> LeadFilter:
         created_after=_instant(request, "created_after"),
         created_before=_instant(request, "created_before"),
         show_deleted=request.show_deleted,
+        import_id=UUID(request.import_id) if request.import_id else None,
     )
 
 
@@ -136,11 +147,13 @@ def lead(value: Lead) -> pb.Lead:
         enrichment_error=value.enrichment.error,
         enriched_at=_timestamp(value.enrichment.ended_at) if value.enrichment.ended_at else None,
         facts=map(_fact, value.facts),
+        suggestions=map(_suggestion, value.shown_suggestions),
         created_by=value.created_by,
         created_at=_timestamp(value.created_at),
         updated_at=_timestamp(value.updated_at),
         etag=value.etag,
         delete_time=_timestamp(value.deleted_at) if value.deleted_at else None,
+        import_id=str(value.import_id or ""),
     )
 
 
@@ -158,12 +171,26 @@ def _fact(value: Fact) -> pb.Fact:
     )
 
 
+def _suggestion(value: Suggestion) -> pb.Suggestion:
+    return pb.Suggestion(
+        id=str(value.id),
+        field=value.field,
+        value=value.value,
+        source=value.source,
+        fact=value.fact,
+        observed_at=_timestamp(value.observed_at),
+        state=pb.Suggestion.State.Value(value.state),
+        decided_by=value.decided_by,
+        decided_at=_timestamp(value.decided_at) if value.decided_at else None,
+    )
+
+
 def _binding(request: pb.ListLeadsRequest) -> str:
     return f"{lead_filter(request)!r} order={Order.parse(request.order_by)}"
 
 
 def _instant(
-    request: pb.ListLeadsRequest | pb.GetLeadRequest,
+    request: Filtered | pb.GetLeadRequest,
     field: Literal["created_after", "created_before", "as_of"],
 ) -> datetime | None:
     if not request.HasField(field):  # type: ignore[arg-type]

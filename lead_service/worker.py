@@ -12,6 +12,8 @@ from lead_service.egress.dial import Door
 from lead_service.egress.http import Limits
 from lead_service.egress.resolver import Resolver
 from lead_service.facts import Provider
+from lead_service.import_repository import PostgresImportStore
+from lead_service.import_upkeep import ImportUpkeep
 from lead_service.jobs import PROCESS, LeadJobs
 from lead_service.providers.address import AddressProvider
 from lead_service.providers.dns import DnsProvider
@@ -40,7 +42,11 @@ def providers(settings: WorkerSettings) -> list[Provider]:
     """Return every source of facts, all of them behind the one door."""
     resolver = Resolver(settings.enrichment_nameservers, timeout_seconds=settings.enrichment_dns_seconds)
     door = Door(
-        resolver, httpcore.AnyIOBackend(), settings.enrichment_ports, settings.enrichment_allowed_networks
+        resolver,
+        httpcore.AnyIOBackend(),
+        settings.enrichment_ports,
+        settings.enrichment_allowed_networks,
+        settings.enrichment_contact,
     )
     trust = (
         ssl.create_default_context(cafile=settings.enrichment_ca_bundle)
@@ -97,10 +103,11 @@ async def work(settings: WorkerSettings) -> None:
         {ENRICH_LEAD: jobs.enrich},
         concurrency=settings.enrichment_concurrency,
     )
+    upkeep = ImportUpkeep(UnitsOfWork(database, PostgresImportStore), utc_now)
     await live(
         settings,
         process=PROCESS,
-        loops=[worker.run, jobs.sweep, *(each.run for each in sequencers(settings))],
+        loops=[worker.run, jobs.sweep, upkeep.sweep, *(each.run for each in sequencers(settings))],
         ready=partial(schema.check, "lead_service", database),
     )
     await database.close()

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import IO
 
 from lineage_service.domain import LOG_PIECE_BYTES, MAX_PART_BYTES, Content, Facts, Limits, Piece
+from lineage_service.words import LogWords
 from services.errors import InvalidArgument, ResourceExhausted
 
 GZIP = 31
@@ -27,9 +28,10 @@ STEP_OUT = 1024 * 1024
 class Unfolded:
     """What members hold: counted and digested against what the header announced."""
 
-    def __init__(self, size: int, size_field: str) -> None:
-        """Expect ``size`` bytes, as the field of that name says."""
+    def __init__(self, size: int, size_field: str, words: LogWords | None = None) -> None:
+        """Expect ``size`` bytes, as the field of that name says; collect their words if asked to."""
         self.size = 0
+        self._words = words
         self._expected = size
         self._size_field = size_field
         self._digest = sha256()
@@ -40,6 +42,8 @@ class Unfolded:
         if self.size > self._expected:
             raise InvalidArgument(self._size_field, "is less than what was sent unfolds to", "SIZE_MISMATCH")
         self._digest.update(plain)
+        if self._words is not None:
+            self._words.add(plain)
 
     def close(self, digest: bytes | None = None, digest_field: str = "") -> None:
         """Require all the bytes and, where one was announced, their digest; raises InvalidArgument."""
@@ -109,15 +113,27 @@ class Delivery:
         self._spool = spool
         self._parts_done = 0
         self._inputs = Unfolded(facts.inputs_size, "header.raw_inputs_size_bytes")
-        self._log_lines = Unfolded(facts.log_size, "header.logs_size_bytes")
+        self._words = LogWords()
+        self._log_lines = Unfolded(facts.log_size, "header.logs_size_bytes", self._words)
         self._log = Member("logs", "the log", self._log_lines)
         self._log_begun = False
+        self._inputs_gzip = sha256()
         self._begin_part()
 
     @property
     def log_gzip_size(self) -> int:
         """In bytes, compressed."""
         return self._log.size
+
+    @property
+    def log_words(self) -> frozenset[str]:
+        """What the log can be found by."""
+        return self._words.found()
+
+    @property
+    def inputs_gzip_sha256(self) -> bytes:
+        """Over the compressed bytes of all parts, one after the other."""
+        return self._inputs_gzip.digest()
 
     def take(self, content: Content, data: bytes) -> None:
         """Take the next bytes; raises InvalidArgument that names the field at fault."""
@@ -162,6 +178,7 @@ class Delivery:
             room = announced.size - self._part.size
             now, data = data[:room], data[room:]
             self._part.feed(now)
+            self._inputs_gzip.update(now)
             # Against the announced size, not what has come so far: the verdict must not hang on
             # where the sender happened to cut.
             self._refuse_bomb(self._part, self._inputs.size - self._part_starts_at, announced.size)

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from lineage_service import refusals
 from lineage_service.repository import PostgresLineageStore
 from lineage_service.servicer import LineageServicer
 from lineage_service.settings import ServerSettings
@@ -19,7 +20,13 @@ async def serve(settings: ServerSettings) -> None:
         settings.lineage_database_url, name=PROCESS, pool_size=settings.lineage_database_connections
     )
     stores = UnitsOfWork(database, PostgresLineageStore)
-    servicer = LineageServicer(stores, limits=settings.limits, clock=utc_now)
+    servicer = LineageServicer(
+        stores,
+        limits=settings.limits,
+        policy=settings.policy,
+        alarm_bytes=settings.lineage_storage_alarm_bytes,
+        clock=utc_now,
+    )
     await server.serve(
         settings,
         process=PROCESS,
@@ -31,5 +38,6 @@ async def serve(settings: ServerSettings) -> None:
             )
         ],
         ready=partial(schema.check, "lineage_service", database),
+        on_refusal=refusals.noting(stores, utc_now),
     )
     await database.close()

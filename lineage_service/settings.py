@@ -2,11 +2,8 @@
 
 from pydantic import AliasChoices, Field
 
-from lineage_service.domain import MIB, Limits
+from lineage_service.domain import MIB, Keeping, Limits, Policy
 from services.settings import ServiceSettings
-
-# LINEAGE_RETENTION_DAYS is reserved for the cleaning of old payloads. It is not declared before
-# there is something that obeys it.
 
 
 class LineageSettings(ServiceSettings):
@@ -18,6 +15,45 @@ class LineageSettings(ServiceSettings):
     lineage_database_connections: int = Field(
         10, gt=0, le=100, description="Connections to the database that this process keeps at most."
     )
+    lineage_retention_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Days after which raw inputs are removed, unless their lead is held; 0 keeps them"
+        " for ever.",
+    )
+    lineage_log_retention_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Days after which pipeline logs are removed, unless their lead is held; 0 keeps them"
+        " for ever.",
+    )
+    lineage_audit_retention_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Days after which the access audit forgets what was searched for; its entries stay. 0 is"
+        " never.",
+    )
+    lineage_retention_dry_run: bool = Field(
+        False, description="Count and log what is due to be removed, and remove nothing."
+    )
+    lineage_storage_alarm_bytes: int = Field(
+        0, ge=0, description="Bytes on disk from which the storage alarm is given; 0 is never."
+    )
+
+    @property
+    def policy(self) -> Policy:
+        """For how long what is kept."""
+        return Policy(
+            {
+                Keeping.RAW_INPUTS: self.lineage_retention_days,
+                Keeping.LOGS: self.lineage_log_retention_days,
+                Keeping.AUDIT_DETAILS: self.lineage_audit_retention_days,
+            },
+            dry_run=self.lineage_retention_dry_run,
+        )
 
 
 class ServerSettings(LineageSettings):
@@ -50,6 +86,9 @@ class WorkerSettings(LineageSettings):
 
     lineage_measure_seconds: float = Field(
         60.0, gt=0, description="Seconds between two measurements of the storage that is used."
+    )
+    lineage_retention_seconds: float = Field(
+        3600.0, gt=0, description="Seconds between two removals of what is due."
     )
 
 

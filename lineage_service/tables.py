@@ -14,8 +14,9 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
-from sqlalchemy.dialects.postgresql import INET
+from sqlalchemy.dialects.postgresql import INET, JSONB, TSVECTOR
 
 from services.database import NAMING
 
@@ -45,9 +46,13 @@ lineage_records = Table(
     Column("logs_sha256", LargeBinary, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("inputs_gzip_sha256", LargeBinary, nullable=False),
+    Column("raw_inputs_gzip_size_bytes", Integer, nullable=False),
     Index("ix_lineage_records_lead_id", "lead_id", "created_at", "lineage_id"),
     Index("ix_lineage_records_pipeline_run_id", "pipeline_run_id", "created_at", "lineage_id"),
     Index("ix_lineage_records_template_version_id", "template_version_id", "created_at", "lineage_id"),
+    Index("ix_lineage_records_pdf_sha256", "pdf_sha256", "created_at", "lineage_id"),
+    Index("ix_lineage_records_inputs_sha256", "inputs_sha256", "created_at", "lineage_id"),
     Index("ix_lineage_records_created_at", "created_at", "lineage_id"),
 )
 
@@ -66,32 +71,92 @@ def _pieces(name: str) -> Table:
 lineage_parts = _pieces("lineage_parts")
 lineage_logs = _pieces("lineage_logs")
 
-# No foreign key: what was read stays on record whatever becomes of it.
+# Apart from the records: lists do not read words.
+lineage_log_words = Table(
+    "lineage_log_words",
+    metadata,
+    Column("lineage_id", Uuid, ForeignKey(lineage_records.c.lineage_id), primary_key=True),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("words", TSVECTOR, nullable=False),
+    Index("ix_lineage_log_words_created_at", "created_at", "lineage_id"),
+    Index("ix_lineage_log_words_words", "words", postgresql_using="gin"),
+)
+
+
+def _entries(name: str, *columns: str) -> Index:
+    return Index(
+        f"ix_lineage_accesses_{name}", *columns, "created_at", "id", postgresql_where=text("of_id IS NULL")
+    )
+
+
+# No foreign key: what was read stays on record whatever becomes of it. Columns without a value here are
+# filled by the trigger that numbers, chains and counts an entry.
 lineage_accesses = Table(
     "lineage_accesses",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("lineage_id", Uuid, nullable=False),
-    Column("report_generation_id", Uuid, nullable=False),
+    Column("lineage_id", Uuid),
+    Column("report_generation_id", Uuid),
+    Column("version", Integer),
     Column("action", Text, nullable=False),
     Column("part", SmallInteger),
     Column("subject", Text, nullable=False),
+    Column("roles", ARRAY(Text), nullable=False),
     Column("workload", Text),
     Column("ip", INET),
     Column("user_agent", Text, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("method", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
-    Index("ix_lineage_accesses_lineage_id", "lineage_id", "created_at", "id"),
-    Index("ix_lineage_accesses_created_at", "created_at", "id"),
+    Column("details", JSONB, nullable=False),
+    Column("salt", Text, nullable=False),
+    Column("of_id", Uuid),
+    Column("code", Text, nullable=False),
+    Column("sent_bytes", BigInteger, nullable=False),
+    Column("previous_hash", LargeBinary),
+    Column("canonical", LargeBinary, nullable=False),
+    Column("entry_hash", LargeBinary, nullable=False),
+    Column("transaction_id", BigInteger, nullable=False),
+    Index(
+        "uq_lineage_accesses_lineage_id_version",
+        "lineage_id",
+        "version",
+        unique=True,
+        postgresql_where=text("version IS NOT NULL"),
+    ),
+    Index("uq_lineage_accesses_of_id", "of_id", unique=True, postgresql_where=text("of_id IS NOT NULL")),
+    _entries("lineage_id", "lineage_id"),
+    _entries("subject", "subject"),
+    _entries("action", "action"),
+    _entries("created_at"),
+    Index("ix_lineage_accesses_detailed", "created_at", postgresql_where=text("details <> '{}'")),
 )
 
-# The number of accesses, kept beside them: to count a million entries takes a tenth of a second,
-# to read this row takes none, and a record that is read that often is the one that is read most.
+# The number of accesses, kept beside them by the same trigger: to count a million entries takes a tenth
+# of a second, to read this row takes none, and a record that is read that often is the one read most.
 lineage_access_counts = Table(
     "lineage_access_counts",
     metadata,
     Column("lineage_id", Uuid, primary_key=True),
+    Column("entries", Integer, nullable=False),
     Column("access_count", BigInteger, nullable=False),
-    Column("last_accessed_at", DateTime(timezone=True), nullable=False),
+    Column("last_accessed_at", DateTime(timezone=True)),
+)
+
+lineage_holds = Table(
+    "lineage_holds",
+    metadata,
+    Column("lead_id", Uuid, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("held_by", Text, nullable=False),
+    Column("held_at", DateTime(timezone=True), nullable=False),
+)
+
+# What was removed of a lineage, and when. Written by the function that removes.
+lineage_expiries = Table(
+    "lineage_expiries",
+    metadata,
+    Column("lineage_id", Uuid, ForeignKey(lineage_records.c.lineage_id), primary_key=True),
+    Column("content", Text, primary_key=True),
+    Column("expired_at", DateTime(timezone=True), nullable=False),
 )

@@ -1,11 +1,14 @@
-"""The process that measures what is stored: ``lineage-worker``."""
+"""The process that measures what is stored and removes what is due: ``lineage-worker``."""
 
 from functools import partial
 
+from lineage_service.domain import Reader
 from lineage_service.repository import PostgresLineageStore
+from lineage_service.retention import Retention
 from lineage_service.settings import WorkerSettings
 from lineage_service.usage import UsageMeter
 from services import schema
+from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.process import live
 
@@ -13,15 +16,27 @@ PROCESS = "lineage-worker"
 
 
 async def work(settings: WorkerSettings) -> None:
-    """Measure what is stored until told to stop."""
+    """Measure and remove until told to stop."""
     database = Database(
         settings.lineage_database_url, name=PROCESS, pool_size=settings.lineage_database_connections
     )
-    meter = UsageMeter(UnitsOfWork(database, PostgresLineageStore), seconds=settings.lineage_measure_seconds)
+    stores = UnitsOfWork(database, PostgresLineageStore)
+    meter = UsageMeter(
+        stores,
+        seconds=settings.lineage_measure_seconds,
+        alarm_bytes=settings.lineage_storage_alarm_bytes,
+    )
+    retention = Retention(
+        stores,
+        settings.policy,
+        Reader(f"system:{PROCESS}", PROCESS, None, "", "", "retention"),
+        seconds=settings.lineage_retention_seconds,
+        clock=utc_now,
+    )
     await live(
         settings,
         process=PROCESS,
-        loops=[meter.run],
+        loops=[meter.run, retention.run],
         ready=partial(schema.check, "lineage_service", database),
     )
     await database.close()

@@ -4,9 +4,8 @@ A ``LineageCapture`` stands around one run of the pipeline. It writes nothing an
 collected is sealed into a ``Capture`` and commits together with the report.
 """
 
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
@@ -15,7 +14,8 @@ from typing import Any, Self
 import orjson
 
 from report_service import payload
-from report_service.domain import Capture, Part
+from report_service.deliveries import Capture, Part
+from report_service.redaction import REDACTED, is_secret
 from services.clock import Clock
 
 RUN_STARTED = "run.started"
@@ -24,18 +24,24 @@ RUN_FAILED = "run.failed"
 STEP_ENDED = "step.ended"
 STEP_FAILED = "step.failed"
 
-REDACTED = "[redacted]"
-_SECRET_NAME = re.compile(
-    r"passw|secret|token|api_?key|authorization|cookie|credential|private_?key", re.IGNORECASE
-)
+
+def plain_reason(error: BaseException) -> str:
+    """Return what a failure says of itself."""
+    return str(error) or type(error).__name__
 
 
 class LineageCapture:
     """Collects how one run of the pipeline went."""
 
-    def __init__(self, clock: Clock, **facts: Any) -> None:
-        """Take the clock that dates the lines, and facts that the first line shall state."""
+    def __init__(
+        self, clock: Clock, explain: Callable[[BaseException], str] = plain_reason, **facts: Any
+    ) -> None:
+        """Take the clock that dates the lines, and facts that the first line shall state.
+
+        ``explain`` puts a failure into words that every reader of the log may see.
+        """
         self._clock = clock
+        self._explain = explain
         self._facts = facts
         self._lines: list[bytes] = []
         self._started_at: datetime | None = None
@@ -51,7 +57,7 @@ class LineageCapture:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self.note(RUN_FAILED, level="error", reason=str(error) or type(error).__name__)
+            self.note(RUN_FAILED, level="error", reason=self._explain(error))
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -60,7 +66,7 @@ class LineageCapture:
         try:
             yield
         except BaseException as error:
-            reason = str(error) or type(error).__name__
+            reason = self._explain(error)
             self.note(STEP_FAILED, level="error", step=name, seconds=_since(began), reason=reason)
             raise
         self.note(STEP_ENDED, step=name, seconds=_since(began))
@@ -112,7 +118,7 @@ class NoCapture(LineageCapture):
 
 
 def _redacted(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: REDACTED if _SECRET_NAME.search(name) else value for name, value in fields.items()}
+    return {name: REDACTED if is_secret(name) else value for name, value in fields.items()}
 
 
 def _instant(at: datetime) -> str:

@@ -1,21 +1,26 @@
 """What a report is, how it moves, and what the rest of this context needs from a store.
 
     QUEUED ──> RUNNING ──> COMPLETED    with its capture, or marked as made without
-                  │  └───> FAILED       with a reason for the person who asked
+       │          │
+       └──────────┼──────> CANCELLED    at somebody's wish; nothing was made, nothing is captured
+                  │  └───> FAILED       with its capture too, and a reason for the person who asked
                   └──┐
                      └───> RUNNING      the next attempt, after a crash or a passing failure
 
-A completed report is final. Its capture waits in the outbox until the lineage service has it, so
-that at any instant *completed = recorded + waiting + disabled*.
+A report that has ended is final. Its capture waits in the outbox until the lineage service has it, so
+that at any instant *completed = recorded + waiting + disabled + discarded*.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import Enum, StrEnum
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
+
+from report_service.deliveries import Capture
+from services.errors import FailedPrecondition
 
 DEFAULT_TEMPLATE = "website_audit"
 DEFAULT_LOCALE = "en"
@@ -29,6 +34,11 @@ class Status(StrEnum):
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+"""No report leaves one of these again."""
 
 
 class LineageStatus(StrEnum):
@@ -37,6 +47,10 @@ class LineageStatus(StrEnum):
     PENDING = "PENDING"
     RECORDED = "RECORDED"
     DISABLED = "DISABLED"
+    DISCARDED = "DISCARDED"
+    """Captured, and given up by an admin because it could never be delivered."""
+    NONE = "NONE"
+    """There is nothing to capture: nothing was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,11 @@ class Report:
     pdf: Pdf | None = None
     completed_at: datetime | None = None
     version: int = 1
+    retry_of: UUID | None = None
+    """The report that this one is another attempt at."""
+    batch_id: UUID | None = None
+    batch_position: int = 0
+    """Counted from 1; 0 outside of a batch."""
 
     @property
     def filename(self) -> str:
@@ -98,6 +117,26 @@ class ReportRequest:
     assessment_data: bytes | None = None
     """RFC 8785 canonical JSON of an object."""
     locale: str = ""
+    request_id: str = ""
+    """The caller's own name for this request, under which it may be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A request that its caller may send again: who calls it what, and a digest of what it asks for."""
+
+    subject: str
+    method: str
+    key: str
+    request_sha256: str
+
+    def require_same(self, request_sha256: str) -> None:
+        """Raise FailedPrecondition unless this digest is the request's own."""
+        if request_sha256 != self.request_sha256:
+            raise FailedPrecondition(
+                "Another request was sent under this key before. Use a new key for a new request.",
+                reason="IDEMPOTENCY_KEY_REUSED",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +145,13 @@ class ReportFilter:
 
     lead_id: UUID | None = None
     status: Status | None = None
+    batch_id: UUID | None = None
 
     @property
     def binding(self) -> str:
         """This filter and the order of its pages, in canonical text."""
-        return f"reports lead_id={self.lead_id or ''} status={self.status or ''} order=-id"
+        batch = f" batch_id={self.batch_id}" if self.batch_id else ""
+        return f"reports lead_id={self.lead_id or ''} status={self.status or ''}{batch} order=-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,92 +172,14 @@ class Assignment:
     assessment_data: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of the raw inputs: one gzip member."""
-
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """How one PDF came to be, as it was while the PDF was made."""
-
-    environment_digest: str
-    started_at: datetime
-    ended_at: datetime
-    inputs_sha256: str
-    inputs_size_bytes: int
-    raw_inputs: bytes
-    """All parts, one after the other: itself a gzip file (RFC 1952 section 2.2)."""
-    parts: tuple[Part, ...]
-    logs: bytes
-    """JSON lines, one gzip member."""
-    logs_size_bytes: int
-    logs_sha256: str
-    """Of the gzip bytes."""
-
-    @property
-    def payload_size_bytes(self) -> int:
-        """How many bytes travel to the lineage service."""
-        return len(self.raw_inputs) + len(self.logs)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A capture on its way to the lineage service."""
-
-    report_id: UUID
-    lineage_id: UUID
-    lead_id: UUID
-    pipeline_run_id: str
-    template_version_id: str
-    template_digest: str
-    pdf_sha256: str
-    created_by: str
-    capture: Capture
-    attempt: int
-    """Counted from 1; the latest attempt alone may postpone or bury the delivery."""
-
-
-class Fault(Enum):
-    """Why a delivery was not acknowledged."""
-
-    SERVICE = "the lineage service does not answer, or admits nobody"
-    PASSING = "this delivery failed, and may succeed later"
-    FINAL = "this delivery can never succeed as it is"
-
-
-class Undelivered(Exception):
-    """The lineage service has not acknowledged a delivery. It may have recorded it all the same."""
-
-    def __init__(self, fault: Fault, reason: str) -> None:
-        """Say whose fault it is, and what the service said."""
-        super().__init__(reason)
-        self.fault = fault
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What the outbox holds."""
-
-    waiting: int
-    dead: int
-    """Deliveries that can never succeed as they are; kept, and counted apart."""
-    oldest_seconds: float
-    """Age of the oldest delivery of either kind; 0 if there is none."""
-
-
 class ReportStore(Protocol):
     """Reports within one unit of work."""
 
     async def add(self, report: Report, assessment_data: bytes | None) -> None:
         """Add a queued report together with the job that will make it."""
 
-    async def count_queued(self) -> int:
-        """Return how many reports wait for a worker."""
+    async def count_queued(self, *, batched: bool = False) -> int:
+        """Return how many reports wait for a worker: those of batches, or all others."""
 
     async def get(self, report_id: UUID) -> Report:
         """Return a report; raises NotFound."""
@@ -241,39 +204,37 @@ class ReportStore(Protocol):
         Returns False, and changes nothing, if the attempt is no longer the latest one.
         """
 
-    async def fail(self, report_id: UUID, attempt: int, reason: str, at: datetime) -> bool:
-        """End a report without a PDF; False if the attempt is no longer the latest one."""
+    async def fail(
+        self, report_id: UUID, attempt: int, reason: str, capture: Capture | None, at: datetime
+    ) -> bool:
+        """End a report without a PDF, with its capture in the outbox, or without one as DISABLED.
+
+        Returns False, and changes nothing, if the attempt is no longer the latest one.
+        """
+
+    async def cancel(self, report_id: UUID, at: datetime) -> bool:
+        """End a report as CANCELLED; False if it has ended before, or does not exist."""
+
+    async def assessment_data(self, report_id: UUID) -> bytes | None:
+        """Return what the caller gave to a report."""
+
+    async def first_answer(self, request: RequestKey) -> UUID | None:
+        """Return what the request made when it was sent before, None if it was not.
+
+        Raises FailedPrecondition if its key stands for a different request.
+        """
+
+    async def remember(self, request: RequestKey, made: UUID, at: datetime) -> UUID:
+        """Keep what a request makes, and return it, or what the same request made meanwhile.
+
+        Waits for a unit of work that remembers the same key. Raises FailedPrecondition as above.
+        """
+
+    async def forget_requests(self, before: datetime) -> int:
+        """Forget requests that were remembered before; returns how many."""
 
     async def requeue_unattended(self, limit: int) -> int:
         """Make new jobs for unfinished reports that no job stands for; returns how many."""
-
-
-class OutboxStore(Protocol):
-    """Captures waiting for the lineage service, within one unit of work.
-
-    Instants come from the database's own clock, which all workers share.
-    """
-
-    async def claim(self, limit: int, lease: timedelta, *, eager: bool = False) -> Sequence[Delivery]:
-        """Lease deliveries that are due and that nobody holds; ``eager`` takes those not yet due too.
-
-        A lease runs longer for a large payload, by a second for each MiB.
-        """
-
-    async def acknowledge(self, report_id: UUID) -> bool:
-        """Remove a delivery and mark its report RECORDED; False if that was done before."""
-
-    async def postpone(self, report_id: UUID, attempt: int, delay: timedelta, reason: str) -> None:
-        """Give back a delivery that failed, to be tried again after a delay."""
-
-    async def bury(self, report_id: UUID, attempt: int, reason: str) -> None:
-        """Set aside a delivery that can never succeed as it is."""
-
-    async def hasten(self) -> None:
-        """Make every waiting delivery due now."""
-
-    async def backlog(self) -> Backlog:
-        """Return what the outbox holds."""
 
 
 class ReportStores(Protocol):
@@ -286,28 +247,11 @@ class ReportStores(Protocol):
         """Open one that commits if its block ends well."""
 
 
-class OutboxStores(Protocol):
-    """Opens units of work on the outbox."""
-
-    def read(self) -> AbstractAsyncContextManager[OutboxStore]:
-        """Open one that changes nothing."""
-
-    def write(self) -> AbstractAsyncContextManager[OutboxStore]:
-        """Open one that commits if its block ends well."""
-
-
 class Leads(Protocol):
     """The lead context, as far as reports need it."""
 
     async def get(self, lead_id: UUID) -> Mapping[str, Any]:
         """Return a lead and its facts as the JSON of its message; raises NotFound, or Unavailable."""
-
-
-class Lineages(Protocol):
-    """The lineage context, as far as reports need it."""
-
-    async def record(self, delivery: Delivery, deadline: float) -> None:
-        """Hand over a delivery within so many seconds; raises Undelivered if it is not acknowledged."""
 
 
 class Objects(Protocol):

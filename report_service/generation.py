@@ -10,7 +10,7 @@ and a run after the end finds nothing to do.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,32 +19,23 @@ from uuid import UUID
 
 import structlog
 
-from report_service import assessment, metrics, payload
+from report_service import assessment, failures, metrics, payload
 from report_service.capture import LineageCapture, NoCapture
-from report_service.domain import Assignment, Leads, Objects, Pdf, Report, ReportStores
+from report_service.deliveries import Capture
+from report_service.domain import Assignment, Leads, Objects, Pdf, Report, ReportStores, Status
 from report_service.rendering import bundles
 from report_service.rendering.pool import PdfIdentity, RenderFailed, Rendering
 from services import jobs
 from services.clock import Clock
-from services.errors import (
-    Aborted,
-    DeadlineExceeded,
-    FailedPrecondition,
-    NotFound,
-    ResourceExhausted,
-    ServiceError,
-    Unauthenticated,
-    Unavailable,
-)
+from services.errors import FailedPrecondition, Unavailable
 from services.identity import Actor, acting_as
 
 MAXIMUM_ATTEMPTS = 6
 SLOW_CAPTURE_SECONDS = 0.05
+# How long a cancelled render goes on at most, about.
+LOOK_SECONDS = 0.5
 INPUTS_FORMAT = 1
 PROCESS = "report-worker"
-
-# What may be gone a moment later. A token that has just run out is read again from its file.
-PASSING = (Unavailable, DeadlineExceeded, Aborted, ResourceExhausted, Unauthenticated)
 
 log = structlog.get_logger(__name__)
 
@@ -68,12 +59,49 @@ class Workshop:
     clock: Clock
     captures: bool = True
     """False while ENABLE_REPORT_LINEAGE is off."""
-    completed: Callable[[], None] = lambda: None
+    captured: Callable[[], None] = lambda: None
     """Called after each commit that put a capture into the outbox."""
 
 
 class Superseded(Exception):
     """Another worker has begun a later attempt, or the report has ended."""
+
+
+@dataclass
+class Run:
+    """One attempt at one report, and what is known by now."""
+
+    workshop: Workshop
+    assignment: Assignment
+    capture: LineageCapture
+    lead: Mapping[str, Any] | None = None
+    inputs: bytes | None = None
+    """Everything that the PDF is made from, once that is complete."""
+
+    @classmethod
+    def of(cls, workshop: Workshop, assignment: Assignment) -> "Run":
+        """Prepare an attempt."""
+        report = assignment.report
+        capture = (LineageCapture if workshop.captures else NoCapture)(
+            workshop.clock,
+            failures.told,
+            report_id=report.id,
+            lineage_id=report.lineage_id,
+            lead_id=report.lead_id,
+            pipeline_run_id=report.pipeline_run_id,
+            template_version_id=report.template_version_id,
+            attempt=report.attempts,
+        )
+        return cls(workshop, assignment, capture)
+
+    @property
+    def report(self) -> Report:
+        """The report, as it was when this attempt began."""
+        return self.assignment.report
+
+    def known_inputs(self) -> bytes:
+        """Return the inputs as far as they were known, as RFC 8785 canonical JSON."""
+        return self.inputs or payload.canonical(_inputs(self.assignment, self.lead, None))
 
 
 async def generate(workshop: Workshop, job: jobs.Job) -> None:
@@ -82,59 +110,54 @@ async def generate(workshop: Workshop, job: jobs.Job) -> None:
         assignment = await store.claim(UUID(job.payload.decode()), workshop.clock())
     if assignment is None:
         return
-    report = assignment.report
+    run = Run.of(workshop, assignment)
+    report = run.report
     # For the person who asked, and accounted to them: this process has the right, not the wish.
     with acting_as(Actor(report.created_by, workload=PROCESS)), _log_context(report):
-        if report.attempts > MAXIMUM_ATTEMPTS:
-            # Every attempt was begun and none came to an end: the process died over it.
-            await _fail(
-                workshop, report, "The report could not be made: each attempt was cut short by a crash."
-            )
-            return
         try:
-            await _make(workshop, assignment)
+            with run.capture:
+                if report.attempts > MAXIMUM_ATTEMPTS:
+                    # Every attempt was begun and none came to an end: the process died over it.
+                    raise failures.Crashed
+                await _make(run)
         except Superseded:
             log.info(metrics.REPORT_SUPERSEDED)
         except Exception as error:
-            await _settle(workshop, report, error)
+            await _settle(run, error)
 
 
-async def _make(workshop: Workshop, assignment: Assignment) -> None:
-    report = assignment.report
-    capture = (LineageCapture if workshop.captures else NoCapture)(
-        workshop.clock,
-        report_id=report.id,
-        lineage_id=report.lineage_id,
-        lead_id=report.lead_id,
-        pipeline_run_id=report.pipeline_run_id,
-        template_version_id=report.template_version_id,
-        attempt=report.attempts,
-    )
-    with capture:
-        await _advance(workshop, report, "lead", 5)
-        with _step(capture, "lead"):
-            lead = await workshop.leads.get(report.lead_id)
-        with _step(capture, "assess"):
-            inputs = await asyncio.to_thread(canonical_inputs, assignment, lead)
-        await _advance(workshop, report, "render", 20)
-        with _step(capture, "render"):
-            rendering = await _render(workshop, report, inputs, capture)
-        await _advance(workshop, report, "store", 85)
-        with _step(capture, "store"):
-            key = await workshop.objects.put(rendering.pdf, rendering.pdf_sha256)
-        pdf = Pdf(rendering.pdf_sha256, len(rendering.pdf), rendering.page_count, key)
-        capture.note("pdf.stored", sha256=pdf.sha256, size_bytes=pdf.size_bytes, pages=pdf.page_count)
-        captured = await asyncio.to_thread(capture.seal, inputs, workshop.environment_digest)
+async def _make(run: Run) -> None:
+    workshop, report, capture = run.workshop, run.report, run.capture
+    await _advance(workshop, report, "lead", 5)
+    with _step(capture, "lead"):
+        run.lead = await workshop.leads.get(report.lead_id)
+    with _step(capture, "assess"):
+        run.inputs = await asyncio.to_thread(canonical_inputs, run.assignment, run.lead)
+    await _advance(workshop, report, "render", 20)
+    with _step(capture, "render"):
+        rendering = await _while_wanted(run, _render(workshop, report, run.inputs, capture))
+    await _advance(workshop, report, "store", 85)
+    with _step(capture, "store"):
+        key = await workshop.objects.put(rendering.pdf, rendering.pdf_sha256)
+    pdf = Pdf(rendering.pdf_sha256, len(rendering.pdf), rendering.page_count, key)
+    capture.note("pdf.stored", sha256=pdf.sha256, size_bytes=pdf.size_bytes, pages=pdf.page_count)
+    captured = await asyncio.to_thread(capture.seal, run.inputs, workshop.environment_digest)
     async with workshop.stores.write() as store:
         if not await store.complete(report.id, report.attempts, pdf, captured, workshop.clock()):
             raise Superseded
-    if captured is not None:
-        metrics.CAPTURE_SECONDS.observe(capture.overhead_seconds)
-        if capture.overhead_seconds > SLOW_CAPTURE_SECONDS:
-            log.warning(metrics.CAPTURE_SLOW, milliseconds=round(capture.overhead_seconds * 1000, 1))
-        workshop.completed()
+    _captured(run, captured)
     metrics.REPORTS.labels("completed").inc()
     log.info(metrics.REPORT_COMPLETED, seconds=round(rendering.seconds, 3), pages=pdf.page_count)
+
+
+def _captured(run: Run, captured: Capture | None) -> None:
+    """Measure a capture that has committed, and have it delivered."""
+    if captured is None:
+        return
+    metrics.CAPTURE_SECONDS.observe(run.capture.overhead_seconds)
+    if run.capture.overhead_seconds > SLOW_CAPTURE_SECONDS:
+        log.warning(metrics.CAPTURE_SLOW, milliseconds=round(run.capture.overhead_seconds * 1000, 1))
+    run.workshop.captured()
 
 
 async def _render(workshop: Workshop, report: Report, inputs: bytes, capture: LineageCapture) -> Rendering:
@@ -162,22 +185,46 @@ async def _render(workshop: Workshop, report: Report, inputs: bytes, capture: Li
     return rendering
 
 
+async def _while_wanted(run: Run, rendering: Coroutine[Any, Any, Rendering]) -> Rendering:
+    """Wait for a render; end it, and with it its process, once nobody wants its report any more."""
+    render = asyncio.create_task(rendering)
+    try:
+        while not (await asyncio.wait({render}, timeout=LOOK_SECONDS))[0]:
+            if not await _is_wanted(run):
+                raise Superseded
+        return render.result()
+    finally:
+        render.cancel()
+        await asyncio.gather(render, return_exceptions=True)
+
+
+async def _is_wanted(run: Run) -> bool:
+    try:
+        async with run.workshop.stores.read() as store:
+            now = await store.get(run.report.id)
+    except Unavailable:
+        return True  # as far as is known
+    return now.status is Status.RUNNING and now.attempts == run.report.attempts
+
+
 def canonical_inputs(assignment: Assignment, lead: Mapping[str, Any]) -> bytes:
     """Return everything that the PDF is made from, as RFC 8785 canonical JSON."""
+    return payload.canonical(_inputs(assignment, lead, assessment.to_json(assessment.assess(lead))))
+
+
+def _inputs(assignment: Assignment, lead: Mapping[str, Any] | None, assessed: Any) -> dict[str, Any]:
     report = assignment.report
     assert report.render_time is not None
     given = assignment.assessment_data
-    return payload.canonical(
-        {
-            "format": INPUTS_FORMAT,
-            "lead": lead,
-            "assessment": assessment.to_json(assessment.assess(lead)),
-            "assessment_data": None if given is None else payload.parse(given),
-            "parameters": {},
-            "render_time": _instant(report.render_time),
-            "locale": report.locale,
-        }
-    )
+    return {
+        "format": INPUTS_FORMAT,
+        "lead": lead,
+        "assessment": assessed,
+        "assessment_data": None if given is None else payload.parse(given),
+        "parameters": {},
+        "render_time": _instant(report.render_time),
+        "locale": report.locale,
+    }
 
 
 async def _advance(workshop: Workshop, report: Report, step: str, progress: int) -> None:
@@ -186,42 +233,33 @@ async def _advance(workshop: Workshop, report: Report, step: str, progress: int)
             raise Superseded
 
 
-async def _settle(workshop: Workshop, report: Report, error: Exception) -> None:
+async def _settle(run: Run, error: Exception) -> None:
     """Decide what a failure means: another attempt, or the end with a reason for the person."""
-    reason, passing = _explain(error)
+    report = run.report
+    reason, passing = failures.explain(error)
     if passing and report.attempts < MAXIMUM_ATTEMPTS:
         metrics.REPORTS.labels("retried").inc()
         log.warning(metrics.REPORT_RETRIED, reason=reason, attempt=report.attempts, exc_info=error)
         raise jobs.Retry(reason, jobs.backoff(report.attempts)) from error
-    if report.attempts > 1:
+    if 1 < report.attempts <= MAXIMUM_ATTEMPTS:
         reason = f"{reason} It was tried {report.attempts} times."
-    await _fail(workshop, report, reason, error)
-
-
-async def _fail(workshop: Workshop, report: Report, reason: str, error: Exception | None = None) -> None:
-    async with workshop.stores.write() as store:
-        failed = await store.fail(report.id, report.attempts, reason, workshop.clock())
+    captured = await _seal_failure(run)
+    async with run.workshop.stores.write() as store:
+        failed = await store.fail(report.id, report.attempts, reason, captured, run.workshop.clock())
     if failed:
+        _captured(run, captured)
         metrics.REPORTS.labels("failed").inc()
         log.error(metrics.REPORT_FAILED, reason=reason, attempt=report.attempts, exc_info=error)
 
 
-def _explain(error: Exception) -> tuple[str, bool]:
-    """Return a sentence for the person who asked, and whether the failure may pass."""
-    match error:
-        case RenderFailed():
-            return _sentence(str(error)), error.transient
-        case NotFound():
-            return f"{error.message} It may have been removed since the report was asked for.", False
-        case ServiceError():
-            return _sentence(error.message), isinstance(error, PASSING)
-        case _:
-            return "Something unforeseen went wrong; the log of the report worker names it.", True
-
-
-def _sentence(text: str) -> str:
-    text = text.strip() or "no reason was given"
-    return text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")
+async def _seal_failure(run: Run) -> Capture | None:
+    """Seal what is known; a failure that cannot be captured is not one that never ends."""
+    try:
+        inputs = await asyncio.to_thread(run.known_inputs)
+        return await asyncio.to_thread(run.capture.seal, inputs, run.workshop.environment_digest)
+    except Exception:
+        log.exception(metrics.CAPTURE_FAILED)
+        return None
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 REPORT_COMPLETED = "report.completed"
 REPORT_FAILED = "report.failed"
+REPORT_CANCELLED = "report.cancelled"
+BATCH_CANCELLED = "batch.cancelled"
 REPORT_RETRIED = "report.retried"
 REPORT_SUPERSEDED = "report.superseded"
 REPORTS_REQUEUED = "reports.requeued"
@@ -13,6 +15,9 @@ LINEAGE_RECORDED = "lineage.recorded"
 LINEAGE_POSTPONED = "lineage.postponed"
 LINEAGE_BURIED = "lineage.buried"
 LINEAGE_OVERDUE = "lineage.overdue"
+LINEAGE_REDRIVEN = "lineage.redriven"
+LINEAGE_DISCARDED = "lineage.discarded"
+CAPTURE_FAILED = "capture.failed"
 RENDERING_INCOMPLETE = "rendering.incomplete"
 
 REPORTS = Counter("leadfactory_reports_total", "Attempts at reports ended, by outcome.", ["outcome"])
@@ -34,9 +39,10 @@ OUTBOX_WAITING = Gauge(
     "leadfactory_lineage_outbox_waiting", "Captures not yet acknowledged, without the dead."
 )
 OUTBOX_DEAD = Gauge(
-    "leadfactory_lineage_outbox_dead", "Captures that cannot be delivered as they are. Alarm above 0."
+    "leadfactory_lineage_outbox_dead",
+    "Captures that cannot be delivered as they are: to be redriven or discarded. Alarm above 0.",
 )
 OUTBOX_OLDEST_SECONDS = Gauge(
     "leadfactory_lineage_outbox_oldest_seconds",
-    "Age of the oldest capture not acknowledged. Alarm above 300.",
+    "Age of the oldest capture that waits, the dead aside. Alarm above 300.",
 )

@@ -5,15 +5,26 @@ the network, and a worker that dies holds a delivery back for no longer than its
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from report_service.domain import Backlog, Capture, Delivery, LineageStatus, Part
-from report_service.tables import LineageOutboxRow, ReportRow
+from report_service.deliveries import (
+    Backlog,
+    Capture,
+    DeadLetter,
+    Decision,
+    Delivery,
+    Part,
+    Verdict,
+)
+from report_service.domain import LineageStatus
+from report_service.tables import DeadLetterDecisionRow, LineageOutboxRow, ReportRow
+from services.ids import uuid7
 
 
 class PostgresOutboxStore:
@@ -84,10 +95,42 @@ class PostgresOutboxStore:
             .values(next_attempt_at=now)
         )
 
+    async def dead_letters(self, size: int, after: UUID | None) -> Sequence[DeadLetter]:
+        """Return up to ``size`` dead letters by their reports' ids, newest first, after one of them."""
+        row = LineageOutboxRow
+        names = [{"reason": "last_error"}.get(each.name, each.name) for each in fields(DeadLetter)]
+        query = select(*(getattr(row, name) for name in names)).where(row.dead_at.is_not(None))
+        query = query.order_by(row.report_id.desc()).limit(size)
+        if after is not None:
+            query = query.where(row.report_id < after)
+        return [DeadLetter(*found) for found in await self._session.execute(query)]
+
+    async def decide(self, decision: Decision) -> bool:
+        """Make a dead letter due again, or remove it and mark its report DISCARDED."""
+        row = LineageOutboxRow
+        is_it = (row.report_id == decision.report_id, row.dead_at.is_not(None))
+        facts = select(row.last_error, row.inputs_sha256, row.pdf_sha256).where(*is_it).with_for_update()
+        found = (await self._session.execute(facts)).one_or_none()
+        if found is None:
+            return False
+        values = {**asdict(decision), **found._asdict(), "id": uuid7()}
+        await self._session.execute(insert(DeadLetterDecisionRow).values(values))
+        if decision.verdict is Verdict.REDRIVE:
+            now = func.clock_timestamp()
+            revived = {"dead_at": None, "next_attempt_at": now, "leased_until": None}
+            await self._session.execute(update(row).where(*is_it).values(revived))
+        else:
+            # In this order: the guard of ``reports`` wants to see the dead letter.
+            ended = update(ReportRow).where(ReportRow.id == decision.report_id)
+            await self._session.execute(ended.values(lineage_status=LineageStatus.DISCARDED))
+            await self._session.execute(delete(row).where(*is_it))
+        return True
+
     async def backlog(self) -> Backlog:
         """Return what the outbox holds."""
         row = LineageOutboxRow
-        age = func.extract("epoch", func.clock_timestamp() - func.min(row.created_at))
+        oldest = func.min(row.created_at).filter(row.dead_at.is_(None))
+        age = func.extract("epoch", func.clock_timestamp() - oldest)
         dead = func.count().filter(row.dead_at.is_not(None))
         found = (await self._session.execute(select(func.count() - dead, dead, age))).one()
         return Backlog(found[0], found[1], float(found[2] or 0))

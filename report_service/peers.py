@@ -1,6 +1,7 @@
 """The other contexts, called over gRPC: leads are read from one, lineage is handed to another."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,10 +12,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
-from report_service.domain import Delivery, Fault, Undelivered
-from services.errors import ServiceError
+from report_service.batch import FoundLead, LeadSelection
+from report_service.deliveries import Delivery, Fault, Undelivered
+from services.errors import NotFound, ServiceError
 
 CHUNK_BYTES = 256 * 1024
+LEADS_PAGE = 200
+# Leads that are looked up at once.
+LOOKUPS = 16
+
+COMPLETED, FAILED = lineage_pb2.Lineage.COMPLETED, lineage_pb2.Lineage.FAILED
 
 
 # What any other code says of a delivery may pass.
@@ -48,6 +55,42 @@ class LeadPeer:
     async def get(self, lead_id: UUID) -> Mapping[str, Any]:
         """Return a lead and its facts as the JSON of its message; raises NotFound, or Unavailable."""
         return lead_json(await self._stub.GetLead(lead_pb2.GetLeadRequest(id=str(lead_id))))
+
+    async def find(self, lead_ids: Sequence[UUID]) -> Sequence[FoundLead]:
+        """Return these leads in this order; one that there is not has no domain."""
+        room = asyncio.Semaphore(LOOKUPS)
+
+        async def look(lead_id: UUID) -> FoundLead:
+            async with room:
+                try:
+                    lead = await self._stub.GetLead(lead_pb2.GetLeadRequest(id=str(lead_id)))
+                except NotFound:
+                    return FoundLead(lead_id, "")
+            return FoundLead(lead_id, lead.domain)
+
+        return await asyncio.gather(*map(look, lead_ids))
+
+    async def select(self, selection: LeadSelection, limit: int) -> Sequence[FoundLead]:
+        """Return the leads that a selection finds, up to a limit, newest first."""
+        request = lead_pb2.ListLeadsRequest(
+            page_size=LEADS_PAGE,
+            q=selection.q,
+            domain=selection.domain,
+            created_by=selection.created_by,
+            is_manual=selection.is_manual,
+            created_after=_timestamp(selection.created_after) if selection.created_after else None,
+            created_before=_timestamp(selection.created_before) if selection.created_before else None,
+        )
+        if selection.enrichment_status:
+            status = lead_pb2.Lead.EnrichmentStatus.Value(selection.enrichment_status)
+            request.enrichment_status = status
+        found: list[FoundLead] = []
+        while True:
+            page = await self._stub.ListLeads(request)
+            found += [FoundLead(UUID(each.id), each.domain) for each in page.leads]
+            if len(found) >= limit or not page.next_page_token:
+                return found[:limit]
+            request.page_token = page.next_page_token
 
 
 class LineagePeer:
@@ -102,7 +145,8 @@ def _header(delivery: Delivery) -> lineage_pb2.RecordLineageRequest.Header:
         pipeline_end_time=_timestamp(capture.ended_at),
         raw_inputs_size_bytes=capture.inputs_size_bytes,
         inputs_sha256=capture.inputs_sha256,
-        pdf_sha256=delivery.pdf_sha256,
+        pdf_sha256=delivery.pdf_sha256 or "",
+        status=COMPLETED if delivery.pdf_sha256 else FAILED,
         parts=[lineage_pb2.Part(size_bytes=each.size_bytes, sha256=each.sha256) for each in capture.parts],
         logs_size_bytes=capture.logs_size_bytes,
         logs_sha256=capture.logs_sha256,

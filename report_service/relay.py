@@ -20,7 +20,7 @@ from datetime import timedelta
 import structlog
 
 from report_service import metrics
-from report_service.domain import Delivery, Fault, Lineages, OutboxStores, Undelivered
+from report_service.deliveries import Delivery, Fault, Lineages, OutboxStores, Undelivered
 from services.identity import Actor, acting_as
 
 IN_FLIGHT = 4

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Select,
+    delete,
     exists,
     func,
     literal,
@@ -21,16 +23,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
-from report_service.domain import (
-    Assignment,
-    Capture,
-    LineageStatus,
-    Pdf,
-    Report,
-    ReportFilter,
-    Status,
-)
-from report_service.tables import ReportRow
+from report_service.deliveries import Capture
+from report_service.domain import Assignment, LineageStatus, Pdf, Report, ReportFilter, RequestKey, Status
+from report_service.tables import ReportRow, RequestRow
 from services import jobs
 from services.errors import NotFound
 
@@ -39,6 +34,9 @@ GENERATE = "generate_report"
 
 # Up to here a list's size is counted; beyond, the planner's guess will do.
 COUNTED = 1000
+
+# Somebody waits for a single report; a batch has time.
+BATCHED = -1
 
 UNFINISHED = (Status.QUEUED, Status.RUNNING)
 
@@ -52,33 +50,14 @@ class PostgresReportStore:
 
     async def add(self, report: Report, assessment_data: bytes | None) -> None:
         """Add a queued report together with the job that will make it."""
-        self._session.add(
-            ReportRow(
-                id=report.id,
-                lineage_id=report.lineage_id,
-                lead_id=report.lead_id,
-                domain=report.domain,
-                pipeline_run_id=report.pipeline_run_id,
-                template_version_id=report.template_version_id,
-                template_digest=report.template_digest,
-                assessment_data=assessment_data,
-                locale=report.locale,
-                status=report.status,
-                progress=report.progress,
-                step=report.step,
-                error=report.error,
-                attempts=report.attempts,
-                lineage_status=report.lineage_status,
-                created_by=report.created_by,
-                created_at=report.created_at,
-            )
-        )
+        self._session.add(row_of(report, assessment_data))
         await self._session.flush()
-        await _enqueue(self._session, report.id)
+        await enqueue(self._session, [report.id])
 
-    async def count_queued(self) -> int:
-        """Return how many reports wait for a worker."""
-        counted = select(func.count()).where(ReportRow.status == Status.QUEUED)
+    async def count_queued(self, *, batched: bool = False) -> int:
+        """Return how many reports wait for a worker: those of batches, or all others."""
+        which = ReportRow.batch_id.is_not(None) if batched else ReportRow.batch_id.is_(None)
+        counted = select(func.count()).where(ReportRow.status == Status.QUEUED, which)
         return await self._session.scalar(counted) or 0
 
     async def get(self, report_id: UUID) -> Report:
@@ -86,14 +65,14 @@ class PostgresReportStore:
         row = await self._session.get(ReportRow, report_id)
         if row is None:
             raise NotFound("report", str(report_id))
-        return _report(row)
+        return report_of(row)
 
     async def page(self, wanted: ReportFilter, size: int, after: UUID | None) -> Sequence[Report]:
         """Return up to ``size`` reports, newest first, that come after a report in that order."""
         query = select(ReportRow).where(*_conditions(wanted)).order_by(ReportRow.id.desc()).limit(size)
         if after is not None:
             query = query.where(ReportRow.id < after)
-        return [_report(row) for row in await self._session.scalars(query)]
+        return [report_of(row) for row in await self._session.scalars(query)]
 
     async def estimate(self, wanted: ReportFilter) -> int:
         """Return about how many reports match; exact up to a thousand."""
@@ -121,7 +100,7 @@ class PostgresReportStore:
         row.render_time = row.render_time or at.replace(microsecond=0)
         row.step, row.progress = "", 0
         await self._session.flush()
-        return Assignment(_report(row), row.assessment_data)
+        return Assignment(report_of(row), row.assessment_data)
 
     async def advance(self, report_id: UUID, attempt: int, step: str, progress: int) -> bool:
         """Say how far an attempt is; False if it is no longer the latest one, or the report ended."""
@@ -144,19 +123,53 @@ class PostgresReportStore:
         row.pdf_sha256, row.pdf_size_bytes = pdf.sha256, pdf.size_bytes
         row.page_count, row.object_key = pdf.page_count, pdf.object_key
         row.completed_at = at
+        await self._end(row, capture)
+        return True
+
+    async def fail(
+        self, report_id: UUID, attempt: int, reason: str, capture: Capture | None, at: datetime
+    ) -> bool:
+        """End a report without a PDF, with its capture in the outbox, or without one as DISABLED."""
+        row = await self._session.get(ReportRow, report_id, with_for_update=True)
+        if row is None or row.status != Status.RUNNING or row.attempts != attempt:
+            return False
+        row.status, row.error, row.step, row.completed_at = Status.FAILED, reason, "", at
+        await self._end(row, capture)
+        return True
+
+    async def _end(self, row: ReportRow, capture: Capture | None) -> None:
         row.lineage_status = LineageStatus.DISABLED if capture is None else LineageStatus.PENDING
         row.capture = capture
         await self._session.flush()
-        return True
 
-    async def fail(self, report_id: UUID, attempt: int, reason: str, at: datetime) -> bool:
-        """End a report without a PDF; False if the attempt is no longer the latest one."""
-        ended = (
-            update(ReportRow)
-            .where(*_is_running(report_id, attempt))
-            .values(status=Status.FAILED, error=reason, step="", completed_at=at)
-        )
-        return await self._changes(ended) == 1
+    async def cancel(self, report_id: UUID, at: datetime) -> bool:
+        """End a report as CANCELLED; False if it has ended before, or does not exist."""
+        ended = update(ReportRow).where(ReportRow.id == report_id, ReportRow.status.in_(UNFINISHED))
+        return await self._changes(ended.values(cancelled(at))) == 1
+
+    async def assessment_data(self, report_id: UUID) -> bytes | None:
+        """Return what the caller gave to a report."""
+        return await self._session.scalar(select(ReportRow.assessment_data).where(ReportRow.id == report_id))
+
+    async def first_answer(self, request: RequestKey) -> UUID | None:
+        """Return what the request made when it was sent before, None if it was not."""
+        identity = (request.subject, request.method, request.key)
+        known = await self._session.get(RequestRow, identity)
+        if known is None:
+            return None
+        request.require_same(known.request_sha256)
+        return known.made
+
+    async def remember(self, request: RequestKey, made: UUID, at: datetime) -> UUID:
+        """Keep what a request makes, and return it, or what the same request made meanwhile."""
+        added = postgresql.insert(RequestRow).values(**asdict(request), made=made, created_at=at)
+        # Whoever inserts the same key meanwhile waits here for the other transaction's end.
+        await self._session.execute(added.on_conflict_do_nothing())
+        return await self.first_answer(request) or made
+
+    async def forget_requests(self, before: datetime) -> int:
+        """Forget requests that were remembered before; returns how many."""
+        return await self._changes(delete(RequestRow).where(RequestRow.created_at < before))
 
     async def requeue_unattended(self, limit: int) -> int:
         """Make new jobs for unfinished reports that no job stands for; returns how many."""
@@ -165,18 +178,30 @@ class PostgresReportStore:
                 entrypoint=GENERATE
             )
         ).select_from(text("pgqueuer"))
-        query = select(ReportRow.id).where(ReportRow.status.in_(UNFINISHED), jobless).limit(limit)
+        unfinished = (ReportRow.status.in_(UNFINISHED), jobless)
+        query = select(ReportRow.id, ReportRow.batch_id.is_not(None)).where(*unfinished).limit(limit)
+        found = (await self._session.execute(query)).all()
         made = 0
-        for report_id in (await self._session.scalars(query)).all():
-            made += bool(await _enqueue(self._session, report_id))
+        for batched in (False, True):
+            lost = [report_id for report_id, of_batch in found if of_batch == batched]
+            made += await enqueue(self._session, lost, batched=batched)
         return made
 
     async def _changes(self, statement: Any) -> int:
         return cast("CursorResult[Any]", await self._session.execute(statement)).rowcount
 
 
-async def _enqueue(session: AsyncSession, report_id: UUID) -> str:
-    return await jobs.enqueue(session, GENERATE, str(report_id).encode(), key=str(report_id))
+async def enqueue(session: AsyncSession, report_ids: Sequence[UUID], *, batched: bool = False) -> int:
+    """Make the jobs of reports that have none; returns how many. A single report overtakes a batch."""
+    keys = [str(each) for each in report_ids]
+    made = await jobs.enqueue_all(
+        session,
+        GENERATE,
+        [key.encode() for key in keys],
+        keys=keys,
+        priority=BATCHED if batched else 0,
+    )
+    return sum(map(bool, made))
 
 
 def _conditions(wanted: ReportFilter) -> list[ColumnElement[bool]]:
@@ -185,14 +210,35 @@ def _conditions(wanted: ReportFilter) -> list[ColumnElement[bool]]:
         conditions.append(ReportRow.lead_id == wanted.lead_id)
     if wanted.status is not None:
         conditions.append(ReportRow.status == wanted.status)
+    if wanted.batch_id is not None:
+        conditions.append(ReportRow.batch_id == wanted.batch_id)
     return conditions
+
+
+def cancelled(at: datetime) -> dict[str, Any]:
+    """Return what changes when a report is cancelled."""
+    return {
+        "status": Status.CANCELLED,
+        "lineage_status": LineageStatus.NONE,
+        "step": "",
+        "completed_at": at,
+    }
 
 
 def _is_running(report_id: UUID, attempt: int) -> list[ColumnElement[bool]]:
     return [ReportRow.id == report_id, ReportRow.status == Status.RUNNING, ReportRow.attempts == attempt]
 
 
-def _report(row: ReportRow) -> Report:
+def row_of(report: Report, assessment_data: bytes | None) -> ReportRow:
+    """Write the row of a queued report."""
+    # By name: what the row has and the report has not comes with its end.
+    names = set(ReportRow.__mapper__.columns.keys()) & set(Report.__dataclass_fields__) - {"version"}
+    values = {name: getattr(report, name) for name in names}
+    return ReportRow(**values, assessment_data=assessment_data)
+
+
+def report_of(row: ReportRow) -> Report:
+    """Read a row."""
     pdf = None
     if row.pdf_sha256 and row.pdf_size_bytes and row.page_count and row.object_key:
         pdf = Pdf(row.pdf_sha256, row.pdf_size_bytes, row.page_count, row.object_key)
@@ -217,4 +263,7 @@ def _report(row: ReportRow) -> Report:
         pdf=pdf,
         completed_at=row.completed_at,
         version=row.version,
+        retry_of=row.retry_of,
+        batch_id=row.batch_id,
+        batch_position=row.batch_position,
     )

@@ -3,10 +3,12 @@
 from functools import partial
 
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
+from report_service.batch_repository import PostgresBatchStore
 from report_service.objects import StoredObjects
+from report_service.outbox import PostgresOutboxStore
 from report_service.peers import LeadPeer
-from report_service.repository import PostgresReportStore
-from report_service.servicer import ReportServicer
+from report_service.redaction import Redaction
+from report_service.servicer import Limits, ReportServicer
 from report_service.session import ReportSession
 from report_service.settings import ServerSettings
 from services import schema, server
@@ -25,12 +27,17 @@ async def serve(settings: ServerSettings) -> None:
         pool_size=settings.report_database_connections,
         session_class=ReportSession,
     )
+    key = settings.redaction_key.get_secret_value() if settings.redaction_key else ""
     channel = open_channel(settings.lead_service_address, settings)
     servicer = ReportServicer(
-        UnitsOfWork(database, PostgresReportStore),
+        UnitsOfWork(database, PostgresBatchStore),
+        UnitsOfWork(database, PostgresOutboxStore),
         LeadPeer(channel),
         StoredObjects(settings.objects_url),
-        queue_limit=settings.report_queue_limit,
+        redaction=Redaction(key),
+        limits=Limits(
+            settings.report_queue_limit, settings.report_batch_limit, settings.report_batch_queue_limit
+        ),
         clock=utc_now,
     )
     await server.serve(

@@ -1,4 +1,4 @@
-"""The session of this context: a report cannot become COMPLETED through it without its capture.
+"""The session of this context: a report cannot end through it without its capture.
 
 The listener stands on the class, once, so there is no session without it and none to remove. It
 runs in ``before_flush``, because what is added there joins the same flush and thereby the same
@@ -12,7 +12,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import History
 
-from report_service.domain import LineageStatus, Status
+from report_service.domain import ENDED, LineageStatus
 from report_service.tables import LineageOutboxRow, ReportRow
 
 
@@ -21,23 +21,23 @@ class ReportSession(Session):
 
 
 class UncapturedReport(Exception):
-    """A report was about to be completed with neither a capture nor the mark of being without one."""
+    """A report was about to end with neither a capture nor the mark of being without one."""
 
 
 @event.listens_for(ReportSession, "before_flush")
 def _put_capture_into_outbox(session: ReportSession, _context: Any, _instances: Any) -> None:
     for row in (*session.new, *session.dirty):
-        if isinstance(row, ReportRow) and _is_being_completed(row):
-            if row.lineage_status == LineageStatus.DISABLED:
+        if isinstance(row, ReportRow) and _is_ending(row):
+            if row.lineage_status in (LineageStatus.DISABLED, LineageStatus.NONE):
                 continue
             if row.capture is None:
                 raise UncapturedReport(str(row.id))
             session.add(_outbox_row(row))
 
 
-def _is_being_completed(row: ReportRow) -> bool:
+def _is_ending(row: ReportRow) -> bool:
     history: History = inspect(row).attrs.status.history
-    return Status.COMPLETED in (history.added or ()) and Status.COMPLETED not in (history.deleted or ())
+    return not ENDED.isdisjoint(history.added or ()) and ENDED.isdisjoint(history.deleted or ())
 
 
 def _outbox_row(row: ReportRow) -> LineageOutboxRow:

@@ -2,7 +2,7 @@
 
 import os
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, SecretStr
 
 from services.settings import ServiceSettings
 
@@ -26,8 +26,23 @@ class ReportSettings(ServiceSettings):
 class ServerSettings(ReportSettings):
     """Settings of `serve`."""
 
+    redaction_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Keys the hash that stands for a redacted secret, so that equal ones can be told; at "
+        "least 32 random characters, kept in a file. Without it redacted secrets cannot be compared.",
+    )
+
     report_queue_limit: int = Field(
         1000, gt=0, description="Reports that may wait for a worker; more are refused for a while."
+    )
+    report_batch_limit: int = Field(
+        1000, gt=0, le=10_000, description="Reports that one batch may hold, one for each lead."
+    )
+    report_batch_queue_limit: int = Field(
+        10_000,
+        gt=0,
+        description="Reports of batches that may wait for a worker; a batch beyond is refused for a while.",
     )
 
 

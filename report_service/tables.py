@@ -8,7 +8,7 @@ from sqlalchemy import FetchedValue, ForeignKey, LargeBinary, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from report_service.domain import Capture
+from report_service.deliveries import Capture
 from services.database import NAMING
 
 Instant = TIMESTAMP(timezone=True)
@@ -18,6 +18,20 @@ class Base(DeclarativeBase):
     """The tables of this context."""
 
     metadata = MetaData(naming_convention=NAMING)
+
+
+class BatchRow(Base):
+    """Many reports that were asked for at once."""
+
+    __tablename__ = "report_batches"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    template_version_id: Mapped[str] = mapped_column(Text)
+    locale: Mapped[str] = mapped_column(Text)
+    pipeline_run_id: Mapped[str] = mapped_column(Text)
+    size: Mapped[int]
+    created_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class ReportRow(Base):
@@ -52,11 +66,14 @@ class ReportRow(Base):
     created_by: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
+    retry_of: Mapped[UUID | None]
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("report_batches.id"))
+    batch_position: Mapped[int] = mapped_column(default=0)
     # Counted up by a trigger, whoever changes the row.
     version: Mapped[int] = mapped_column(server_default=FetchedValue(), server_onupdate=FetchedValue())
 
     capture: Capture | None = None
-    """Not a column: what the flush that completes this row puts into the outbox."""
+    """Not a column: what the flush that ends this row puts into the outbox."""
 
 
 class LineageOutboxRow(Base):
@@ -70,7 +87,7 @@ class LineageOutboxRow(Base):
     pipeline_run_id: Mapped[str] = mapped_column(Text)
     template_version_id: Mapped[str] = mapped_column(Text)
     template_digest: Mapped[str] = mapped_column(Text)
-    pdf_sha256: Mapped[str] = mapped_column(Text)
+    pdf_sha256: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(Text)
     environment_digest: Mapped[str] = mapped_column(Text)
     started_at: Mapped[datetime] = mapped_column(Instant)
@@ -89,3 +106,32 @@ class LineageOutboxRow(Base):
     leased_until: Mapped[datetime | None] = mapped_column(Instant)
     last_error: Mapped[str] = mapped_column(Text, server_default=FetchedValue())
     dead_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class DeadLetterDecisionRow(Base):
+    """What a person decided about a dead letter; never changed or removed."""
+
+    __tablename__ = "dead_letter_decisions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    report_id: Mapped[UUID] = mapped_column(ForeignKey("reports.id"))
+    verdict: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[str] = mapped_column(Text)
+    decided_at: Mapped[datetime] = mapped_column(Instant)
+    reason: Mapped[str] = mapped_column(Text)
+    last_error: Mapped[str] = mapped_column(Text)
+    inputs_sha256: Mapped[str] = mapped_column(Text)
+    pdf_sha256: Mapped[str | None] = mapped_column(Text)
+
+
+class RequestRow(Base):
+    """What a request made that may be sent again."""
+
+    __tablename__ = "requests"
+
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    method: Mapped[str] = mapped_column(Text, primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    request_sha256: Mapped[str] = mapped_column(Text)
+    made: Mapped[UUID]
+    created_at: Mapped[datetime] = mapped_column(Instant)

@@ -6,15 +6,19 @@ failing too often, or was lost. It gets a new job; the claim counts its attempts
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 
 from report_service import metrics
-from report_service.domain import OutboxStores, ReportStores
+from report_service.deliveries import OutboxStores
+from report_service.domain import ReportStores
+from services.clock import Clock, utc_now
 
 INTERVAL_SECONDS = 5.0
 BATCH = 200
 ALARM_SECONDS = 300.0
+REQUESTS_KEPT = timedelta(days=1)
 
 log = structlog.get_logger(__name__)
 
@@ -22,8 +26,9 @@ log = structlog.get_logger(__name__)
 class Upkeep:
     """Looks after unattended reports and watches the outbox."""
 
-    def __init__(self, reports: ReportStores, outbox: OutboxStores) -> None:
+    def __init__(self, reports: ReportStores, outbox: OutboxStores, clock: Clock = utc_now) -> None:
         """Take both stores."""
+        self._clock = clock
         self._reports = reports
         self._outbox = outbox
 
@@ -32,6 +37,7 @@ class Upkeep:
         while not stop.is_set():
             await self.requeue()
             await self.measure()
+            await self.forget()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), INTERVAL_SECONDS)
 
@@ -42,6 +48,11 @@ class Upkeep:
         if count:
             log.warning(metrics.REPORTS_REQUEUED, count=count)
         return count
+
+    async def forget(self) -> int:
+        """Forget requests that nobody sends again; returns how many."""
+        async with self._reports.write() as reports:
+            return await reports.forget_requests(self._clock() - REQUESTS_KEPT)
 
     async def measure(self) -> None:
         """Publish what the outbox holds, and say loudly what should not be."""
@@ -55,5 +66,4 @@ class Upkeep:
                 metrics.LINEAGE_OVERDUE,
                 seconds=round(backlog.oldest_seconds),
                 waiting=backlog.waiting,
-                dead=backlog.dead,
             )

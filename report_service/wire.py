@@ -1,6 +1,6 @@
 """Between the messages of ``leadfactory.report.v1`` and this context's own values."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,14 +9,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.report.v1 import report_pb2
 from report_service import payload
+from report_service.batch import BatchProgress, BatchRequest, LeadSelection
+from report_service.deliveries import DeadLetter, DeadLetterPage
 from report_service.domain import Report, ReportFilter, ReportPage, ReportRequest, Status
+from report_service.redaction import Redaction
+from services.errors import InvalidArgument
 
 
-def report_request(message: report_pb2.GenerateReportRequest) -> ReportRequest:
-    """Read what a caller asks for."""
+def report_request(message: report_pb2.GenerateReportRequest, redaction: Redaction) -> ReportRequest:
+    """Read what a caller asks for, without the secrets in it."""
     data = None
     if message.HasField("assessment_data"):
-        data = payload.canonical(_plain(message.assessment_data))
+        data = payload.canonical(redaction.of(_plain(message.assessment_data)))
     return ReportRequest(
         lead_id=UUID(message.lead_id),
         template=message.template,
@@ -24,6 +28,7 @@ def report_request(message: report_pb2.GenerateReportRequest) -> ReportRequest:
         pipeline_run_id=message.pipeline_run_id,
         assessment_data=data,
         locale=message.locale,
+        request_id=message.request_id,
     )
 
 
@@ -33,6 +38,7 @@ def report_filter(message: report_pb2.ListReportsRequest) -> ReportFilter:
     return ReportFilter(
         lead_id=UUID(message.lead_id) if message.lead_id else None,
         status=Status(status) if message.status else None,
+        batch_id=UUID(message.batch_id) if message.batch_id else None,
     )
 
 
@@ -53,6 +59,10 @@ def report_message(report: Report) -> report_pb2.Report:
         created_at=_timestamp(report.created_at),
         completed_at=_timestamp(report.completed_at) if report.completed_at else None,
     )
+    if report.retry_of is not None:
+        message.retry_of = str(report.retry_of)
+    if report.batch_id is not None:
+        message.batch_id = str(report.batch_id)
     if report.pdf is not None:
         message.pdf_url = f"/api/reports/{report.id}/pdf"
         message.pdf_sha256 = report.pdf.sha256
@@ -67,6 +77,82 @@ def page_message(page: ReportPage) -> report_pb2.ListReportsResponse:
         reports=map(report_message, page.reports),
         next_page_token=page.next_page_token,
         total_size_estimate=page.total_size_estimate,
+    )
+
+
+def batch_request(message: report_pb2.GenerateReportsRequest) -> BatchRequest:
+    """Read what a caller asks for; raises InvalidArgument."""
+    return BatchRequest(
+        lead_ids=tuple(map(UUID, message.lead_ids)),
+        selection=_selection(message.filter) if message.HasField("filter") else None,
+        template=message.template,
+        template_version=message.template_version,
+        locale=message.locale,
+        pipeline_run_id=message.pipeline_run_id,
+        request_id=message.request_id,
+    )
+
+
+def batch_message(progress: BatchProgress) -> report_pb2.ReportBatch:
+    """Write a batch and how far it has come."""
+    batch = progress.batch
+    return report_pb2.ReportBatch(
+        id=str(batch.id),
+        template_version_id=batch.template_version_id,
+        locale=batch.locale,
+        pipeline_run_id=batch.pipeline_run_id,
+        created_by=batch.created_by,
+        created_at=_timestamp(batch.created_at),
+        size=batch.size,
+        progress=100 * progress.ended // batch.size,
+        zip_url=f"/api/report-batches/{batch.id}/zip" if progress.is_ended else "",
+        **{status.lower(): progress.counts.get(status, 0) for status in Status},
+    )
+
+
+def _selection(message: report_pb2.LeadFilter) -> LeadSelection:
+    return LeadSelection(
+        q=message.q,
+        domain=message.domain,
+        is_manual=message.is_manual if message.HasField("is_manual") else None,
+        enrichment_status=message.enrichment_status,
+        created_by=message.created_by,
+        created_after=_instant(message.created_after, "created_after")
+        if message.HasField("created_after")
+        else None,
+        created_before=_instant(message.created_before, "created_before")
+        if message.HasField("created_before")
+        else None,
+    )
+
+
+def _instant(stamp: Timestamp, field: str) -> datetime:
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidArgument(f"filter.{field}", "must be a time between the years 1 and 9999") from None
+
+
+def dead_letters_message(page: DeadLetterPage) -> report_pb2.ListDeadLettersResponse:
+    """Write a page of dead letters."""
+    return report_pb2.ListDeadLettersResponse(
+        dead_letters=map(_dead_letter_message, page.dead_letters), next_page_token=page.next_page_token
+    )
+
+
+def _dead_letter_message(letter: DeadLetter) -> report_pb2.DeadLetter:
+    return report_pb2.DeadLetter(
+        report_id=str(letter.report_id),
+        lineage_id=str(letter.lineage_id),
+        lead_id=str(letter.lead_id),
+        template_version_id=letter.template_version_id,
+        pdf_sha256=letter.pdf_sha256 or "",
+        inputs_sha256=letter.inputs_sha256,
+        created_by=letter.created_by,
+        created_at=_timestamp(letter.created_at),
+        dead_at=_timestamp(letter.dead_at),
+        attempts=letter.attempts,
+        reason=letter.reason,
     )
 
 

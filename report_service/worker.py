@@ -54,7 +54,7 @@ async def work(settings: WorkerSettings) -> None:
             environment_digest=environment.digest(),
             clock=utc_now,
             captures=settings.enable_report_lineage,
-            completed=relay.wake,
+            captured=relay.wake,
         )
         worker = jobs.Worker(
             settings.report_database_url,

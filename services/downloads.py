@@ -5,6 +5,7 @@ The gateway hands a request's ``Range``, ``If-None-Match`` and ``If-Range`` down
 ``http-status``. A caller that sends none of them, such as any gRPC client, gets the whole.
 """
 
+import base64
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ async def send(
     read: Read,
     filename: str | None = None,
     content_encoding: str | None = None,
+    sha256: bytes | None = None,
     inline: bool = False,
 ) -> AsyncIterator[HttpBody]:
     """Answer a download with the bytes asked for, in messages of at most 64 KiB.
@@ -62,14 +64,15 @@ async def send(
     without quotes: it must change whenever a byte does, so a digest of these bytes is best. ``read``
     is called at most once, and not at all if there is nothing to send. With a ``filename`` the
     bytes are an attachment of that name, or with ``inline`` are shown in the browser and saved under
-    it. ``content_encoding`` names a coding that the bytes already have.
+    it. ``content_encoding`` names a coding that the bytes already have. ``sha256`` is over all the bytes,
+    and tells whoever put ranges together whether they have the whole (RFC 9530).
 
     Answers through initial metadata ``http-status`` (200; 206 for one satisfiable range; 304 if the
     caller's copy is current; 416 if no byte of the range exists) and ``http-etag``,
     ``http-accept-ranges``, ``http-cache-control``, ``http-content-length``, ``http-content-range``,
-    ``http-content-disposition``, ``http-content-encoding``. There is at least one message, and
-    the first carries the content type. Ranges count encoded bytes. Raises DataLoss if ``read`` does
-    not yield exactly what was announced.
+    ``http-content-disposition``, ``http-content-encoding``, ``http-repr-digest``. There is at
+    least one message, and the first carries the content type. Ranges count encoded bytes. Raises
+    DataLoss if ``read`` does not yield exactly what was announced.
     """
     asked = _headers(context)
     answer = negotiate(
@@ -87,6 +90,8 @@ async def send(
         # so that no one reads without the service knowing.
         "http-cache-control": "private, no-cache",
     }
+    if sha256 is not None and answer.status != 416:
+        headers["http-repr-digest"] = f"sha-256=:{base64.b64encode(sha256).decode()}:"
     if answer.status in (200, 206):
         headers["http-content-length"] = str(answer.length)
         if filename is not None:
@@ -104,6 +109,33 @@ async def send(
         return
     async for body in _bodies(content_type, answer.length, read(answer.start, answer.length)):
         yield body
+
+
+async def stream(
+    context: grpc.aio.ServicerContext[Any, Any],
+    *,
+    content_type: str,
+    pieces: AsyncIterator[bytes],
+    filename: str,
+) -> AsyncIterator[HttpBody]:
+    """Answer a download that is made while it is sent: no size, no entity tag and no range.
+
+    A failure before the first piece is the answer; one after it breaks the download off.
+    """
+    headers = {
+        "http-status": "200",
+        "http-cache-control": "private, no-cache",
+        "http-content-disposition": disposition(filename),
+    }
+    begun = False
+    async for piece in pieces:
+        if not begun:
+            await context.send_initial_metadata(tuple(headers.items()))
+            begun = True
+        view = memoryview(piece)
+        for start in range(0, len(view), CHUNK_BYTES):
+            yield HttpBody(content_type=content_type, data=bytes(view[start : start + CHUNK_BYTES]))
+            content_type = ""
 
 
 async def _bodies(content_type: str, length: int, pieces: AsyncIterator[bytes]) -> AsyncIterator[HttpBody]:

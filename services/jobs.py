@@ -6,7 +6,7 @@ is run at least once: a handler must be safe to run again.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -74,6 +74,34 @@ async def enqueue(
     queries = Queries(AsyncpgDriver(await driver_connection(session)))
     made = await queries.enqueue(entrypoint, payload, execute_after=delay, dedupe_key=key, on_conflict="skip")
     return str(made[0]) if made and made[0] is not None else ""
+
+
+async def enqueue_all(
+    session: AsyncSession,
+    entrypoint: str,
+    payloads: Sequence[bytes],
+    *,
+    keys: Sequence[str] | None = None,
+    priority: int = 0,
+) -> list[str]:
+    """Put many jobs into the session's transaction and return their ids, in the order of the payloads.
+
+    Jobs of a higher priority are run first; others have 0. As with ``enqueue``, a key that stands for a
+    job makes no second; its id is empty then.
+    """
+    if not payloads:
+        return []
+    count = len(payloads)
+    queries = Queries(AsyncpgDriver(await driver_connection(session)))
+    made = await queries.enqueue(
+        [entrypoint] * count,
+        list(payloads),
+        [priority] * count,
+        [None] * count,
+        list(keys) if keys is not None else [None] * count,
+        on_conflict="skip",
+    )
+    return ["" if each is None else str(each) for each in made]
 
 
 class Worker:

@@ -40,7 +40,9 @@ def run_env() -> None:
 
 
 def execute_script(sql: str) -> None:
-    """Execute several SQL statements within a revision."""
+    """Execute several SQL statements within a revision's transaction."""
+    # SQLAlchemy sends BEGIN with its own first statement; until then the driver would commit each script.
+    op.execute("SELECT 1")
     connection = op.get_bind().connection.dbapi_connection
     assert connection is not None
     connection.run_async(lambda driver: driver.execute(sql))

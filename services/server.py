@@ -22,7 +22,8 @@ OPTIONS = [
     ("grpc.max_receive_message_length", MAXIMUM_MESSAGE_BYTES),
     ("grpc.max_metadata_size", 32 * 1024),
     ("grpc.max_connection_age_ms", 300_000),
-    ("grpc.max_connection_age_grace_ms", 30_000),
+    # An upload or a download of an hour runs to its end on the connection that it began on.
+    ("grpc.max_connection_age_grace_ms", 3_600_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.so_reuseport", 0),

@@ -86,6 +86,11 @@ def write_workload_tokens(home: Home, processes: list[str]) -> None:
         write_private(workload_token_file(home, process), token)
 
 
+def redaction_key(home: Home) -> str:
+    """Return the key under which redacted secrets are hashed, made once."""
+    return write_once(home.keys / "redaction.key", secrets.token_hex(32)).decode()
+
+
 def make_login(home: Home, role: str = "admin", subject: str | None = None) -> str:
     """Return a secret that the gateway exchanges, once and within the hour, for a session."""
     secret = secrets.token_urlsafe(32)

@@ -135,6 +135,8 @@ def _settings(home: Home, addresses: Addresses, postgres: Postgres, name: str) -
         settings["EVIDENCE_CHECKPOINTS_FILE"] = str(home.checkpoints / "leads")
     if context == "report":
         settings["OBJECTS_URL"] = home.objects.as_uri()
+    if name == "report":
+        settings["REDACTION_KEY"] = keys.redaction_key(home)
     if name == GATEWAY:
         settings["GATEWAY_HOST"] = LOOPBACK
         settings["GATEWAY_PORT"] = str(addresses.gateway)

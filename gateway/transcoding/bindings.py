@@ -19,6 +19,9 @@ from gateway.transcoding.scalars import InvalidField
 from gateway.transcoding.templates import Template, TemplateError, parse
 
 HTTP_BODY = "google.api.HttpBody"
+# Set in the last message of an upload. Without it a service could take a body that broke off for a whole
+# one: gRPC for Python ends the stream of a call that was cancelled as if the client had ended it.
+IS_LAST = "is_last"
 _MASK = "google.protobuf.FieldMask"
 
 
@@ -48,6 +51,8 @@ class Binding:
         taken = set(self.path)
         if self.body is not None:
             taken.add(self.body.name)
+        if self.is_upload:
+            taken.add(IS_LAST)
         found = parameters(self.request, self.path)
         return {name: each for name, each in found.items() if not _is_taken(each.path, taken)}
 
@@ -81,6 +86,16 @@ class Binding:
         """The request body is not JSON but bytes of any type."""
         kind = self.request if self.whole_body else self.body.message_type if self.body else None
         return kind is not None and kind.full_name == HTTP_BODY
+
+    @property
+    def is_upload(self) -> bool:
+        """The request body is a stream of bytes, of any length."""
+        return self.rpc.client_streaming and not self.rpc.server_streaming and self.raw_body
+
+    @property
+    def is_servable(self) -> bool:
+        """HTTP can carry it: messages that stream from the client have no form there, but bytes do."""
+        return self.is_upload or not self.rpc.client_streaming
 
     @property
     def raw_response(self) -> bool:
@@ -152,11 +167,30 @@ class Assembly:
         self, path: dict[str, str], query: list[tuple[str, str]], content_type: str, body: bytes
     ) -> Message:
         """Make a message whose body is bytes of any type. Raises InvalidField."""
-        message: Any = self._class()
-        target = message if self._binding.body is None else getattr(message, self._binding.body.name)
+        message, target = self._with_body()
         target.content_type, target.data = content_type, body
         self._bind(message, path, query)
         return message  # type: ignore[no-any-return]
+
+    def part(self, body: bytes) -> bytes:
+        """Make a further message of an upload, as it is sent."""
+        message, target = self._with_body()
+        target.data = body
+        packed: bytes = message.SerializeToString()
+        return packed
+
+    def last(self) -> bytes:
+        """Make the last message of an upload; empty if the service does not ask for one."""
+        message: Any = self._class()
+        if IS_LAST not in type_of(message).fields_by_name:
+            return b""
+        message.is_last = True
+        packed: bytes = message.SerializeToString()
+        return packed
+
+    def _with_body(self) -> tuple[Any, Any]:
+        message: Any = self._class()
+        return message, message if self._binding.body is None else getattr(message, self._binding.body.name)
 
     def json(self, path: dict[str, str], query: list[tuple[str, str]], value: Any) -> Message:
         """Make a message whose body is parsed JSON; None if there was no body. Raises InvalidField."""

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from gateway.transcoding import conventions, requests
+from gateway.transcoding import conventions, requests, uploads
 from gateway.transcoding.bindings import Assembly, Binding
 from gateway.transcoding.codec import Codec, class_of, parse
 from gateway.transcoding.errors import Fault, Faults
@@ -35,12 +35,20 @@ RESPONSE_HEADERS = frozenset(
         "etag",
         "last-modified",
         "location",
+        "repr-digest",
         "vary",
     }
 )
 # These describe bytes that the service itself made; JSON is made here.
 _BYTES_ONLY = frozenset(
-    {"accept-ranges", "content-disposition", "content-encoding", "content-length", "content-range"}
+    {
+        "accept-ranges",
+        "content-disposition",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "repr-digest",
+    }
 )
 _STATUSES = frozenset({200, 201, 202, 204, 206, 304, 416})
 _BODYLESS = frozenset({204, 304})
@@ -69,9 +77,13 @@ class Caller:
         self._conventions = conventions.Conventions(binding)
         self._reply = class_of(binding.response)
         # No serialisers: what the codec refuses must be told apart from what the network does.
-        make = channel.unary_stream if binding.rpc.server_streaming else channel.unary_unary
+        streams = bool(binding.rpc.server_streaming)
+        if binding.is_upload:
+            make: Callable[..., Any] = channel.stream_unary
+        else:
+            make = channel.unary_stream if streams else channel.unary_unary
         self._call: Callable[..., Any] = make(binding.rpc_path)
-        self._timeout = options.timeout_of(binding.rpc_path, bool(binding.rpc.server_streaming))
+        self._timeout = options.timeout_of(binding.rpc_path, downloads=streams, uploads=binding.is_upload)
 
     async def serve(self, variables: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request. Raises Fault while nothing is sent yet, and Disconnected."""
@@ -79,14 +91,21 @@ class Caller:
         # First of all: whom the application refuses learns nothing about the request.
         metadata = await self._metadata(scope, headers)
         timeout = requests.timeout(headers, self._timeout)
-        packed = await self._request(variables, scope, headers, receive)
-        call = self._call(packed, metadata=metadata, timeout=timeout)
-        response = _Response(send, head=scope["method"] == "HEAD")
-        if self.binding.rpc.server_streaming:
-            answer = self._stream(call, response)
+        if self.binding.is_upload:
+            await uploads.require_size(receive, headers, self._options, self._faults)
+            packed = self._read(variables, requests.query(scope), headers, b"")
+            call = self._call(metadata=metadata, timeout=timeout)
         else:
-            answer = self._unary(call, response, scope["method"], headers)
+            packed = await self._request(variables, scope, headers, receive)
+            call = self._call(packed, metadata=metadata, timeout=timeout)
+        response = _Response(send, head=scope["method"] == "HEAD")
         try:
+            if self.binding.is_upload:
+                await uploads.send(call, packed, self._assembly, receive, self._options, self._faults)
+            if self.binding.rpc.server_streaming:
+                answer = self._stream(call, response)
+            else:
+                answer = self._unary(call, response, scope["method"], headers)
             await _unless_disconnected(answer, receive)
         except grpc.aio.AioRpcError as error:
             raise conventions.judged(self._faults.from_rpc(error), headers) from error
@@ -102,14 +121,15 @@ class Caller:
         query = requests.query(scope)
         body = await requests.body(receive, headers, self._options, self._faults)
 
-        def read() -> bytes:
-            message = self._message(variables, query, headers, body)
-            self._conventions.fill(message, headers)
-            return self._packed(message)
-
         if len(body) <= _QUICKLY_READ_BYTES:
-            return read()
-        return await asyncio.get_running_loop().run_in_executor(_large_bodies, read)
+            return self._read(variables, query, headers, body)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_large_bodies, self._read, variables, query, headers, body)
+
+    def _read(self, variables: dict[str, str], query: Pairs, headers: Headers, body: bytes) -> bytes:
+        message = self._message(variables, query, headers, body)
+        self._conventions.fill(message, headers)
+        return self._packed(message)
 
     def _message(self, variables: dict[str, str], query: Pairs, headers: Headers, body: bytes) -> Message:
         if self.binding.raw_body:

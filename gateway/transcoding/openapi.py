@@ -53,7 +53,7 @@ def document(
     routes = [
         each
         for each in bindings(image)
-        if not each.rpc.client_streaming and each.method not in (ANY_METHOD, "HEAD", "OPTIONS")
+        if each.is_servable and each.method not in (ANY_METHOD, "HEAD", "OPTIONS")
     ]
     schemas = Schemas(image, [kind for each in routes if (kind := _body_type(each)) and not _edits(each)])
     schemas.components["Error"] = ERROR

@@ -24,6 +24,10 @@ class Options:
     """Requests that are larger as protobuf are refused with 413; gRPC servers take 4 MiB unless told."""
     body_timeout: float = 60.0
     """Seconds that a client may take to send its body; then the answer is 408."""
+    maximum_upload_bytes: int = 1024 * 1024 * 1024
+    """Larger bodies are refused with 413 where the method takes them as a stream."""
+    upload_idle_timeout: float = 30.0
+    """Seconds that a client may send nothing amid an upload; then the answer is 408."""
     trailing_slash: bool = True
     """A path with a slash at its end is the same route, served without a redirect."""
     ignored_parameters: frozenset[str] = frozenset()
@@ -36,9 +40,16 @@ class Options:
     """Seconds a unary call may take; `Grpc-Timeout` and `Request-Timeout` can only shorten them."""
     stream_timeout: float = 600.0
     """Seconds a server stream may take, from the request to its last byte."""
+    upload_timeout: float = 3600.0
+    """Seconds a client stream may take, from the request to its answer."""
     timeouts: Mapping[str, float] = field(default_factory=dict)
     """Seconds for single methods, by `/package.Service/Method`."""
 
-    def timeout_of(self, rpc_path: str, streaming: bool) -> float:
+    def timeout_of(self, rpc_path: str, *, downloads: bool, uploads: bool) -> float:
         """Return the longest time that a call of this method may take, in seconds."""
-        return self.timeouts.get(rpc_path, self.stream_timeout if streaming else self.unary_timeout)
+        usual = self.unary_timeout
+        if downloads:
+            usual = self.stream_timeout
+        elif uploads:
+            usual = self.upload_timeout
+        return self.timeouts.get(rpc_path, usual)

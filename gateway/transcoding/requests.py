@@ -18,8 +18,8 @@ _SECONDS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _REQUEST_TIMEOUT = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", re.ASCII)
 _JSON = re.compile(r"application/(?:[a-z0-9.!#$&^_-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# Preconditions and ranges of a download, which only the service can judge (RFC 9110 sections 13 and 14).
-DOWNLOAD_HEADERS = ("if-none-match", "range", "if-range")
+# Form, preconditions and range of a download, which only the service can judge (RFC 9110 sections 12 to 14).
+DOWNLOAD_HEADERS = ("accept", "if-none-match", "range", "if-range")
 _LONGEST_HEADER = 1024
 _DISCARDED_BYTES = 32 * 1024 * 1024
 _DISCARD_SECONDS = 5.0
@@ -61,20 +61,21 @@ async def _whole(receive: Receive, headers: Headers, limit: int, faults: Faults)
     announced = headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         if "expect" not in headers:
-            await _discard(receive)
+            await discard(receive)
         raise faults.too_large(limit)
-    parts = []
+    read = []
     size = 0
-    async for part in _parts(receive):
+    async for part in parts(receive):
         size += len(part)
         if size > limit:
-            await _discard(receive)
+            await discard(receive)
             raise faults.too_large(limit)
-        parts.append(part)
-    return b"".join(parts)
+        read.append(part)
+    return b"".join(read)
 
 
-async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+async def parts(receive: Receive) -> AsyncIterator[bytes]:
+    """Yield the body as it comes. Raises Disconnected."""
     more = True
     while more:
         event = await receive()
@@ -84,12 +85,12 @@ async def _parts(receive: Receive) -> AsyncIterator[bytes]:
         more = event.get("more_body", False)
 
 
-async def _discard(receive: Receive) -> None:
+async def discard(receive: Receive, most: int = _DISCARDED_BYTES, seconds: float = _DISCARD_SECONDS) -> None:
     """Let the client finish sending, within reason: closing on it would lose the answer on its way."""
-    left = _DISCARDED_BYTES
+    left = most
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DISCARD_SECONDS):
-            async for part in _parts(receive):
+        async with asyncio.timeout(seconds):
+            async for part in parts(receive):
                 left -= len(part)
                 if left < 0:
                     return

@@ -24,7 +24,7 @@ ROUTE = "transcoding.route"
 
 
 class Transcoder:
-    """Serves an image over HTTP; what has no channel, or streams from the client, is left out."""
+    """Serves an image over HTTP; what has no channel, or no form in HTTP, is left out."""
 
     def __init__(
         self, image: Image, channels: Mapping[str, grpc.aio.Channel], options: Options | None = None
@@ -36,7 +36,7 @@ class Transcoder:
         self._routes: Routes[Caller] = Routes()
         for binding in bindings(image):
             channel = channels.get(binding.service.full_name)
-            if channel is not None and not binding.rpc.client_streaming:
+            if channel is not None and binding.is_servable:
                 caller = Caller(binding, channel, codec, self.faults, self._options)
                 self._routes.add(binding.method, binding.template, caller)
 

@@ -18,6 +18,9 @@ from services.errors import InvalidArgument
 # A site that answers at none of its first few addresses is down for its visitors too.
 _MAX_DIALLED: Final = 3
 
+# What robots.txt may know us by.
+PRODUCT: Final = "LeadFactory"
+
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
 
@@ -41,13 +44,20 @@ class Ports(NamedTuple):
 class Door(httpcore.AsyncNetworkBackend):
     """An httpcore network backend that lets through only what the egress rule allows.
 
-    `inner` opens the sockets; it is handed IP addresses only, each of them checked.
+    `inner` opens the sockets; it is handed IP addresses only, each of them checked. `contact` is a URL
+    or an e-mail address where a site's owner can ask who visits.
     """
 
     resolver: Resolver
     inner: httpcore.AsyncNetworkBackend
     ports: Ports
     allowed: Sequence[Network] = ()
+    contact: str = ""
+
+    @property
+    def user_agent(self) -> str:
+        """How requests that go out here introduce themselves (RFC 9110 section 10.1.5)."""
+        return f"{PRODUCT}/1 (website audit{f'; {self.contact}' if self.contact else ''})"
 
     async def admit(self, host: str) -> tuple[Address, ...]:
         """Return the addresses of `host`, all of which may be dialled.

@@ -2,7 +2,7 @@
 
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +17,7 @@ from services.errors import InvalidArgument
 
 MAX_REDIRECTS: Final = 3
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_USER_AGENT: Final = "LeadFactory/1 (website audit)"
+Permit = Callable[[httpx.URL], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Where a GET led: the URLs asked, in order, and either the page at the end or what stopped it."""
+    """Where a GET led: the URLs on its way, in order, and either the page at the end or what stopped it."""
 
     urls: tuple[str, ...]
     outcome: Page | Refused | Unreachable | Garbled
@@ -109,20 +109,31 @@ class _Body(httpx.AsyncByteStream):
 
 
 async def visit(
-    door: Door, tls: ssl.SSLContext, limits: Limits, url: str, *, redirects: int = MAX_REDIRECTS
+    door: Door,
+    tls: ssl.SSLContext,
+    limits: Limits,
+    url: str,
+    *,
+    redirects: int = MAX_REDIRECTS,
+    permit: Permit | None = None,
 ) -> Visit:
-    """GET `url` and follow at most so many redirects, each through the door."""
+    """GET `url` and follow at most so many redirects, each through the door, and each if it is permitted.
+
+    `permit` raises what keeps a URL from being asked.
+    """
     urls: list[str] = []
     async with EgressTransport(door, tls, limits) as transport:
         try:
             target = _checked(url, door.ports)
             while True:
                 urls.append(str(target))
+                if permit:
+                    await permit(target)
                 request = httpx.Request(
                     "GET",
                     target,
                     headers={
-                        "User-Agent": _USER_AGENT,
+                        "User-Agent": door.user_agent,
                         "Accept": "text/html,*/*;q=0.5",
                         "Accept-Encoding": "gzip",
                     },

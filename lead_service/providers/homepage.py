@@ -12,6 +12,7 @@ from lead_service.egress.http import Limits, Page, Visit, visit
 from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.providers import content, headers, state_of, technology
 from lead_service.providers.markup import parse
+from lead_service.providers.robots import Robots
 from services.clock import Clock
 
 _NAMES: Final = (
@@ -29,6 +30,7 @@ _NAMES: Final = (
 class HomepageProvider:
     """Asks `https://<domain>/`, or `http://<domain>/` where the secure port does not answer.
 
+    A page that robots.txt asks us not to visit is not asked for; its facts are REFUSED and say so.
     `weight_bytes` is what a visitor downloads for the document itself, compressed if the server does.
     """
 
@@ -41,13 +43,13 @@ class HomepageProvider:
 
     async def look_up(self, subject: Subject) -> list[Fact]:
         """See Provider."""
-        domain = subject.domain
-        secure = await visit(self.door, self.trust, self.limits, f"https://{domain}/")
+        domain, permit = subject.domain, Robots(self.door, self.trust, self.limits).permit
+        secure = await visit(self.door, self.trust, self.limits, f"https://{domain}/", permit=permit)
         # A refusal, or a name without address, is about the host; asking it again in the clear would
         # end the same way.
         if isinstance(secure.outcome, (Page, Refused, Unresolved)):
             return await asyncio.to_thread(self._facts, secure)
-        plain = await visit(self.door, self.trust, self.limits, f"http://{domain}/")
+        plain = await visit(self.door, self.trust, self.limits, f"http://{domain}/", permit=permit)
         better = plain if isinstance(plain.outcome, Page) else secure
         # Parsing a large page takes a while, and leaves other look-ups running.
         return await asyncio.to_thread(self._facts, better)

@@ -6,17 +6,17 @@ import ssl
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
-from urllib.robotparser import RobotFileParser
 
 from lead_service.egress import Refused, Unresolved
-from lead_service.egress.dial import Door
-from lead_service.egress.http import Limits, Page, Visit, visit
+from lead_service.egress.dial import PRODUCT, Door
+from lead_service.egress.http import Limits, Page, Permit, Visit, visit
 from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.providers import state_of, within
+from lead_service.providers.robots import Robots, Rules, absence
 from services.clock import Clock
 
 _PLAIN: Final = ("plain.status", "plain.redirects", "plain.leads_to")
-_CRAWLERS: Final = ("robots", "robots.home_page", "sitemap")
+_CRAWLERS: Final = ("robots", "robots.home_page", "robots.look_up", "sitemap")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class SiteProvider:
     """Asks `http://<domain>/`, and `/robots.txt` and the sitemap that it names, or else `/sitemap.xml`.
 
     `plain.leads_to` is "https" or "http": what somebody ends up with who types the bare name.
+    `robots.home_page` says what robots.txt asks of any crawler, `robots.look_up` what it asks of us, who keep
+    to it.
     """
 
     door: Door
@@ -36,13 +38,16 @@ class SiteProvider:
     async def look_up(self, subject: Subject) -> list[Fact]:
         """See Provider."""
         domain, seconds = subject.domain, 0.9 * self.timeout_seconds
+        permit = Robots(self.door, self.trust, self.limits).permit
         plain, crawlers = await asyncio.gather(
             within(
-                seconds, self._plain(domain), lambda *why: self._without(f"http://{domain}/", _PLAIN, *why)
+                seconds,
+                self._plain(domain, permit),
+                lambda *why: self._without(f"http://{domain}/", _PLAIN, *why),
             ),
             within(
                 seconds,
-                self._crawlers(domain),
+                self._crawlers(domain, permit),
                 lambda *why: self._without(f"https://{domain}/robots.txt", _CRAWLERS, *why),
             ),
         )
@@ -60,8 +65,8 @@ class SiteProvider:
     def _without(self, url: str, names: tuple[str, ...], state: FactState, reason: str) -> list[Fact]:
         return [self._observed(url).without(name, state, reason) for name in names]
 
-    async def _plain(self, domain: str) -> list[Fact]:
-        visited = await visit(self.door, self.trust, self.limits, f"http://{domain}/")
+    async def _plain(self, domain: str, permit: Permit) -> list[Fact]:
+        visited = await visit(self.door, self.trust, self.limits, f"http://{domain}/", permit=permit)
         if not isinstance(visited.outcome, Page):
             # A step that was taken is known, however the journey ended.
             secure = [url for url in visited.urls if url.startswith("https://")]
@@ -86,39 +91,41 @@ class SiteProvider:
             seen.found("plain.leads_to", [page.url.partition(":")[0]]),
         ]
 
-    async def _crawlers(self, domain: str) -> list[Fact]:
+    async def _crawlers(self, domain: str, permit: Permit) -> list[Fact]:
         visited = await self._get(domain, "/robots.txt")
         page = _file(visited)
         url = visited.urls[-1]
         seen = self._observed(url, page.body)
         text, sitemap = page.body.decode("utf-8", "replace"), f"https://{domain}/sitemap.xml"
-        absence = _absence(page)
-        if absence:
+        if missing := absence(page):
             facts = [
-                seen.without(name, FactState.NOT_FOUND, absence) for name in ("robots", "robots.home_page")
+                seen.without(name, FactState.NOT_FOUND, missing)
+                for name in _CRAWLERS
+                if name.startswith("robots")
             ]
         else:
-            rules = RobotFileParser()
-            rules.parse(text.splitlines())
+            rules = Rules.parse(text)
             lines = (line.partition("#")[0].strip() for line in text.splitlines())
-            allowed = rules.can_fetch("*", "/")
             facts = [
                 seen.found("robots", filter(None, lines)),
-                seen.found("robots.home_page", ["allowed" if allowed else "disallowed"]),
+                *(
+                    seen.found(name, ["allowed" if rules.allow(visitor, "/") else "disallowed"])
+                    for name, visitor in (("robots.home_page", "*"), ("robots.look_up", PRODUCT))
+                ),
             ]
-            if named := rules.site_maps():
-                sitemap = urljoin(url, named[0])
-        return [*facts, await self._sitemap(sitemap)]
+            if rules.sitemaps:
+                sitemap = urljoin(url, rules.sitemaps[0])
+        return [*facts, await self._sitemap(sitemap, permit)]
 
-    async def _sitemap(self, url: str) -> Fact:
-        visited = await visit(self.door, self.trust, self.limits, url)
+    async def _sitemap(self, url: str, permit: Permit) -> Fact:
+        visited = await visit(self.door, self.trust, self.limits, url, permit=permit)
         seen = self._observed(visited.urls[-1])
         if not isinstance(visited.outcome, Page):
             return seen.without("sitemap", state_of(visited.outcome), str(visited.outcome))
         page = visited.outcome
         seen = self._observed(page.url, page.body)
-        if absence := _absence(page):
-            return seen.without("sitemap", FactState.NOT_FOUND, absence)
+        if missing := absence(page):
+            return seen.without("sitemap", FactState.NOT_FOUND, missing)
         places = len(re.findall(rb"<loc[\s>]", page.body))
         if not places:
             return seen.without("sitemap", FactState.NOT_FOUND, "the answer lists no address")
@@ -137,16 +144,3 @@ def _file(visited: Visit) -> Page:
     if isinstance(visited.outcome, Page):
         return visited.outcome
     raise visited.outcome
-
-
-def _absence(page: Page) -> str:
-    """Say why an answer is not the file that was asked for; empty if it is."""
-    if page.status != 200:
-        return f"the answer's status is {page.status}"
-    kind = "".join(page.header("content-type")[:1])
-    # Many sites answer any address with their home page and status 200.
-    if re.match(r"text/html\b", kind, re.IGNORECASE) or re.match(
-        rb"\s*<(?:!doctype html|html)\b", page.body, re.IGNORECASE
-    ):
-        return "the answer is a page, not a file"
-    return ""

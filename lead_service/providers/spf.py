@@ -114,12 +114,15 @@ async def _mechanism(
         return
     kinds = ("MX",) if name == "mx" else ("A",) if name == "exists" else ("A", "AAAA")
     answers = [await _ask(ask, target, kind) for kind in kinds]
-    if not any(answers):
-        result.void_lookups += 1
-        if result.void_lookups > MAX_VOID_LOOKUPS:
-            raise PermanentError(f"more than {MAX_VOID_LOOKUPS} names that do not exist or have no record")
-    if name == "mx" and any(len(answer.records) > MAX_MX_NAMES for answer in answers if answer):
-        raise PermanentError(f"mx:{target} has more than {MAX_MX_NAMES} servers")
+    _count_void(answers, result)
+    if name == "mx" and answers[0]:
+        servers = [str(record.exchange.to_text(omit_final_dot=True)) for record in answers[0].records]  # type: ignore[attr-defined]
+        if len(servers) > MAX_MX_NAMES:
+            raise PermanentError(f"mx:{target} has more than {MAX_MX_NAMES} servers")
+        # These count among themselves; but one without an address is void like any other (section 4.6.4).
+        for server in servers:
+            if server:
+                _count_void([await _ask(ask, server, kind) for kind in ("A", "AAAA")], result)
 
 
 async def _delegate(ask: Ask, target: str, result: Evaluation) -> str:
@@ -134,6 +137,13 @@ def _count(result: Evaluation) -> None:
     result.lookups += 1
     if result.lookups > MAX_LOOKUPS:
         raise PermanentError(f"more than {MAX_LOOKUPS} DNS look-ups are needed")
+
+
+def _count_void(answers: list[Answer | None], result: Evaluation) -> None:
+    if not any(answers):
+        result.void_lookups += 1
+        if result.void_lookups > MAX_VOID_LOOKUPS:
+            raise PermanentError(f"more than {MAX_VOID_LOOKUPS} names that do not exist or have no record")
 
 
 async def _ask(ask: Ask, name: str, record_type: str) -> Answer | None:

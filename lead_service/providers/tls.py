@@ -1,8 +1,8 @@
 """Facts from the TLS handshake of the domain's secure port: the certificate and the protocol."""
 
+import asyncio
 import ssl
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import httpcore
 from cryptography import x509
@@ -13,7 +13,8 @@ from lead_service.egress import Garbled, Refused, Unreachable
 from lead_service.egress.dial import Door
 from lead_service.egress.http import tls_failure
 from lead_service.facts import Fact, FactState, Observation, Subject
-from lead_service.providers import state_of
+from lead_service.providers import handshakes, state_of
+from lead_service.providers.handshakes import Session, accepts, indifferent, shake_hands
 from services.clock import Clock
 
 ISSUER = "certificate.issuer"
@@ -22,16 +23,12 @@ NOT_BEFORE = "certificate.not_before"
 NOT_AFTER = "certificate.not_after"
 VALIDITY = "certificate.validity"
 KEY = "certificate.key"
+CHAIN = "chain"
 PROTOCOL = "protocol"
+VERSIONS = "versions"
 APPLICATION_PROTOCOL = "alpn"
-_OF_THE_CERTIFICATE = (ISSUER, SUBJECT_NAMES, NOT_BEFORE, NOT_AFTER, KEY)
-_NAMES = (*_OF_THE_CERTIFICATE, VALIDITY, PROTOCOL, APPLICATION_PROTOCOL)
-
-
-class _Session(NamedTuple):
-    protocol: str
-    application_protocol: str
-    certificate: bytes
+_OF_THE_CERTIFICATE = (ISSUER, SUBJECT_NAMES, NOT_BEFORE, NOT_AFTER, KEY, CHAIN)
+_NAMES = (*_OF_THE_CERTIFICATE, VALIDITY, PROTOCOL, VERSIONS, APPLICATION_PROTOCOL)
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,9 @@ class TlsProvider:
     """Shakes hands once as a browser would; where that fails for the certificate, again without judging it.
 
     So an expired or foreign certificate is reported with its dates and names, and `certificate.validity`
-    says in OpenSSL's words what is wrong with it ("valid" if nothing is). `alpn` is "h2" where the server
-    would speak HTTP/2.
+    says in OpenSSL's words what is wrong with it ("valid" if nothing is). `chain` has a line for each
+    certificate that was presented. `alpn` is "h2" where the server would speak HTTP/2. `versions` comes from
+    one more handshake for each version of the protocol, and says which of them were not tested.
     """
 
     door: Door
@@ -56,10 +54,11 @@ class TlsProvider:
             validity, session = await self._shake_hands(domain)
         except (Refused, Unreachable, Garbled) as failure:
             return self.unanswered(subject, state_of(failure), str(failure))
-        seen = self._observed(domain, session.certificate)
+        seen = self._observed(domain, session.chain[0])
         facts = [
             seen.found(VALIDITY, [validity]),
             seen.found(PROTOCOL, [session.protocol]),
+            await self._versions(domain, session.protocol),
             seen.found(APPLICATION_PROTOCOL, [session.application_protocol])
             if session.application_protocol
             else seen.without(
@@ -67,7 +66,9 @@ class TlsProvider:
             ),
         ]
         try:
-            return facts + _certificate_facts(seen, x509.load_der_x509_certificate(session.certificate))
+            certificates = [x509.load_der_x509_certificate(each) for each in session.chain]
+            chain = self._observed(domain, b"".join(session.chain)).found(CHAIN, map(_line, certificates))
+            return [*facts, chain, *_certificate_facts(seen, certificates[0])]
         except (
             ValueError,
             x509.DuplicateExtension,
@@ -84,39 +85,36 @@ class TlsProvider:
     def _observed(self, domain: str, certificate: bytes = b"") -> Observation:
         return Observation(self.name, f"https://{domain}/", "TLS", self.clock(), certificate)
 
-    async def _shake_hands(self, domain: str) -> tuple[str, _Session]:
+    async def _shake_hands(self, domain: str) -> tuple[str, Session]:
+        seconds = self.timeout_seconds / 3
         try:
-            return "valid", await self._handshake(domain, self.trust)
+            return "valid", await shake_hands(self.door, domain, self.trust, seconds)
         except httpcore.ConnectError as error:
             problem = _certificate_problem(error)
             if problem is None:
                 raise Unreachable(tls_failure(error)) from error
         except httpcore.TimeoutException as error:
             raise Unreachable("the server did not answer in time") from error
-        indifferent = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        indifferent.check_hostname = False
-        indifferent.verify_mode = ssl.CERT_NONE
         try:
-            return problem, await self._handshake(domain, indifferent)
+            return problem, await shake_hands(self.door, domain, indifferent(), seconds)
         except (httpcore.ConnectError, httpcore.TimeoutException) as error:
             raise Unreachable(tls_failure(error)) from error
 
-    async def _handshake(self, domain: str, context: ssl.SSLContext) -> _Session:
-        seconds = self.timeout_seconds / 2
-        stream = await self.door.connect_tcp(domain, 443, seconds)
-        try:
-            # Here, as the pages' client sets its own before each of its handshakes.
-            context.set_alpn_protocols(["h2", "http/1.1"])
-            stream = await stream.start_tls(context, server_hostname=domain, timeout=seconds)
-            session: ssl.SSLObject = stream.get_extra_info("ssl_object")
-            certificate = session.getpeercert(binary_form=True)
-            if not certificate:
-                raise Garbled("the server showed no certificate")
-            return _Session(
-                session.version() or "unknown", session.selected_alpn_protocol() or "", certificate
-            )
-        finally:
-            await stream.aclose()
+    async def _versions(self, domain: str, spoken: str) -> Fact:
+        async def outcome(version: str) -> str:
+            if version == spoken:
+                return "accepted"
+            return await accepts(self.door, domain, version, self.timeout_seconds / 4)
+
+        outcomes = await asyncio.gather(*map(outcome, handshakes.VERSIONS))
+        lines = map(": ".join, zip(handshakes.VERSIONS, outcomes, strict=True))
+        return self._observed(domain).found(VERSIONS, lines)
+
+
+def _line(certificate: x509.Certificate) -> str:
+    subject, issuer = (name.rfc4514_string() for name in (certificate.subject, certificate.issuer))
+    by = "itself" if subject == issuer else issuer
+    return f"{subject or '(no subject)'}, issued by {by}, until {certificate.not_valid_after_utc.isoformat()}"
 
 
 def _certificate_problem(error: BaseException) -> str | None:

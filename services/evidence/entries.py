@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import orjson
+
 SIDES = ("old", "new")
 # The action of the entry that tells of the erasure of all values about its subject.
 ERASURE = "ERASE"
@@ -60,7 +62,7 @@ class Entry:
     def parse(cls, canonical: bytes, subject_field: str) -> "Entry":
         """Read an entry about what `subject_field` names; raises Unreadable."""
         try:
-            stated = json.loads(canonical)
+            stated = orjson.loads(canonical)
             commitments = [stated[f"{side}_values"] for side in SIDES]
             types = [type(stated["id"]), type(stated[subject_field]), type(stated["version"])]
         except (ValueError, TypeError, KeyError, RecursionError):

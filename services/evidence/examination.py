@@ -5,12 +5,12 @@ the key signed. The database is only read.
 """
 
 import hashlib
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
+import orjson
 
 from services.evidence import tables
 from services.evidence.checkpoints import Checkpoint
@@ -224,7 +224,7 @@ class _Examination:
     async def _live(self, log: Log) -> AsyncIterator[tuple[str, Mapping[str, str]]]:
         query = f"SELECT id::text, {LIVE} AS now FROM {log.live} l ORDER BY id"
         async for row in self._rows(query, list(log.unaudited)):
-            yield row["id"], json.loads(row["now"])
+            yield row["id"], orjson.loads(row["now"])
 
     def _rows(self, query: str, *arguments: Any) -> AsyncIterator[asyncpg.Record]:
         return aiter(self.connection.cursor(query, *arguments, prefetch=_PREFETCH))
@@ -292,7 +292,7 @@ def _contradictions(row: asyncpg.Record, entry: Entry, values: list[str]) -> Ite
     columns = {
         # As the bytes have it: what is stored as bytes is written in hexadecimal.
         name: value.removeprefix("\\x") if isinstance(value, str) else value
-        for name, value in json.loads(row["stated"]).items()
+        for name, value in orjson.loads(row["stated"]).items()
         if name not in _UNSTATED
     }
     stated = {name: value for name, value in entry.stated.items() if not name.endswith("_values")}

@@ -1,6 +1,5 @@
 """A log in its database: every SQL statement but those that check the whole of it."""
 
-import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from services.database import Database, driver_connection
 from services.evidence.entries import SIDES, Opening, Openings
@@ -149,7 +149,7 @@ class LogStore:
             StoredEntry(row["id"], row["canonical"], openings(row["openings"])[0], row["number"])
             for row in rows
         ]
-        return entries, None if now is None else json.loads(now)
+        return entries, None if now is None else orjson.loads(now)
 
     async def describe(self, origin: str, note: str) -> None:
         """Add the log's description to the database, unless it is the newest one already."""
@@ -178,7 +178,7 @@ class LogStores:
 
 def openings(text: str) -> tuple[Openings, list[str]]:
     """Read the column `OPENINGS`, and name the values that have no salt, and salts that have no value."""
-    stored = json.loads(text)
+    stored = orjson.loads(text)
     paired: dict[str, dict[str, Opening]] = {}
     alone: list[str] = []
     for side in SIDES:

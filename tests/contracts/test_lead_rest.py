@@ -4,23 +4,35 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from gateway import app, backends, contract
 from gateway.settings import GatewaySettings
+from lead_service.domain import LeadStores
+from lead_service.facts import Observation
 from lead_service.repository import PostgresLeadStore
 from lead_service.server import records
 from lead_service.servicer import LeadServicer
+from lead_service.suggestions import drawn
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.identity import Actor, acting_as
 from services.server import Service
 from tests.fixtures.evidence import SIGNER, seal, sealing
 from tests.fixtures.identity import Issuer
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
+
+
+@pytest.fixture
+async def stores(lead_database: TestDatabase) -> AsyncIterator[LeadStores]:
+    database = Database(lead_database.url, name="beside")
+    yield UnitsOfWork(database, PostgresLeadStore)
+    await database.close()
 
 
 @pytest.fixture
@@ -207,6 +219,56 @@ async def test_lists_are_filtered_ordered_and_paged(api: httpx.AsyncClient) -> N
     for wrong in ("order_by=name", "domain=http://x", "created_after=yesterday"):
         refused = await api.get(f"/api/leads?{wrong}")
         assert (refused.status_code, wrong.partition("=")[0] in refused.text) == (400, True)
+
+
+async def test_a_lead_is_looked_up_again_over_http(api: httpx.AsyncClient) -> None:
+    lead = await made(api)
+    path = f"/api/leads/{lead['id']}:enrich"
+    assert (await api.post(path, headers={"if-match": '"stale"'}, json={})).status_code == 412
+    asked = await api.post(path, headers={"idempotency-key": "1"}, json={})
+    assert asked.status_code == 200
+    assert asked.json()["enrichment_status"] == "PENDING"
+    assert asked.json()["enrichment_task_id"]
+    assert (await api.post(path, headers={"idempotency-key": "1"}, json={})).json() == asked.json()
+    assert (await api.post(path)).json() == asked.json()
+
+
+async def test_suggestions_are_decided_over_http(api: httpx.AsyncClient, stores: LeadStores) -> None:
+    lead = await made(api)
+    page = Observation("homepage", "https://example.com/", "HTTP GET", utc_now(), b"page")
+    names = [drawn([page.found("title", [title])], "", lead["domain"])[0] for title in ("Ada's", "Bob's")]
+    with acting_as(Actor("ada")):
+        async with stores.write() as store:
+            await store.replace_suggestions(UUID(lead["id"]), names)
+    path = f"/api/leads/{lead['id']}"
+    shown = (await api.get(path)).json()["suggestions"]
+    assert [(each["field"], each["value"], each["state"]) for each in shown] == [
+        ("name", "Ada's", "OPEN"),
+        ("name", "Bob's", "OPEN"),
+    ]
+    dismissed = await api.post(f"{path}/suggestions/{shown[1]['id']}:dismiss")
+    assert dismissed.status_code == 200, dismissed.text
+    etag = {"if-match": f'"{dismissed.json()["etag"]}"'}
+    accepted = await api.post(f"{path}/suggestions/{shown[0]['id']}:accept", headers=etag)
+    assert accepted.status_code == 200, accepted.text
+    assert accepted.json()["name"] == "Ada's"
+    assert [each["state"] for each in accepted.json()["suggestions"]] == ["ACCEPTED", "DISMISSED"]
+    again = await api.post(f"{path}/suggestions/{shown[1]['id']}:accept")
+    assert (again.status_code, again.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")
+    assert (await api.post(f"{path}/suggestions/nonsense:accept")).status_code == 400
+
+
+async def test_a_used_up_quota_is_429_with_retry_after(api: httpx.AsyncClient, stores: LeadStores) -> None:
+    with acting_as(Actor("ada")):
+        async with stores.write() as store:
+            await store.asked("ada")
+            await store.note_asked("ada", [utc_now()] * 1000)
+    refused = await api.post("/api/leads/quick-add", json={"email": "bob@example.com"})
+    assert refused.status_code == 429
+    assert 3500 < int(refused.headers["retry-after"]) <= 3600
+    (info,) = (each for each in refused.json()["error"]["details"] if each.get("reason"))
+    assert info["reason"] == "ENRICHMENT_QUOTA_EXCEEDED"
+    assert info["metadata"] == {"quota": "hourly", "limit": "1000", "used": "1000"}
 
 
 async def test_evidence_is_had_over_rest_and_a_lead_erased(

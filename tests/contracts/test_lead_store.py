@@ -24,6 +24,7 @@ from lead_service.domain import (
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, FactState, Observation
 from lead_service.memory import MemoryLeadStores
 from lead_service.repository import PostgresLeadStore
+from lead_service.suggestions import SuggestionState, drawn
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
@@ -271,9 +272,100 @@ async def test_no_two_living_leads_share_address_and_domain(stores: LeadStores) 
     await keep(stores, elsewhere)
     with pytest.raises(AlreadyExists) as refused:
         async with stores.write() as store:
-            await store.revise(replace(elsewhere, domain=first.domain))
+            await store.revise(elsewhere.revised(Draft("", first.domain), ["domain"], NOW))
     assert refused.value.metadata["name"] == str(first.id)
     assert await read(stores, elsewhere) == elsewhere
+
+
+SAME_OWNER = [
+    ("example.com", "www.example.com"),
+    ("www.example.com", "shop.example.com"),
+    ("example.co.uk", "a.b.example.co.uk"),
+    ("bücher.example", "www.bücher.example"),
+]
+OTHER_OWNER = [("a.co.uk", "b.co.uk"), ("ada.github.io", "bob.github.io"), ("example.com", "example.org")]
+
+
+@pytest.mark.parametrize(("domain", "other"), SAME_OWNER)
+async def test_a_lead_stands_for_the_whole_registrable_domain(
+    stores: LeadStores, domain: str, other: str
+) -> None:
+    first = new_lead(email="ada@example.com", domain=domain)
+    elsewhere = new_lead(email="Ada@Example.com", domain="elsewhere.example")
+    await keep(stores, first, elsewhere)
+    assert await read(stores, first) == first
+    with pytest.raises(AlreadyExists) as refused:
+        await keep(stores, new_lead(email="ADA@example.com", domain=other))
+    assert refused.value.metadata["name"] == str(first.id)
+    with pytest.raises(AlreadyExists) as refused:
+        async with stores.write() as store:
+            await store.revise(elsewhere.revised(Draft("", other), ["domain"], NOW))
+    assert refused.value.metadata["name"] == str(first.id)
+    # To another name of the same owner a lead may move.
+    async with stores.write() as store:
+        moved = await store.revise(first.revised(Draft("", other), ["domain"], NOW))
+    assert moved.domain == new_lead(domain=other).domain
+    assert await read(stores, first) == moved
+
+
+@pytest.mark.parametrize(("domain", "other"), OTHER_OWNER)
+async def test_domains_that_are_registered_apart_are_apart(
+    stores: LeadStores, domain: str, other: str
+) -> None:
+    await keep(
+        stores,
+        new_lead(email="ada@example.com", domain=domain),
+        new_lead(email="ada@example.com", domain=other),
+    )
+
+
+async def test_suggestions_are_replaced_as_one_and_stay_when_the_lead_changes(stores: LeadStores) -> None:
+    lead = new_lead()
+    await keep(stores, lead)
+    page = Observation("homepage", "https://example.com/", "HTTP GET", NOW, b"page")
+    found = drawn(
+        [page.found("title", ["Zoë"]), page.found("final_url", ["https://new.example/"])], "", lead.domain
+    )
+    other = drawn([page.found("title", ["ada"])], "", lead.domain)[0]
+    decided = other.decided(SuggestionState.DISMISSED, "ada", NOW)
+    async with stores.write() as store:
+        await store.replace_suggestions(lead.id, [*found, decided])
+    known = await read(stores, lead)
+    assert [(each.field, each.value) for each in known.suggestions] == [
+        ("domain", "new.example"),
+        ("name", "Zoë"),
+        ("name", "ada"),
+    ]
+    assert set(known.suggestions) == {*found, decided}
+    async with stores.write() as store:
+        current = await store.get_for_change(lead.id)
+        assert current.suggestions == ()
+        await store.change(replace(current, name="Ada"))
+    assert (await read(stores, lead)).suggestions == known.suggestions
+    async with stores.write() as store:
+        await store.replace_suggestions(lead.id, [decided])
+    assert (await read(stores, lead)).suggestions == (decided,)
+    async with stores.write() as store:
+        await store.replace_suggestions(lead.id, [])
+    assert (await read(stores, lead)).suggestions == ()
+
+
+async def test_who_asked_is_kept_and_counted_while_the_look_up_is_under_way(stores: LeadStores) -> None:
+    lead = new_lead()
+    async with stores.write() as store:
+        moments, running = await store.asked("ada")
+        assert (list(moments), running) == ([], 0)
+        task_id = await store.enqueue(EnrichmentTask(lead.id, "ada"))
+        lead = lead.with_enrichment(lead.enrichment.requested(task_id, "ada"), NOW)
+        await store.add(lead)
+        await store.note_asked("ada", [NOW - timedelta(hours=1), NOW])
+    assert await read(stores, lead) == lead
+    async with stores.write() as store:
+        moments, running = await store.asked("ada")
+        assert (list(moments), running) == ([NOW - timedelta(hours=1), NOW], 1)
+        assert (await store.asked("bob"))[1] == 0
+        await store.change(lead.with_enrichment(lead.enrichment.begun().completed(NOW), NOW))
+        assert (await store.asked("ada"))[1] == 0
 
 
 async def test_a_deleted_lead_is_in_nobody_s_way_until_it_comes_back(stores: LeadStores) -> None:

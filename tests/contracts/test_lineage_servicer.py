@@ -43,7 +43,7 @@ class Service:
         return sent
 
     def actions(self) -> list[tuple[str, Action, int | None]]:
-        return [(each.reader.subject, each.action, each.part) for each in self.stores.kept.accesses]
+        return [(each.reader.subject, each.action, each.part) for each in self.stores.kept.noted]
 
 
 @pytest.fixture
@@ -83,6 +83,29 @@ def test_a_lineage_is_recorded_with_every_fact(service: Service) -> None:
     assert lineage.created_at.ToDatetime() == NOON.replace(tzinfo=None)
     assert lineage.access_count == 0
     assert not lineage.HasField("last_accessed_at")
+
+
+def failed(status: Any = pb.Lineage.FAILED, pdf_sha256: str = "") -> list[Message]:
+    header, *rest = a_report().messages()
+    header.header.status, header.header.pdf_sha256 = status, pdf_sha256
+    return [header, *rest]
+
+
+def test_a_generation_that_failed_has_a_record_without_a_pdf(service: Service) -> None:
+    reply = service.call("RecordLineage", failed(), WORKER)
+    assert reply.code is grpc.StatusCode.OK, reply.details
+    assert (reply.message.status, reply.message.pdf_sha256) == (pb.Lineage.FAILED, "")
+    assert service.record(a_report()).message.status == pb.Lineage.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("status", "digest"),
+    [(pb.Lineage.FAILED, "ab" * 32), (pb.Lineage.COMPLETED, ""), (pb.Lineage.STATUS_UNSPECIFIED, "")],
+)
+def test_a_pdf_and_a_failure_exclude_each_other(service: Service, status: Any, digest: str) -> None:
+    reply = service.call("RecordLineage", failed(status, digest), WORKER)
+    assert reply.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert service.stores.kept.lineages == {}
 
 
 @pytest.mark.parametrize("size", [1, 100, 1 << 20])
@@ -192,7 +215,7 @@ def test_a_reading_is_counted_in_its_own_reply(service: Service) -> None:
 def test_who_read_is_taken_from_the_call(service: Service) -> None:
     sent = service.recorded()
     service.call("GetLineageByReport", pb.GetLineageByReportRequest(report_id=str(sent.facts.report_id)))
-    (access,) = service.stores.kept.accesses
+    (access,) = service.stores.kept.noted
     assert access.report_id == sent.facts.report_id
     assert access.lineage_id == sent.facts.lineage_id
     assert (access.reader.subject, str(access.reader.ip)) == ("ada", "192.0.2.7")
@@ -207,7 +230,7 @@ def test_an_address_that_is_none_does_not_stand_in_the_way(
     sent = service.recorded()
     request = pb.GetLineageByReportRequest(report_id=str(sent.facts.report_id))
     assert service.call("GetLineageByReport", request, Actor("ada", ip=ip)).code is grpc.StatusCode.OK
-    (access,) = service.stores.kept.accesses
+    (access,) = service.stores.kept.noted
     assert (str(access.reader.ip) if access.reader.ip else None) == kept
 
 

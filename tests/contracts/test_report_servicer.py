@@ -15,8 +15,9 @@ from protos.leadfactory.report.v1 import report_pb2 as pb
 from report_service import payload
 from report_service.domain import LineageStatus, Pdf, Report, ReportFilter, Status
 from report_service.memory import Memory
+from report_service.redaction import Redaction
 from report_service.rendering import bundles
-from report_service.servicer import ReportServicer
+from report_service.servicer import Limits, ReportServicer
 from services import paging
 from services.errors import Unavailable
 from services.identity import Actor
@@ -36,7 +37,13 @@ class Service:
     def __init__(self, make: Callable[..., TestingServer]) -> None:
         self.memory, self.leads, self.objects = Memory(), Leads(), Objects()
         servicer = ReportServicer(
-            self.memory.reports_stores(), self.leads, self.objects, queue_limit=3, clock=lambda: NOON
+            self.memory.batch_stores(),
+            self.memory.outbox_stores(),
+            self.leads,
+            self.objects,
+            redaction=Redaction("k" * 32),
+            limits=Limits(queue=3, batch=5, batch_queue=8),
+            clock=lambda: NOON,
         )
         self._server = make(pb.DESCRIPTOR.services_by_name["ReportService"], servicer)
 
@@ -111,6 +118,23 @@ def test_what_the_caller_says_is_kept(service: Service) -> None:
     assert (report.pipeline_run_id, report.locale, report.lead_id) == ("run/2026-11:7", "en-GB", LEAD)
     kept = service.memory.assessment_data[UUID(report.id)]
     assert kept == '{"big":100000000000000000000,"score":7,"who":["é",null,true]}'.encode()
+
+
+def test_secrets_of_the_caller_are_taken_out_before_anything_is_kept(service: Service) -> None:
+    secrets = {
+        "login": {"user": "ada", "password": "hunter2"},
+        "calls": [{"Authorization": "Bearer hunter2"}],
+    }
+    kept = []
+    for _ in range(2):
+        request = pb.GenerateReportRequest(lead_id=LEAD)
+        json_format.ParseDict(secrets, request.assessment_data)
+        report = service.call("GenerateReport", request).message
+        kept.append(service.memory.assessment_data[UUID(report.id)] or b"")
+    assert b"hunter2" not in kept[0]
+    assert b'"user":"ada"' in kept[0]
+    assert b'"password":"[redacted] hmac-sha256:' in kept[0]
+    assert kept[0] == kept[1]
 
 
 def test_an_unknown_lead_is_not_found_and_nothing_is_queued(service: Service) -> None:

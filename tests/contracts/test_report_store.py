@@ -10,16 +10,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from report_service.domain import (
-    Capture,
-    LineageStatus,
-    OutboxStores,
-    Pdf,
-    Report,
-    ReportFilter,
-    ReportStores,
-    Status,
-)
+from report_service.deliveries import Capture, Decision, OutboxStores, Verdict
+from report_service.domain import LineageStatus, Pdf, Report, ReportFilter, ReportStores, Status
 from report_service.memory import Memory
 from report_service.outbox import PostgresOutboxStore
 from report_service.repository import PostgresReportStore
@@ -202,7 +194,7 @@ async def test_an_outdated_attempt_changes_nothing(stores: Stores) -> None:
     before = await get(stores, report)
     async with stores.reports.write() as store:
         assert not await store.advance(report.id, outdated, "render", 50)
-        assert not await store.fail(report.id, outdated, "late", LATER)
+        assert not await store.fail(report.id, outdated, "late", None, LATER)
         assert not await store.complete(report.id, outdated, a_pdf(), a_capture(), LATER)
     assert await get(stores, report) == before
 
@@ -235,7 +227,7 @@ async def test_a_report_completes_once(stores: Stores) -> None:
     assert not await complete(stores, report, before.attempts, a_capture(), a_pdf(b"another"))
     async with stores.reports.write() as store:
         assert await store.claim(report.id, LATER) is None
-        assert not await store.fail(report.id, before.attempts, "late", LATER)
+        assert not await store.fail(report.id, before.attempts, "late", None, LATER)
         assert not await store.advance(report.id, before.attempts, "render", 1)
     assert await get(stores, report) == before
 
@@ -252,10 +244,37 @@ async def test_a_failed_report_says_why_and_is_not_begun_again(stores: Stores) -
     report = await add(stores, a_report())
     attempt = await claim(stores, report)
     async with stores.reports.write() as store:
-        assert await store.fail(report.id, attempt, "The lead is gone.", LATER)
+        assert await store.fail(report.id, attempt, "The lead is gone.", None, LATER)
         assert await store.claim(report.id, LATER) is None
     seen = await get(stores, report)
     assert (seen.status, seen.error, seen.completed_at) == (Status.FAILED, "The lead is gone.", LATER)
+
+
+async def failed(stores: Stores) -> Report:
+    report = await add(stores, a_report())
+    attempt = await claim(stores, report)
+    async with stores.reports.write() as store:
+        assert await store.fail(report.id, attempt, "The lead is gone.", a_capture(), LATER)
+    return report
+
+
+async def test_a_failed_report_is_delivered_too_and_has_no_pdf(stores: Stores) -> None:
+    report = await failed(stores)
+    assert (await get(stores, report)).lineage_status is LineageStatus.PENDING
+    async with stores.outbox.write() as outbox:
+        (delivery,) = await outbox.claim(4, LEASE)
+        assert await outbox.acknowledge(report.id)
+    assert (delivery.report_id, delivery.pdf_sha256) == (report.id, None)
+    assert delivery.capture == a_capture()
+    assert (await get(stores, report)).lineage_status is LineageStatus.RECORDED
+
+
+async def test_a_report_that_failed_without_a_capture_says_so(stores: Stores) -> None:
+    report = await add(stores, a_report())
+    attempt = await claim(stores, report)
+    async with stores.reports.write() as store:
+        assert await store.fail(report.id, attempt, "No.", None, LATER)
+    assert (await get(stores, report)).lineage_status is LineageStatus.DISABLED
 
 
 async def test_a_report_whose_job_was_lost_gets_another(stores: Stores) -> None:
@@ -371,6 +390,71 @@ async def test_a_buried_delivery_is_kept_counted_apart_and_never_claimed(stores:
     assert (backlog.waiting, backlog.dead) == (1, 1)
     assert backlog.oldest_seconds >= 0
     assert (await get(stores, report)).lineage_status is LineageStatus.PENDING
+
+
+async def buried(stores: Stores) -> Report:
+    report = await completed(stores)
+    async with stores.outbox.write() as outbox:
+        for each in await outbox.claim(9, LEASE):
+            await outbox.bury(each.report_id, each.attempt, "INVALID_ARGUMENT: no")
+    return report
+
+
+async def test_dead_letters_are_listed_newest_first_with_what_is_known(stores: Stores) -> None:
+    # Ids made within a millisecond are in no order.
+    dead = sorted([await buried(stores) for _ in range(3)], key=lambda each: each.id)
+    await completed(stores)
+    async with stores.outbox.read() as outbox:
+        first = await outbox.dead_letters(2, None)
+        rest = await outbox.dead_letters(2, first[-1].report_id)
+    assert [each.report_id for each in (*first, *rest)] == [each.id for each in reversed(dead)]
+    letter, report = first[0], dead[-1]
+    assert (letter.lineage_id, letter.lead_id, letter.created_by) == (
+        *(report.lineage_id, report.lead_id),
+        "ada",
+    )
+    assert (letter.pdf_sha256, letter.inputs_sha256) == (a_pdf().sha256, a_capture().inputs_sha256)
+    assert (letter.attempts, letter.reason) == (1, "INVALID_ARGUMENT: no")
+    assert letter.dead_at >= letter.created_at
+
+
+async def decide(stores: Stores, report: Report, verdict: Verdict) -> bool:
+    async with stores.outbox.write() as outbox:
+        return await outbox.decide(Decision(report.id, verdict, "grace", LATER, "mended"))
+
+
+async def test_a_redriven_dead_letter_is_due_at_once(stores: Stores) -> None:
+    report = await buried(stores)
+    assert await decide(stores, report, Verdict.REDRIVE)
+    async with stores.outbox.write() as outbox:
+        (delivery,) = await outbox.claim(4, LEASE)
+        assert (await outbox.backlog()).dead == 0
+        assert await outbox.dead_letters(5, None) == []
+    assert (delivery.report_id, delivery.attempt) == (report.id, 2)
+
+
+async def test_a_discarded_dead_letter_is_gone_and_its_report_says_so(stores: Stores) -> None:
+    report = await buried(stores)
+    assert await decide(stores, report, Verdict.DISCARD)
+    assert (await get(stores, report)).lineage_status is LineageStatus.DISCARDED
+    async with stores.outbox.write() as outbox:
+        backlog = await outbox.backlog()
+        assert await outbox.claim(4, LEASE, eager=True) == []
+    assert (backlog.waiting, backlog.dead) == (0, 0)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+async def test_nothing_is_decided_about_what_is_not_dead(stores: Stores, verdict: Verdict) -> None:
+    assert not await decide(stores, await completed(stores), verdict)
+    assert not await decide(stores, a_report(), verdict)
+    async with stores.outbox.read() as outbox:
+        assert (await outbox.backlog()).waiting == 1
+
+
+async def test_the_dead_do_not_age_the_backlog(stores: Stores) -> None:
+    await buried(stores)
+    async with stores.outbox.read() as outbox:
+        assert (await outbox.backlog()).oldest_seconds == 0
 
 
 async def test_an_outdated_lease_neither_postpones_nor_buries(stores: Stores) -> None:

@@ -12,7 +12,7 @@ from deploy.kubernetes.check import BASE, render
 from services.settings import ServiceSettings
 
 PROCESSES: dict[str, type[ServiceSettings]] = {
-    "lead": lead_service.settings.LeadSettings,
+    "lead": lead_service.settings.ServerSettings,
     "lead-worker": lead_service.settings.WorkerSettings,
     "report": report_service.settings.ServerSettings,
     "report-worker": report_service.settings.WorkerSettings,

@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 SEEN = Observation("dns", "A example.com", "DNS", NOW, b"answer")
 
 MOVES = {
-    "requested": lambda state: state.requested("2"),
+    "requested": lambda state: state.requested("2", "ada"),
     "begun": lambda state: state.begun(),
     "completed": lambda state: state.completed(NOW),
     "failed": lambda state: state.failed(NOW, "broken"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lead_service.domain import Draft, Lead
-from lead_service.enrichment import end_unattended, enrich, look_up
+from lead_service.enrichment import enrich, look_up, requeue_unattended
 from lead_service.facts import (
     MAX_ATTEMPTS,
     EnrichmentStatus,
@@ -22,7 +22,8 @@ from lead_service.facts import (
 from lead_service.jobs import LeadJobs
 from lead_service.leads import create, get, quick_add
 from lead_service.memory import MemoryLeadStore, MemoryLeadStores
-from services.identity import current_actor
+from lead_service.quota import STANDARD
+from services.identity import Actor, current_actor
 from services.jobs import Job
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -86,7 +87,8 @@ def stores() -> MemoryLeadStores:
 
 
 async def added(stores: MemoryLeadStores, name: str = "ada") -> Lead:
-    return await quick_add(stores, Draft(f"{name}@example.com", is_manual=True), "ada", clock)
+    draft = Draft(f"{name}@example.com", is_manual=True)
+    return await quick_add(stores, draft, Actor("ada"), STANDARD, clock)
 
 
 async def run(stores: MemoryLeadStores, lead: Lead, *providers: Provider, task_id: str = "") -> Lead:
@@ -169,7 +171,7 @@ async def test_a_stalled_attempt_does_not_end_a_look_up_that_was_asked_for_later
     await run(stores, lead, Slow("first", 0))
     async with stores.write() as leads:
         current = await leads.get_for_change(lead.id)
-        again = current.enrichment.requested("77").begun()
+        again = current.enrichment.requested("77", "ada").begun()
         await leads.change(current.with_enrichment(again, NOW))
     after = await stalled
     assert after.enrichment == again
@@ -229,19 +231,46 @@ async def test_the_budget_binds_every_provider() -> None:
     assert fact.reason == "oracle came to no end within 0.01 s"
 
 
-async def test_a_look_up_without_a_job_ends_failed_and_others_go_on(stores: MemoryLeadStores) -> None:
+async def test_a_look_up_that_lost_its_job_gets_another_one_and_others_go_on(
+    stores: MemoryLeadStores,
+) -> None:
     waiting, lost = await added(stores), await added(stores, "bob")
     never_asked = await create(stores, Draft("cy@example.com"), "ada", clock)
     del stores.jobs[lost.enrichment.task_id]
-    assert await end_unattended(stores, clock) == 1
-    assert await end_unattended(stores, clock) == 0
-    found = (await get(stores, lost.id)).enrichment
-    assert (found.status, found.error) == (
-        EnrichmentStatus.FAILED,
-        "the look-up was given up: its job is gone",
-    )
+    assert await requeue_unattended(stores, clock) == 1
+    assert await requeue_unattended(stores, clock) == 0
+    again = await get(stores, lost.id)
+    assert again.enrichment.task_id != lost.enrichment.task_id
+    assert stores.jobs[again.enrichment.task_id] == EnrichmentTask(lost.id, "ada")
     for lead in (waiting, never_asked):
-        assert (await get(stores, lead.id)).enrichment.status is EnrichmentStatus.PENDING
+        assert (await get(stores, lead.id)).enrichment == lead.enrichment
+    oracle = Oracle()
+    assert (await run(stores, lost, oracle)).enrichment == again.enrichment
+    assert oracle.asked == 0
+    assert (await run(stores, again, oracle)).enrichment.status is EnrichmentStatus.COMPLETED
+
+
+@pytest.mark.parametrize("begins", [True, False])
+async def test_a_look_up_whose_jobs_are_lost_every_time_ends_failed(
+    stores: MemoryLeadStores, begins: bool
+) -> None:
+    lead = await added(stores)
+    for _ in range(MAX_ATTEMPTS):
+        if begins:
+            async with stores.write() as leads:
+                current = await leads.get_for_change(lead.id)
+                await leads.change(current.with_enrichment(current.enrichment.begun(), NOW))
+        stores.jobs.clear()
+        assert await requeue_unattended(stores, clock) == 1
+    if not begins:
+        stores.jobs.clear()
+        assert await requeue_unattended(stores, clock) == 1
+    ended = (await get(stores, lead.id)).enrichment
+    assert (ended.status, ended.error) == (
+        EnrichmentStatus.FAILED,
+        "the look-up lost its job, and was tried 5 times",
+    )
+    assert stores.jobs == {}
 
 
 async def test_a_worker_acts_for_whoever_asked(stores: MemoryLeadStores) -> None:
@@ -262,7 +291,8 @@ async def test_sweeping_stops_when_it_is_told_to(stores: MemoryLeadStores) -> No
     stores.jobs.clear()
     stop = asyncio.Event()
     sweeping = asyncio.create_task(LeadJobs(stores, [], budget_seconds=1, clock=clock).sweep(stop))
-    while not (await get(stores, lead.id)).enrichment.ended:  # noqa: ASYNC110
+    while not stores.jobs:  # noqa: ASYNC110
         await asyncio.sleep(0)
+    assert (await get(stores, lead.id)).enrichment.task_id in stores.jobs
     stop.set()
     await asyncio.wait_for(sweeping, 5)

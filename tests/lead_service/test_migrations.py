@@ -1,6 +1,9 @@
 """Promise: the schema goes up and down, is what the code believes, and lets the application do no more."""
 
 import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -21,6 +24,16 @@ def test_migrations_go_up_and_leave_nothing_when_they_go_down(postgres: Postgres
     migrations.upgrade("lead_service", database.owner_url)
     migrations.downgrade("lead_service", database.owner_url, "base")
     migrations.upgrade("lead_service", database.owner_url)
+    postgres.drop(database)
+
+
+AS_ADA = json.dumps({"user_id": "ada", "roles": [], "user_agent": "", "request_id": "", "method": ""})
+
+
+@pytest.fixture
+def empty_database(postgres: Postgres) -> Iterator[TestDatabase]:
+    database = postgres.empty("lead")
+    yield database
     postgres.drop(database)
 
 
@@ -49,6 +62,81 @@ def test_of_leads_that_stand_twice_the_first_stays_and_the_others_are_deleted(po
     migrations.upgrade("lead_service", database.owner_url)
     assert asyncio.run(living()) == ["1", "3"]
     postgres.drop(database)
+
+
+# Address, domain, deleted; in the order of creation.
+SHARED = [
+    ("ada@x.example", "shop.example.co.uk", False),
+    ("ADA@x.example", "example.co.uk", False),
+    ("ada@x.example", "www.example.co.uk", False),
+    ("ada@x.example", "www.example.org", False),
+    ("ada@x.example", "shop.example.org", False),
+    ("ada@x.example", "old.example.org", True),
+    ("bob@x.example", "www.example.org", False),
+    ("bob@x.example", "example.com", False),
+]
+
+
+async def test_leads_that_share_a_registrable_domain_all_live_on_and_no_new_one_joins_them(
+    empty_database: TestDatabase,
+) -> None:
+    url = empty_database.owner_url
+    await asyncio.to_thread(migrations.upgrade, "lead_service", url, "0003")
+    connection = await asyncpg.connect(empty_database.superuser_url)
+    await connection.fetchval("SELECT set_config('leadfactory.context', $1, false)", AS_ADA)
+    for number, (email, domain, deleted) in enumerate(SHARED):
+        await connection.execute(
+            "INSERT INTO leads (id, email, domain, name, is_manual, enrichment_status, enrichment_attempts,"
+            " enrichment_error, created_by, created_at, updated_at, deleted_at)"
+            " VALUES (gen_random_uuid(), $1, $2, '', true, 'PENDING', 0, '', 'ada',"
+            " now() + $3 * interval '1 s', now(), $4)",
+            *(email, domain, number, datetime.now(UTC) if deleted else None),
+        )
+    await asyncio.to_thread(migrations.upgrade, "lead_service", url)
+    rows = await connection.fetch(
+        "SELECT registrable_domain, deleted_at IS NULL AS living, version FROM leads ORDER BY created_at"
+    )
+    assert [(row["registrable_domain"], row["living"]) for row in rows] == [
+        # The domain itself is among them, so the rule knows that one.
+        (None, True),
+        (None, True),
+        (None, True),
+        # It is not, so the rule knows the oldest.
+        ("example.org", True),
+        (None, True),
+        ("example.org", False),
+        ("example.org", True),
+        (None, True),
+    ]
+    changed = await connection.fetch(
+        "SELECT changed_fields, old_values, new_values FROM lead_audit WHERE user_id = 'system:migrate'"
+    )
+    assert [row["changed_fields"] for row in changed] == [["registrable_domain"]] * 3
+    for taken in ("example.co.uk", "example.org"):
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await connection.execute(
+                "INSERT INTO leads SELECT gen_random_uuid(), email, 'new.' || $1, name, is_manual,"
+                " enrichment_status, NULL, 0, '', NULL, created_by, created_at, updated_at, 1, NULL, $1"
+                " FROM leads LIMIT 1",
+                taken,
+            )
+    # A lead that was spared can be written as long as its address and its domain stay.
+    await connection.execute("UPDATE leads SET name = 'Ada'")
+    await connection.close()
+    await asyncio.to_thread(migrations.downgrade, "lead_service", url, "0003")
+
+
+async def test_a_registrable_domain_that_is_not_the_domain_s_is_refused(lead_database: TestDatabase) -> None:
+    connection = await asyncpg.connect(lead_database.superuser_url)
+    await connection.fetchval("SELECT set_config('leadfactory.context', $1, false)", AS_ADA)
+    for wrong in ("example.org", "xample.com", "www.example.com", "com.", ""):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(
+                "INSERT INTO leads VALUES (gen_random_uuid(), 'ada@example.com', 'www.example.com', '', true,"
+                " 'PENDING', NULL, 0, '', NULL, 'ada', now(), now(), 1, NULL, $1)",
+                wrong,
+            )
+    await connection.close()
 
 
 async def test_the_tables_are_what_the_code_believes(lead_database: TestDatabase) -> None:

@@ -1,9 +1,14 @@
 """Promise: e-mail addresses and host names have one stored form, and what is neither is refused by field."""
 
+import re
+from collections.abc import Callable
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lead_service import names
 from lead_service.names import display_name, email_address, host_name
 from services.errors import InvalidArgument
 
@@ -158,3 +163,25 @@ def test_a_name_that_is_long_or_hides_something_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         display_name(text)
     assert [each.field for each in refused.value.violations] == ["name"]
+
+
+_LABEL = st.text("abzAZ019-_ö", min_size=0, max_size=4) | st.sampled_from(
+    ["xn--bcher-kva", "a" * 63, "b" * 64]
+)
+_HOST = st.lists(_LABEL | st.sampled_from(["com", "local", "0x1", "test"]), max_size=4).map(".".join)
+_LOCAL = st.text("abZ09.+-_'\"() é", max_size=6) | st.sampled_from(["a" * 64, "a" * 65])
+
+
+@given(_LOCAL, _HOST)
+def test_plain_names_come_to_the_same_without_the_libraries(local: str, host: str) -> None:
+    def outcome(check: Callable[[str], str], text: str) -> str | None:
+        try:
+            return check(text)
+        except InvalidArgument:
+            return None
+
+    never = re.compile("(?!)")
+    for check, text in ((email_address, f"{local}@{host}"), (host_name, host)):
+        quick = outcome(check, text)
+        with patch.object(names, "_PLAIN_HOST", never), patch.object(names, "_PLAIN_LOCAL", never):
+            assert outcome(check, text) == quick

@@ -1,9 +1,8 @@
 """Promise: a long list is counted by the planner instead of by hand, and its pages are found by index."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import pytest
 
 from lead_service.domain import (
@@ -17,7 +16,7 @@ from lead_service.facts import EnrichmentStatus
 from lead_service.repository import Explained, PostgresLeadStore, page_of_rows
 from services.database import Database
 from services.ids import uuid7
-from tests.fixtures.postgres import TestDatabase
+from tests.fixtures.postgres import Postgres, TestDatabase
 
 LEADS = 30_000
 # Every fiftieth lead is typed in, every hundredth has failed.
@@ -31,15 +30,20 @@ FROM generate_series(1, {LEADS}) AS n
 """
 
 
+@pytest.fixture(scope="module")
+def filled(postgres: Postgres) -> Iterator[TestDatabase]:
+    """One database for all these tests: each lead is audited as it is filled in, and none is changed."""
+    made = postgres.migrated("lead")
+    context = """SET leadfactory.context = '{"user_id": "ada", "roles": [],
+        "user_agent": "", "request_id": "", "method": ""}'"""
+    postgres.execute(context, FILL, "ANALYZE leads", database=made.name)
+    yield made
+    postgres.drop(made)
+
+
 @pytest.fixture
-async def database(lead_database: TestDatabase) -> AsyncIterator[Database]:
-    connection = await asyncpg.connect(lead_database.superuser_url)
-    await connection.execute("""SET leadfactory.context = '{"user_id": "ada", "roles": [],
-        "user_agent": "", "request_id": "", "method": ""}'""")
-    await connection.execute(FILL)
-    await connection.execute("ANALYZE leads")
-    await connection.close()
-    opened = Database(lead_database.url, name="test")
+async def database(filled: TestDatabase) -> AsyncIterator[Database]:
+    opened = Database(filled.url, name="test")
     yield opened
     await opened.close()
 

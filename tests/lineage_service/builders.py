@@ -117,7 +117,7 @@ def a_report(
 
 
 def an_access(sent: Sent, action: Action = Action.VIEW, at: datetime = NOON, **changes: Any) -> Access:
-    access = Access(uuid7(), sent.facts.lineage_id, sent.facts.report_id, action, None, ADA, at)
+    access = Access(sent.facts.lineage_id, sent.facts.report_id, action, ADA, at)
     return replace(access, **changes)
 
 

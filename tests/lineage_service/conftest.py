@@ -1,6 +1,6 @@
 """The lineage service for real: PostgreSQL, a grpc.aio server, the full list of interceptors."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -8,6 +8,7 @@ import asyncpg
 import grpc.aio
 import pytest
 
+from lineage_service import refusals
 from lineage_service.domain import Limits
 from lineage_service.repository import PostgresLineageStore
 from lineage_service.servicer import LineageServicer
@@ -62,8 +63,22 @@ class Lineage:
     async def accesses(self) -> list[tuple[str, str, int | None]]:
         return [
             (row["subject"], row["action"], row["part"])
-            for row in await self.rows("SELECT * FROM lineage_accesses ORDER BY id")
+            for row in await self.rows("SELECT * FROM lineage_accesses WHERE of_id IS NULL ORDER BY id")
         ]
+
+
+def recording(address: str, issuer: Issuer) -> Callable[[Sent], Awaitable[Sent]]:
+    """Return what records as the report worker does, and gives back what it recorded."""
+
+    async def record(sent: Sent) -> Sent:
+        async with grpc.aio.insecure_channel(address) as channel:
+            await lineage_pb2_grpc.LineageServiceStub(channel).RecordLineage(
+                iter(sent.messages()),
+                metadata=(("authorization", f"Bearer {issuer.workload('report-worker')}"),),
+            )
+        return sent
+
+    return record
 
 
 @pytest.fixture
@@ -79,11 +94,16 @@ async def serving(
     serve_in_process: ServeInProcess, issuer: Issuer, made: TestDatabase
 ) -> AsyncIterator[Lineage]:
     database = Database(made.url, name="lineage-test", pool_size=10)
+    stores = UnitsOfWork(database, PostgresLineageStore)
     service = Service(
         lineage_pb2.DESCRIPTOR.services_by_name["LineageService"],
         lineage_pb2_grpc.add_LineageServiceServicer_to_server,
-        LineageServicer(UnitsOfWork(database, PostgresLineageStore), limits=Limits(), clock=utc_now),
+        LineageServicer(stores, limits=Limits(), clock=utc_now),
     )
-    async with serve_in_process(service) as address, grpc.aio.insecure_channel(address) as channel:
+    on_refusal = refusals.noting(stores, utc_now)
+    async with (
+        serve_in_process(service, on_refusal=on_refusal) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
         yield Lineage(channel, issuer, made)
     await database.close()

@@ -11,7 +11,7 @@ from tests.lineage_service.builders import NOON, Sent, a_report, digest
 
 
 def lineage(sent: Sent, log_gzip_size: int = 1) -> Lineage:
-    return Lineage(sent.facts, log_gzip_size, NOON)
+    return Lineage(sent.facts, log_gzip_size, digest(b"".join(sent.parts)), NOON)
 
 
 def test_statements_differ_in_the_facts_they_differ_in() -> None:
@@ -46,14 +46,14 @@ def test_a_log_is_kept_in_full_pieces_and_a_rest(size: int, pieces: tuple[int, .
     assert lineage(a_report(), size).piece_sizes(Content.LOG) == pieces
 
 
-def test_a_single_part_and_the_whole_are_the_same_bytes_and_have_the_same_tag() -> None:
+def test_a_single_part_and_the_whole_are_the_same_bytes_and_have_the_same_digest() -> None:
     one = lineage(a_report(b"one"))
-    assert one.inputs_etag(0) == one.inputs_etag(1) == one.facts.parts[0].sha256.hex()
+    assert one.inputs_digest(0) == one.inputs_digest(1) == one.facts.parts[0].sha256
 
 
-def test_the_tag_of_many_parts_is_that_of_none() -> None:
+def test_the_digest_of_many_parts_is_that_of_none() -> None:
     two = lineage(a_report(b"one", b"two"))
-    assert len({two.inputs_etag(part) for part in range(3)}) == 3
+    assert len({two.inputs_digest(part) for part in range(3)}) == 3
 
 
 def test_a_part_that_there_is_not_is_out_of_range() -> None:

@@ -119,7 +119,7 @@ ROLES = ("viewer", "operator", "auditor", "admin")
         ("DownloadRawInputs", {"operator", "auditor", "admin"}),
     ],
 )
-async def test_who_may_read_what_and_nobody_else_leaves_a_trace(
+async def test_who_may_read_what_and_who_may_not_is_noted_as_denied(
     lineage: Lineage, method: str, admitted: set[str]
 ) -> None:
     recorded = await lineage.record(a_report())
@@ -143,7 +143,16 @@ async def test_who_may_read_what_and_nobody_else_leaves_a_trace(
         ((), grpc.StatusCode.UNAUTHENTICATED),
     ):
         assert await refused(call(requests[method], metadata=metadata)) is code
-    assert {subject for subject, *_ in await lineage.accesses()} == admitted
+    accesses = await lineage.accesses()
+    assert {subject for subject, action, _ in accesses if action != "DENIED"} == admitted
+    denied = {*(set(ROLES) - admitted), "eve", "system:report-worker"}
+    assert {subject for subject, action, _ in accesses if action == "DENIED"} == denied
+    rows = await lineage.rows("SELECT lineage_id, code FROM lineage_accesses WHERE action = 'DENIED'")
+    assert {(str(row["lineage_id"]), row["code"]) for row in rows} == {
+        (recorded.lineage_id, "PERMISSION_DENIED")
+    }
+    (counts,) = await lineage.rows("SELECT access_count FROM lineage_access_counts")
+    assert counts["access_count"] == len(admitted)
 
 
 async def test_the_audit_says_who_from_where_with_what_and_in_which_call(lineage: Lineage) -> None:
@@ -153,7 +162,7 @@ async def test_the_audit_says_who_from_where_with_what_and_in_which_call(lineage
         metadata=lineage.person("ada", "auditor"),
     )
     assert [body async for body in reading]
-    (row,) = await lineage.rows("SELECT * FROM lineage_accesses")
+    (row,) = await lineage.rows("SELECT * FROM lineage_accesses WHERE of_id IS NULL")
     assert row["id"].version == 7
     assert row["lineage_id"] == UUID(recorded.lineage_id)
     assert row["report_generation_id"] == UUID(recorded.report_generation_id)

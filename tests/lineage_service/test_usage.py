@@ -27,7 +27,9 @@ async def test_bytes_and_records_of_a_real_database_are_shown(lineage_database: 
     stores = UnitsOfWork(database, PostgresLineageStore)
     sent = a_report(random.Random(7).randbytes(MIB))
     async with received(sent) as payload, stores.write() as store:
-        await store.add_if_absent(Lineage(sent.facts, payload.log_gzip_size, NOON), payload)
+        await store.add_if_absent(
+            Lineage(sent.facts, payload.log_gzip_size, payload.inputs_gzip_sha256, NOON), payload
+        )
     registry = CollectorRegistry()
     await UsageMeter(stores, seconds=60, registry=registry).measure()
     await database.close()

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 from report_service import payload
-from report_service.domain import Capture, Part, Pdf, Report
+from report_service.deliveries import Capture, Part
+from report_service.domain import Pdf, Report
 from services.ids import uuid7
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)

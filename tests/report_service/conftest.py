@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from report_service.domain import OutboxStores, ReportStores
+from report_service.deliveries import OutboxStores
+from report_service.domain import ReportStores
 from report_service.outbox import PostgresOutboxStore
 from report_service.repository import PostgresReportStore
 from report_service.session import ReportSession

@@ -1,12 +1,13 @@
 """Neighbours of the report context that do as they are told."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from protos.leadfactory.lead.v1 import lead_pb2
 from report_service import payload, peers
-from report_service.domain import Delivery, Fault, Undelivered
+from report_service.batch import FoundLead, LeadSelection
+from report_service.deliveries import Delivery, Fault, Undelivered
 from report_service.rendering.bundles import Bundle
 from report_service.rendering.pool import PdfIdentity, Rendering
 from services.errors import NotFound
@@ -58,6 +59,8 @@ class Leads:
         self.mishap = mishap
         self.known: set[UUID] | None = None
         self.asked: list[UUID] = []
+        self.selections: list[LeadSelection] = []
+        self.selected: list[UUID] = []
 
     async def get(self, lead_id: UUID) -> Mapping[str, Any]:
         self.asked.append(lead_id)
@@ -65,6 +68,14 @@ class Leads:
         if self.known is not None and lead_id not in self.known:
             raise NotFound("lead", str(lead_id))
         return peers.lead_json(a_lead(lead_id))
+
+    async def find(self, lead_ids: Sequence[UUID]) -> Sequence[FoundLead]:
+        known = self.known
+        return [FoundLead(each, "example.com" if known is None or each in known else "") for each in lead_ids]
+
+    async def select(self, selection: LeadSelection, limit: int) -> Sequence[FoundLead]:
+        self.selections.append(selection)
+        return [FoundLead(each, "example.com") for each in self.selected][:limit]
 
 
 class Renderer:

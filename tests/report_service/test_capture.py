@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from report_service.capture import REDACTED, LineageCapture, NoCapture
-from report_service.domain import Capture
+from report_service.capture import LineageCapture, NoCapture
+from report_service.deliveries import Capture
+from report_service.redaction import REDACTED
 from services.clock import Clock
 from tests.report_service.builders import NOON
 

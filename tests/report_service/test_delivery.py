@@ -5,7 +5,8 @@ from uuid import UUID
 
 import asyncpg
 
-from report_service.domain import OutboxStores, ReportStores
+from report_service.deliveries import OutboxStores
+from report_service.domain import ReportStores
 from report_service.relay import Relay
 from report_service.repository import PostgresReportStore
 from services.database import Database

@@ -1,5 +1,6 @@
 """Promise: a report ends as COMPLETED with its lineage, or as FAILED with a reason, never in between."""
 
+import asyncio
 import gzip
 import json
 import re
@@ -9,13 +10,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from report_service import generation, payload
+from report_service import generation, payload, reports
 from report_service.domain import LineageStatus, Report, Status
 from report_service.generation import MAXIMUM_ATTEMPTS, Workshop
 from report_service.memory import Memory
 from report_service.rendering import bundles
-from report_service.rendering.pool import RenderFailed, RenderPool
+from report_service.rendering.pool import PdfIdentity, RenderFailed, Rendering, RenderPool
 from services import identity, jobs
 from services.errors import NotFound, PermissionDenied, Unavailable
 from tests.report_service.builders import NOON, a_report
@@ -143,7 +145,7 @@ async def test_the_lead_is_read_for_the_person_who_asked(memory: Memory, worksho
 async def test_the_relay_is_woken_after_the_commit(memory: Memory, workshop: Workshop) -> None:
     woken = []
     report = await queued(memory)
-    awake = replace(workshop, completed=lambda: woken.append(memory.reports[report.id].status))
+    awake = replace(workshop, captured=lambda: woken.append(memory.reports[report.id].status))
     await generation.generate(awake, job(report))
     assert woken == [Status.COMPLETED]
 
@@ -151,7 +153,7 @@ async def test_the_relay_is_woken_after_the_commit(memory: Memory, workshop: Wor
 async def test_with_capturing_off_a_report_completes_and_says_so(memory: Memory, workshop: Workshop) -> None:
     woken: list[bool] = []
     report = await queued(memory)
-    off = replace(workshop, captures=False, completed=lambda: woken.append(True))
+    off = replace(workshop, captures=False, captured=lambda: woken.append(True))
     await generation.generate(off, job(report))
     assert memory.reports[report.id].status is Status.COMPLETED
     assert memory.reports[report.id].lineage_status is LineageStatus.DISABLED
@@ -210,6 +212,82 @@ async def test_a_failure_that_does_not_pass_ends_the_report_with_its_reason(
     assert failed.completed_at == NOON
 
 
+def log_of(memory: Memory, report: Report) -> list[dict[str, Any]]:
+    log = gzip.decompress(memory.outbox[report.id].delivery.capture.logs)
+    return [json.loads(line) for line in log.splitlines()]
+
+
+async def test_a_failure_is_captured_with_its_log_and_what_was_known(
+    memory: Memory, workshop: Workshop
+) -> None:
+    woken: list[bool] = []
+    report = await queued(memory)
+    renderer = Renderer(raising(RenderFailed("the paper ran out", transient=False)))
+    failing = replace(workshop, renderer=renderer, captured=lambda: woken.append(True))
+    await generation.generate(failing, job(report))
+    delivery = memory.outbox[report.id].delivery
+    assert memory.reports[report.id].lineage_status is LineageStatus.PENDING
+    assert delivery.pdf_sha256 is None
+    ((inputs, _),) = renderer.rendered
+    assert gzip.decompress(delivery.capture.raw_inputs) == inputs
+    told = [
+        (line["event"], line.get("reason")) for line in log_of(memory, report) if line["level"] == "error"
+    ]
+    assert told == [("step.failed", "The paper ran out."), ("run.failed", "The paper ran out.")]
+    assert woken == [True]
+
+
+async def test_a_failure_without_a_lead_keeps_what_the_caller_sent(
+    memory: Memory, workshop: Workshop
+) -> None:
+    report = await queued(memory)
+    leads = Leads(raising(NotFound("lead", "x")))
+    await generation.generate(replace(workshop, leads=leads), job(report))
+    inputs = json.loads(gzip.decompress(memory.outbox[report.id].delivery.capture.raw_inputs))
+    assert (inputs["lead"], inputs["assessment"]) == (None, None)
+    assert inputs["assessment_data"] == {"note": "of the caller"}
+    assert inputs["render_time"] == "2026-11-21T12:00:00Z"
+
+
+async def test_internal_detail_is_not_kept_in_the_log_of_a_failure(
+    memory: Memory, workshop: Workshop
+) -> None:
+    report = await queued(memory)
+    leads = Leads(raising(RuntimeError("connecting as hunter2 to 10.0.0.1")))
+    await run_to_the_end(replace(workshop, leads=leads), report)
+    lines = log_of(memory, report)
+    assert "hunter2" not in json.dumps(lines)
+    assert {line["reason"] for line in lines if line["level"] == "error"} == {"RuntimeError"}
+
+
+async def test_with_capturing_off_a_failure_says_so(memory: Memory, workshop: Workshop) -> None:
+    report = await queued(memory)
+    leads = Leads(raising(NotFound("lead", "x")))
+    await generation.generate(replace(workshop, leads=leads, captures=False), job(report))
+    assert memory.reports[report.id].lineage_status is LineageStatus.DISABLED
+    assert memory.outbox == {}
+
+
+async def test_a_failure_that_cannot_be_captured_ends_all_the_same(
+    memory: Memory, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = await queued(memory)
+    monkeypatch.setattr(payload, "members", raising(MemoryError()))
+    leads = Leads(raising(NotFound("lead", "x")))
+    await generation.generate(replace(workshop, leads=leads), job(report))
+    assert memory.reports[report.id].status is Status.FAILED
+
+
+async def test_a_capture_that_takes_too_long_is_told(
+    memory: Memory, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "SLOW_CAPTURE_SECONDS", 0.0)
+    report = await queued(memory)
+    with capture_logs() as logs:
+        await generation.generate(workshop, job(report))
+    assert [each["log_level"] for each in logs if each["event"] == "capture.slow"] == ["warning"]
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -261,6 +339,7 @@ async def test_a_report_over_which_the_worker_dies_each_time_is_given_up(
     report = await queued(memory, attempts=MAXIMUM_ATTEMPTS)
     await generation.generate(workshop, job(report))
     assert memory.reports[report.id].status is Status.FAILED
+    assert log_of(memory, report)[1]["reason"] == memory.reports[report.id].error
     assert "crash" in memory.reports[report.id].error
 
 
@@ -277,6 +356,63 @@ async def test_a_slow_attempt_gives_way_to_a_later_one(memory: Memory, workshop:
     await generation.generate(replace(workshop, renderer=Renderer(overtake)), job(report))
     assert memory.reports[report.id].status is Status.RUNNING
     assert memory.outbox == {}
+
+
+class Endless(Renderer):
+    """Renders until it is told to stop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.stopped = asyncio.Event(), False
+
+    async def render(self, bundle: bundles.Bundle, inputs: bytes, identity: PdfIdentity) -> Rendering:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.stopped = True
+        raise AssertionError("nothing ends this but being cancelled")
+
+
+async def test_the_render_of_a_cancelled_report_is_stopped(
+    memory: Memory, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "LOOK_SECONDS", 0.01)
+    report, renderer = await queued(memory), Endless()
+    task = asyncio.create_task(generation.generate(replace(workshop, renderer=renderer), job(report)))
+    await renderer.begun.wait()
+    await asyncio.sleep(0.05)
+    assert not task.done()
+    async with memory.reports_stores().write() as store:
+        await store.cancel(report.id, NOON)
+    await task
+    assert renderer.stopped
+    assert memory.reports[report.id].status is Status.CANCELLED
+    assert memory.outbox == {}
+
+
+async def test_a_worker_that_stops_stops_its_render(memory: Memory, workshop: Workshop) -> None:
+    report, renderer = await queued(memory), Endless()
+    task = asyncio.create_task(generation.generate(replace(workshop, renderer=renderer), job(report)))
+    await renderer.begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert renderer.stopped
+    assert memory.reports[report.id].status is Status.RUNNING
+
+
+async def test_a_watcher_sees_each_step_until_the_end(
+    memory: Memory, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "LOOK_SECONDS", 0.0)
+    report = await queued(memory)
+    task = asyncio.create_task(generation.generate(workshop, job(report)))
+    seen = [each async for each in reports.watch(memory.reports_stores(), report.id)]
+    await task
+    assert [each.status for each in (seen[0], seen[-1])] == [Status.QUEUED, Status.COMPLETED]
+    assert [each.version for each in seen] == sorted({each.version for each in seen})
+    assert {"lead", "render", "store"} >= {each.step for each in seen if each.step}
 
 
 async def test_a_template_that_changed_since_is_not_used(memory: Memory, workshop: Workshop) -> None:

@@ -18,7 +18,7 @@ from lineage_service.memory import MemoryLineageStores
 from lineage_service.servicer import LineageServicer
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
-from report_service.domain import Delivery, Fault, Undelivered
+from report_service.deliveries import Delivery, Fault, Undelivered
 from report_service.peers import CHUNK_BYTES, LeadPeer, LineagePeer, messages
 from report_service.relay import ACTOR
 from services import identity
@@ -93,6 +93,16 @@ async def test_the_real_service_records_what_is_handed_over(call_lineage: Any) -
     assert kept.facts.lineage_id == delivery.lineage_id
     assert kept.facts.report_id == delivery.report_id
     assert kept.facts.created_by == "ada"
+
+
+async def test_a_failed_generation_is_recorded_without_a_pdf(call_lineage: Any) -> None:
+    stores, delivery = MemoryLineageStores(), replace(a_delivery(), pdf_sha256=None)
+    async with call_lineage(real(stores)) as lineages:
+        await lineages.record(delivery, 5)
+        await lineages.record(delivery, 5)
+    (kept,) = stores.kept.lineages.values()
+    assert kept.facts.report_id == delivery.report_id
+    assert kept.facts.pdf_sha256 == b""
 
 
 async def test_forty_megabytes_in_many_parts_arrive_whole(call_lineage: Any) -> None:

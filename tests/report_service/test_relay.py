@@ -11,7 +11,8 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from report_service import relay as relay_module
-from report_service.domain import Delivery, Fault, Lineages, LineageStatus, ReportStores
+from report_service.deliveries import Delivery, Fault, Lineages
+from report_service.domain import LineageStatus, ReportStores
 from report_service.memory import Memory
 from report_service.relay import Relay
 from report_service.upkeep import Upkeep
@@ -285,6 +286,20 @@ async def test_an_outbox_that_is_too_old_raises_the_alarm() -> None:
     oldest = REGISTRY.get_sample_value("leadfactory_lineage_outbox_oldest_seconds")
     assert oldest is not None
     assert oldest > 300
+
+
+async def test_a_dead_letter_does_not_raise_the_alarm_of_age() -> None:
+    memory = Memory()
+    report_id = await completed(memory.reports_stores())
+    async with memory.outbox_stores().write() as outbox:
+        (delivery,) = await outbox.claim(1, timedelta(seconds=10))
+        await outbox.bury(report_id, delivery.attempt, "INVALID_ARGUMENT: no")
+    began = memory.clock()
+    memory.clock = lambda: began + timedelta(days=6)
+    with capture_logs() as logs:
+        await Upkeep(memory.reports_stores(), memory.outbox_stores()).measure()
+    assert logs == []
+    assert REGISTRY.get_sample_value("leadfactory_lineage_outbox_dead") == 1
 
 
 async def test_a_report_without_a_job_gets_one() -> None:

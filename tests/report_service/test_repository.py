@@ -15,7 +15,7 @@ async def test_a_long_list_is_estimated_by_the_planner(
     connection = await asyncpg.connect(report_database.superuser_url)
     await connection.execute(
         "INSERT INTO reports SELECT gen_random_uuid(), gen_random_uuid(), $1, 'x', 'run', 'a@1.0.0',"
-        " repeat('a', 64), NULL, 'en', 'FAILED', 0, '', 'no', 1, NULL, NULL, NULL, NULL, NULL, 'PENDING',"
+        " repeat('a', 64), NULL, 'en', 'FAILED', 0, '', 'no', 1, NULL, NULL, NULL, NULL, NULL, 'NONE',"
         " 'ada', now(), now() FROM generate_series(1, $2)",
         lead_id,
         5 * COUNTED,

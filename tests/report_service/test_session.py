@@ -196,8 +196,13 @@ async def test_a_capture_cannot_be_taken_back(database: Database, report_stores:
 
 async def test_a_capture_cannot_be_left_behind(database: Database, report_stores: ReportStores) -> None:
     await completed(report_stores)
-    for other in ("RECORDED", "DISABLED"):
-        await refuse(database, update(ReportRow).values(lineage_status=other), "reports_lineage_is_captured")
+    for other, constraint in (
+        ("RECORDED", "reports_lineage_is_captured"),
+        ("DISABLED", "reports_lineage_is_final"),
+        ("NONE", "reports_lineage_is_final"),
+        ("DISCARDED", "reports_recorded_was_captured"),
+    ):
+        await refuse(database, update(ReportRow).values(lineage_status=other), constraint)
 
 
 async def test_a_recorded_report_gets_no_second_capture(
@@ -212,10 +217,68 @@ async def test_a_recorded_report_gets_no_second_capture(
     await refuse(database, insert(LineageOutboxRow).values(**copy), "lineage_outbox_is_pending")
 
 
-async def test_a_completed_report_is_final(database: Database, report_stores: ReportStores) -> None:
+async def test_a_row_that_fails_without_a_capture_is_refused(database: Database, running: Report) -> None:
+    with pytest.raises(UncapturedReport):
+        async with database.write() as session:
+            row = await session.get_one(ReportRow, running.id)
+            row.status, row.error = Status.FAILED, "no"
+    await refuse(
+        database, update(ReportRow).values(status="FAILED", error="x"), "reports_lineage_is_captured"
+    )
+
+
+async def test_nothing_is_captured_of_a_report_that_goes_on(
+    database: Database, report_stores: ReportStores, running: Report
+) -> None:
     await completed(report_stores)
-    for change in ({"status": "FAILED", "error": "x"}, {"pdf_sha256": "ef" * 32}, {"object_key": "other"}):
-        await refuse(database, update(ReportRow).values(**change), "reports_completed_is_final")
+    async with database.read() as session:
+        copy = dict((await session.execute(select(LineageOutboxRow.__table__))).mappings().one())
+    copy["report_id"] = running.id
+    await refuse(database, insert(LineageOutboxRow).values(copy), "lineage_outbox_is_pending")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "FAILED", "error": "x"},
+        {"status": "QUEUED"},
+        {"pdf_sha256": "ef" * 32},
+        {"object_key": "other"},
+        {"page_count": 99},
+        {"completed_at": None},
+        {"error": "an afterthought"},
+        {"attempts": 7},
+    ],
+)
+async def test_a_report_that_has_ended_is_final(
+    database: Database, report_stores: ReportStores, change: dict[str, Any]
+) -> None:
+    await completed(report_stores)
+    await refuse(database, update(ReportRow).values(**change), "reports_ended_is_final")
+
+
+async def test_a_recorded_report_stays_recorded(database: Database, report_stores: ReportStores) -> None:
+    await completed(report_stores)
+    async with database.write() as session:
+        await session.execute(update(ReportRow).values(lineage_status="RECORDED"))
+        await session.execute(delete(LineageOutboxRow))
+    for other in ("DISABLED", "PENDING", "DISCARDED", "NONE"):
+        await refuse(database, update(ReportRow).values(lineage_status=other), "reports_lineage_is_final")
+
+
+async def test_nothing_is_discarded_without_a_decision_about_a_dead_letter(
+    database: Database, report_stores: ReportStores
+) -> None:
+    await completed(report_stores)
+    discarded = update(ReportRow).values(lineage_status="DISCARDED")
+    await refuse(database, discarded, "reports_recorded_was_captured")
+    async with database.write() as session:
+        await session.execute(update(LineageOutboxRow).values(dead_at=NOON))
+    with pytest.raises(DBAPIError) as caught:
+        async with database.write() as session:
+            await session.execute(discarded)
+            await session.execute(delete(LineageOutboxRow))
+    assert "neither recorded nor discarded" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +289,9 @@ async def test_a_completed_report_is_final(database: Database, report_stores: Re
         "UPDATE lineage_outbox SET raw_inputs = ''",
         "DELETE FROM reports",
         "TRUNCATE lineage_outbox CASCADE",
+        "UPDATE dead_letter_decisions SET reason = ''",
+        "DELETE FROM dead_letter_decisions",
+        "UPDATE requests SET made = gen_random_uuid()",
         "ALTER TABLE reports DISABLE TRIGGER ALL",
         "DROP TRIGGER reports_guard ON reports",
     ],

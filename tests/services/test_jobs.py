@@ -107,6 +107,23 @@ async def test_a_second_job_with_the_same_key_is_not_made_while_the_first_waits(
     assert await waiting(queue) == 1
 
 
+async def test_many_jobs_are_made_at_once_and_run_behind_what_is_urgent(
+    queue: TestDatabase, database: Database
+) -> None:
+    async with database.write() as session:
+        await jobs.enqueue(session, "work", b"2", key="2")
+        keys = [str(each) for each in range(5)]
+        payloads = [key.encode() for key in keys]
+        made = await jobs.enqueue_all(session, "work", payloads, keys=keys, priority=-1)
+        assert [bool(job_id) for job_id in made] == [True, True, False, True, True]
+        assert await jobs.enqueue_all(session, "work", []) == []
+    assert await waiting(queue) == 5
+    connection = await asyncpg.connect(queue.superuser_url)
+    rows = await connection.fetch("SELECT payload FROM pgqueuer ORDER BY priority DESC, id")
+    await connection.close()
+    assert [row["payload"] for row in rows] == [b"2", b"0", b"1", b"3", b"4"]
+
+
 async def test_a_handler_that_asks_for_a_retry_is_run_again_and_told_how_often(
     queue: TestDatabase, database: Database
 ) -> None:

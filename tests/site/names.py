@@ -45,6 +45,10 @@ SITES: Final = [
     "expired",
     "foreign-name",
     "unknown-issuer",
+    "chained",
+    "unwelcoming",
+    "moved-closed",
+    "robots-broken",
 ]
 
 # Of the key that `guarded` signs its mail with, 2048 bits of RSA; nobody has kept the other half.
@@ -89,6 +93,8 @@ MAIL: Final[dict[str, list[RD]]] = {
     "spf-void": [
         TXT("v=spf1 a:no1.leadfactory.test mx:no2.leadfactory.test exists:no3.leadfactory.test -all")
     ],
+    "spf-void-mx": [TXT("v=spf1 mx -all"), *(MX(f"no{each}.leadfactory.test", each) for each in range(3))],
+    "spf-void-null": [TXT("v=spf1 mx -all"), MX(".", 0)],
     "spf-nothing": [TXT("v=spf1 include:docs2.leadfactory.test -all")],
     "spf-redirect": [TXT("v=spf1 redirect=guarded.leadfactory.test")],
     "spf-after-all": [TXT("v=spf1 +all include:spf-loop.leadfactory.test")],
@@ -121,6 +127,7 @@ RECORDS: Final[dict[str, list[RD]]] = {
     ],
     "www": [CNAME("docs.leadfactory.test")],
     "mail.docs": [A(LOOPBACK)],
+    "backup.docs": [A(LOOPBACK)],
     "xn--bcher-kva": [A(LOOPBACK)],
     **{name: [A(LOOPBACK)] for name in SITES},
     # Nothing listens at this address of the loopback network.

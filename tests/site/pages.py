@@ -188,6 +188,24 @@ class Pages(BaseHTTPRequestHandler):
         else:
             self._send(404, "text/html", b"")
 
+    def _unwelcoming(self) -> None:
+        if self.path == "/robots.txt":
+            self._send(200, "text/plain", b"User-agent: *\nAllow: /\nUser-agent: leadfactory\nDisallow: /$\n")
+        else:
+            self._document()
+
+    def _moved_closed(self) -> None:
+        if self.path == "/robots.txt":
+            self._send(404, "text/plain", b"")
+        else:
+            self._redirect(f"https://closed.{ZONE}/")
+
+    def _robots_broken(self) -> None:
+        if self.path == "/robots.txt":
+            self._send(503, "text/plain", b"")
+        else:
+            self._document()
+
     def _garbage(self) -> None:
         self.wfile.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
         self.close_connection = True
@@ -212,6 +230,9 @@ _BEHAVIOUR: Final[dict[str, Callable[[Pages], None]]] = {
     "bakery": Pages._bakery,
     "soft-404": _page("Whatever you ask for"),
     "closed": Pages._closed,
+    "unwelcoming": Pages._unwelcoming,
+    "moved-closed": Pages._moved_closed,
+    "robots-broken": Pages._robots_broken,
     "odd-headers": lambda page: page._send(
         200,
         "text/html",
@@ -315,6 +336,8 @@ def _tls(authority: trustme.CA) -> ssl.SSLContext:
         "foreign-name": authority.issue_cert("elsewhere.example"),
         "unknown-issuer": trustme.CA().issue_cert(f"unknown-issuer.{ZONE}"),
     }
+    between = authority.create_child_ca()
+    certificates["chained"] = between.issue_cert(f"chained.{ZONE}")
     contexts = {}
     for label, certificate in certificates.items():
         contexts[label] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -88,14 +88,14 @@ async def lineage_of(api: httpx.AsyncClient, report_id: str, patience: float = P
 
 
 async def counted(stack: Stack) -> tuple[int, int, int]:
-    """Count completed reports, lineage records and pending deliveries."""
+    """Count completed reports, lineage records of PDFs, and pending deliveries."""
     databases = stack.endpoints["databases"]
     report = await asyncpg.connect(databases["report"])
     lineage = await asyncpg.connect(databases["lineage"])
     try:
         return (
             await report.fetchval("SELECT count(*) FROM reports WHERE status = 'COMPLETED'"),
-            await lineage.fetchval("SELECT count(*) FROM lineage_records"),
+            await lineage.fetchval("SELECT count(*) FROM lineage_records WHERE pdf_sha256 <> ''"),
             await report.fetchval("SELECT count(*) FROM lineage_outbox"),
         )
     finally:

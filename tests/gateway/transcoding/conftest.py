@@ -108,6 +108,8 @@ class Zoo(grpc.GenericRpcHandler):  # type: ignore[misc]
             "request_deserializer": class_of(rpc.input_type).FromString,
             "response_serializer": lambda message: message.SerializeToString(),
         }
+        if rpc.client_streaming:
+            return grpc.stream_unary_rpc_method_handler(unary, **codings)
         if rpc.server_streaming:
             return grpc.unary_stream_rpc_method_handler(stream, **codings)
         return grpc.unary_unary_rpc_method_handler(unary, **codings)

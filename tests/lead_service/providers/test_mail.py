@@ -74,6 +74,7 @@ async def test_no_dkim_key_on_common_selectors_is_not_called_absence(site: Site,
         ("spf-loop", "more than 10 DNS look-ups are needed", 11),
         ("spf-eleven", "more than 10 DNS look-ups are needed", 11),
         ("spf-void", "more than 2 names that do not exist or have no record", 3),
+        ("spf-void-mx", "more than 2 names that do not exist or have no record", 1),
         ("spf-nothing", "docs2.leadfactory.test has no SPF record", 1),
     ],
 )

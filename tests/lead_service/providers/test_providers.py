@@ -1,15 +1,19 @@
 """Promise: providers report what real servers say, tell silence from absence, and invent nothing."""
 
+import asyncio
 import hashlib
 import ssl
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
+import trustme
 
-from lead_service.egress.dial import Door
+from lead_service.egress.dial import Door, Ports
 from lead_service.egress.http import Limits
 from lead_service.egress.resolver import Resolver
 from lead_service.facts import FactState
+from lead_service.providers import handshakes
 from lead_service.providers.dns import DnsProvider
 from lead_service.providers.homepage import HomepageProvider
 from lead_service.providers.tls import TlsProvider
@@ -88,6 +92,55 @@ async def test_a_certificate_is_reported_with_its_names_and_dates(site: Site, tl
     assert before < NOW < after
     certificate = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", site.https_port)))
     assert facts["certificate.names"].evidence_sha256 == hashlib.sha256(certificate).hexdigest()
+
+
+async def test_the_presented_chain_is_reported_with_issuers_and_ends(site: Site, tls: TlsProvider) -> None:
+    own = (await facts_of(tls, site.domain))["chain"].values
+    assert len(own) == 1
+    assert "LeadFactory trial authority" in own[0].partition(", issued by ")[2]
+    assert ", until 3000-01-01T00:00:00+00:00" in own[0]
+    whole = (await facts_of(tls, site.host("chained")))["chain"].values
+    assert len(whole) == 2
+    assert whole[0].partition(", issued by ")[2].startswith(whole[1].partition(", issued by ")[0])
+
+
+V1_2, V1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+
+
+@pytest.mark.parametrize(
+    ("oldest", "newest", "spoken"),
+    [
+        (V1_2, V1_3, {"TLSv1.2", "TLSv1.3"}),
+        (V1_2, V1_2, {"TLSv1.2"}),
+        (V1_3, V1_3, {"TLSv1.3"}),
+    ],
+)
+async def test_each_version_of_the_protocol_is_tried_by_itself(
+    site: Site, door: Door, oldest: ssl.TLSVersion, newest: ssl.TLSVersion, spoken: set[str]
+) -> None:
+    authority = trustme.CA()
+    context, trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert(site.domain).configure_cert(context)
+    authority.configure_trust(trust)
+    context.minimum_version, context.maximum_version = oldest, newest
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        ports = Ports(site.http_port, server.sockets[0].getsockname()[1])
+        provider = TlsProvider(replace(door, ports=ports), trust, clock, 4)
+        facts = await facts_of(provider, site.domain)
+    outcomes = dict(line.split(": ", 1) for line in facts["versions"].values)
+    assert list(outcomes) == ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+    assert {version for version, outcome in outcomes.items() if outcome == "accepted"} == spoken
+    for version in outcomes.keys() - spoken:
+        assert outcomes[version].startswith(("refused (", "not tested: OpenSSL here does not speak it"))
+
+
+async def test_a_version_that_openssl_does_not_speak_is_said_not_to_be_tested(
+    site: Site, tls: TlsProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(handshakes.VERSIONS, "TLSv1", ssl.TLSVersion.SSLv3)
+    (old, *_) = (await facts_of(tls, site.domain))["versions"].values
+    assert old == "TLSv1: not tested: OpenSSL here does not speak it"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ async def test_a_site_that_is_well_kept_is_reported_whole(site: Site, around: Si
         "plain.leads_to": ("https",),
         "robots": ("User-agent: *", "Disallow: /basket", "Sitemap: https://bakery.leadfactory.test/map.xml"),
         "robots.home_page": ("allowed",),
+        "robots.look_up": ("allowed",),
         "sitemap": ("https://bakery.leadfactory.test/map.xml lists 3",),
     }
 
@@ -39,7 +40,7 @@ async def test_a_site_without_tls_stays_in_the_clear(site: Site, around: SitePro
 
 async def test_a_page_instead_of_a_file_is_not_taken_for_one(site: Site, around: SiteProvider) -> None:
     facts = await facts_of(around, site.host("soft-404"))
-    assert {facts[name].reason for name in ("robots", "robots.home_page", "sitemap")} == {
+    assert {facts[name].reason for name in ("robots", "robots.home_page", "robots.look_up", "sitemap")} == {
         "the answer is a page, not a file"
     }
 
@@ -47,7 +48,10 @@ async def test_a_page_instead_of_a_file_is_not_taken_for_one(site: Site, around:
 async def test_a_site_that_keeps_crawlers_out_says_so(site: Site, around: SiteProvider) -> None:
     facts = await facts_of(around, site.host("closed"))
     assert facts["robots.home_page"].values == ("disallowed",)
-    assert facts["sitemap"].reason == "the answer's status is 404"
+    assert facts["robots.look_up"].values == ("disallowed",)
+    reason = "https://closed.leadfactory.test/robots.txt asks LeadFactory not to visit /sitemap.xml"
+    assert (facts["sitemap"].state, facts["sitemap"].reason) == (REFUSED, reason)
+    assert {path for _, path in site.secure.requests} == {"/robots.txt"}
 
 
 @pytest.mark.parametrize(

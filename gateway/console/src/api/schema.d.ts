@@ -25,8 +25,9 @@ export interface paths {
          * Creates a lead and returns it
          * @description Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
          *
-         *     Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-         *     case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+         *     Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+         *     same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+         *     Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
          */
         post: operations["LeadService_CreateLead"];
         delete?: never;
@@ -50,7 +51,7 @@ export interface paths {
          *     the scenes.
          *
          *     Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-         *     ALREADY_EXISTS as CreateLead does.
+         *     ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
          */
         post: operations["LeadService_QuickAddLead"];
         delete?: never;
@@ -125,9 +126,83 @@ export interface paths {
          * @description Brings a deleted lead back and returns it.
          *
          *     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-         *     e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+         *     e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
          */
         post: operations["LeadService_UndeleteLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:enrich": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING
+         * @description Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+         *
+         *     A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+         *     that runs. What was learned before stays until the new look-up ends. Fails with
+         *     FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+         *     ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+         *     under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+         *     when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+         */
+        post: operations["LeadService_EnrichLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}/suggestions/{suggestion_id}:accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Writes a suggested value into the lead and returns the lead
+         * @description Writes a suggested value into the lead and returns the lead.
+         *
+         *     The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+         *     such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+         *     was accepted already leaves the lead as it is.
+         */
+        post: operations["LeadService_AcceptSuggestion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}/suggestions/{suggestion_id}:dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turns a suggested value down and returns the lead
+         * @description Turns a suggested value down and returns the lead.
+         *
+         *     The same value is not suggested for this lead again, however often it is found. Fails as
+         *     AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
+         */
+        post: operations["LeadService_DismissSuggestion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -296,6 +371,170 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/leads:import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reads leads from a CSV file of any size, and returns what became of its rows
+         * @description Reads leads from a CSV file of any size, and returns what became of its rows.
+         *
+         *     The file is UTF-8, with a header, separated by commas, semicolons or tabs (RFC 4180). Its rows are
+         *     written in batches, each as a whole. A row that is no lead, or stands in the file twice, is passed over and
+         *     told by ListLeadImportErrors; the others come in. A living lead with the same e-mail address and
+         *     domain is the same lead: see `existing`.
+         *
+         *     If the file breaks off, or cannot be read any further, the call fails, the import is FAILED, and what
+         *     its batches wrote until then stays: `import` in the error's metadata names it. The same file sent
+         *     again under the same `request_id` is taken up where the first one ended; after the end it gets the
+         *     first answer again. Another file, or other options, under that `request_id` fail with
+         *     FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED. A file whose header is wrong is no import.
+         */
+        post: operations["LeadTransferService_ImportLeads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists imports, newest first: the caller's own, and everybody's for auditors and admins
+         * @description Lists imports, newest first: the caller's own, and everybody's for auditors and admins.
+         */
+        get: operations["LeadTransferService_ListLeadImports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns one import, also while it runs
+         * @description Returns one import, also while it runs. Only its creator, auditors and admins may see it.
+         */
+        get: operations["LeadTransferService_GetLeadImport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/imports/{import_id}/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns as CSV what was wrong with which row: `row,column,value,reason`, in the order of the file
+         * @description Returns as CSV what was wrong with which row: `row,column,value,reason`, in the order of the file.
+         *
+         *     Rows are counted as spreadsheets do, the header is row 1. Values are as in the file, but cut to 200
+         *     characters and safe to open in a spreadsheet. Kept for 30 days. Only for the import's creator,
+         *     auditors and admins.
+         */
+        get: operations["LeadTransferService_ListLeadImportErrors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/imports/{import_id}:undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes an import back: leads that it created are deleted, leads that it changed get their old values
+         * @description Takes an import back: leads that it created are deleted, leads that it changed get their old values.
+         *
+         *     A lead that somebody changed since stays as it is, and is told by ListLeadImportConflicts. A large undo
+         *     goes on behind the scenes as UNDOING. An import that is undone already is returned as it is. Fails with
+         *     FAILED_PRECONDITION for one that runs or was a dry run. Only for the import's creator and admins.
+         */
+        post: operations["LeadTransferService_UndoLeadImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/imports/{import_id}/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the leads that an undo left as they are, because somebody changed them since, in the order of the file
+         * @description Lists the leads that an undo left as they are, because somebody changed them since, in the order of
+         *     the file.
+         */
+        get: operations["LeadTransferService_ListLeadImportConflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads:export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns every lead that matches a filter, in the order of ListLeads, as CSV or as JSON a line
+         * @description Returns every lead that matches a filter, in the order of ListLeads, as CSV or as JSON a line.
+         *
+         *     Promises to note the export in the audit before the first byte leaves. CSV is as in RFC 4180 and safe to
+         *     open in a spreadsheet: a text that would be taken for a formula has an apostrophe in front, which
+         *     ImportLeads takes off again. Leads that existed throughout are in it exactly once.
+         */
+        get: operations["LeadTransferService_ExportLeads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lineage/{report_id}": {
         parameters: {
             query?: never;
@@ -329,6 +568,10 @@ export interface paths {
          * Streams the pipeline's log, JSON lines, as the gzip bytes that were stored
          * @description Streams the pipeline's log, JSON lines, as the gzip bytes that were stored.
          *
+         *     The whole has `Content-Encoding: gzip`. A part is a stretch of at most 2 MiB of these bytes, which means
+         *     nothing alone; all parts, one after the other, are the gzip file. `Repr-Digest` (RFC 9530) is the
+         *     SHA-256 of what is sent.
+         *
          *     Promises an entry in the access audit before the first byte leaves.
          */
         get: operations["LineageService_GetLineageLogs"];
@@ -351,12 +594,197 @@ export interface paths {
          * Streams the raw inputs, RFC 8785 canonical JSON, as the gzip bytes that were stored: one part, or all parts one after the other, which is the whole as a multi-member gzip file (RFC 1952)
          * @description Streams the raw inputs, RFC 8785 canonical JSON, as the gzip bytes that were stored: one part,
          *     or all parts one after the other, which is the whole as a multi-member gzip file (RFC 1952).
+         *     `Repr-Digest` (RFC 9530) is the SHA-256 of what is sent.
          *
          *     Promises an entry in the access audit before the first byte leaves.
          */
         get: operations["LineageService_DownloadRawInputs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/{lineage_id}/openlineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON
+         * @description Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+         *
+         *     The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+         *     with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
+         */
+        get: operations["LineageService_GetOpenLineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Finds lineages, newest first unless told otherwise, one keyset page at a time
+         * @description Finds lineages, newest first unless told otherwise, one keyset page at a time.
+         *
+         *     Promises that a page costs the same at any depth, that each filter has an index, and an entry in the
+         *     access audit that says what was asked. A page token is bound to the filter and the order that it was
+         *     made for. To be shown in a list does not count as a reading of a lineage.
+         */
+        get: operations["LineageService_SearchLineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:lookup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says whether a PDF was issued here, and from what it was made
+         * @description Says whether a PDF was issued here, and from what it was made.
+         *
+         *     A PDF whose SHA-256 is known is GENUINE. One that names a lineage of ours, in its XMP metadata or in its
+         *     file identifier, is ALTERED: issued here, and its bytes are no longer those that were. Every
+         *     other is UNKNOWN; `remark` says so if it could not be read. What a file says is never
+         *     believed further than that. It is read by a process of its own with limits of time and memory.
+         *
+         *     Send the SHA-256, or the PDF in as many messages as it takes, of at most 64 MiB together. Over HTTP the PDF
+         *     is the body. Fails with INVALID_ARGUMENT for bytes that are no PDF. Promises an entry in the
+         *     access audit, found or not.
+         */
+        post: operations["LineageService_LookupPdf"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says what differs between two reports: their inputs by JSON path, template and environment
+         * @description Says what differs between two reports: their inputs by JSON path, template and environment.
+         *
+         *     Fails with NOT_FOUND if either is unknown, and with FAILED_PRECONDITION, reason INPUTS_TOO_LARGE, for inputs
+         *     that are too large to be compared. Promises an entry in the access audit of both.
+         */
+        get: operations["LineageService_DiffLineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/{lineage_id}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists who read a lineage, its log or its raw inputs, newest first
+         * @description Lists who read a lineage, its log or its raw inputs, newest first.
+         *
+         *     Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
+         *     for this reading of the audit, too, which the next one shows.
+         */
+        get: operations["LineageService_ListLineageAccesses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says how much lineage takes up: on disk, and by month, template and lead
+         * @description Says how much lineage takes up: on disk, and by month, template and lead.
+         */
+        get: operations["LineageService_GetStorage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says how long what is kept, what is due to be removed now, and whose is held
+         * @description Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing.
+         */
+        get: operations["LineageService_PreviewRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age
+         * @description Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+         *
+         *     To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+         */
+        post: operations["LineageService_SetLegalHold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -380,8 +808,10 @@ export interface paths {
          * Queues a report on a lead and returns it at once as QUEUED
          * @description Queues a report on a lead and returns it at once as QUEUED.
          *
-         *     Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-         *     or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+         *     Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+         *     as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+         *     and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+         *     to ask again.
          */
         post: operations["ReportService_GenerateReport"];
         delete?: never;
@@ -433,10 +863,278 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the captured lineage that can never be delivered as it is, newest report first
+         * @description Lists the captured lineage that can never be delivered as it is, newest report first.
+         */
+        get: operations["ReportService_ListDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters:redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has dead letters delivered again, once what stood in their way is mended
+         * @description Has dead letters delivered again, once what stood in their way is mended.
+         *
+         *     Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+         *     letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+         */
+        post: operations["ReportService_RedriveDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters/{report_id}:discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives up a dead letter: this lineage is lost, and its report says DISCARDED
+         * @description Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+         *
+         *     Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+         *     NOT_FOUND if the report has no dead letter.
+         */
+        post: operations["ReportService_DiscardDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams a report as it is, then again whenever it has come further, until it has ended
+         * @description Streams a report as it is, then again whenever it has come further, until it has ended.
+         *
+         *     Fails with NOT_FOUND for an unknown id.
+         */
+        get: operations["ReportService_WatchReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}:cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it
+         * @description Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+         *
+         *     A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+         *     is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+         */
+        post: operations["ReportService_CancelReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}:retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one
+         * @description Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+         *
+         *     The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+         *     `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+         *     for any other report, and as GenerateReport does.
+         */
+        post: operations["ReportService_RetryReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports:batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queues a report on each of many leads, and returns the batch at once
+         * @description Queues a report on each of many leads, and returns the batch at once.
+         *
+         *     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+         *     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+         *     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+         *     Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+         */
+        post: operations["ReportService_GenerateReports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns a batch and how far it has come
+         * @description Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+         *     for an unknown id.
+         */
+        get: operations["ReportService_GetReportBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams a batch as it is, then again whenever it has come further, until all of it has ended
+         * @description Streams a batch as it is, then again whenever it has come further, until all of it has ended.
+         */
+        get: operations["ReportService_WatchReportBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}:cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch
+         * @description Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch.
+         */
+        post: operations["ReportService_CancelReportBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches/{id}/zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of every report, and the SHA-256 of every PDF
+         * @description Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+         *     every report, and the SHA-256 of every PDF.
+         *
+         *     The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+         *     report has ended. Breaks off rather than pack a PDF that is not what it was.
+         */
+        get: operations["ReportService_DownloadReportBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptSuggestionRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The suggestion's UUID.
+             */
+            suggestion_id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
         /** @description One thing that somebody did to a lead, or tried to. */
         AuditEntry: {
             id: string;
@@ -481,7 +1179,7 @@ export interface components {
             workload: string;
             /** @description Name of the gRPC status that the call ended with. */
             code: string;
-            /** @description Why it was refused, in UPPER_SNAKE_CASE; empty if it was not. */
+            /** @description Why it was refused, in UPPER_SNAKE_CASE; of EXPORT, IMPORT and UNDO, what it was about. */
             reason: string;
         };
         /**
@@ -490,9 +1188,26 @@ export interface components {
          *     - `DENIED`: A call was refused for want of a right. Nothing changed.
          *     - `FAILED`: A call that was to change something failed. Nothing changed.
          *     - `ERASE`: Every value about the lead was erased, from its entries too.
+         *     - `EXPORT`: Somebody took leads out; `reason` says which.
+         *     - `IMPORT`: Somebody brought leads in; `reason` names the import.
+         *     - `UNDO`: Somebody took an import back; `reason` names it.
          * @enum {string}
          */
-        "AuditEntry.Action": "ACTION_UNSPECIFIED" | "BASELINE" | "CREATE" | "UPDATE" | "DELETE" | "UNDELETE" | "READ" | "DENIED" | "FAILED" | "ERASE";
+        "AuditEntry.Action": "ACTION_UNSPECIFIED" | "BASELINE" | "CREATE" | "UPDATE" | "DELETE" | "UNDELETE" | "READ" | "DENIED" | "FAILED" | "ERASE" | "EXPORT" | "IMPORT" | "UNDO";
+        CancelReportBatchRequest: {
+            /**
+             * Format: uuid
+             * @description The batch's UUID.
+             */
+            id: string;
+        };
+        CancelReportRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            id: string;
+        };
         /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
         Checkpoint: {
             /** @description The log's name. */
@@ -533,6 +1248,88 @@ export interface components {
             domain?: string;
             name?: string;
             is_manual?: boolean;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
+        /** @description Captured lineage that can never be delivered as it is. */
+        DeadLetter: {
+            /** @description The report that this is the lineage of. */
+            report_id: string;
+            lineage_id: string;
+            lead_id: string;
+            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            template_version_id: string;
+            /** @description SHA-256 of the PDF in hexadecimal; empty if the generation failed. */
+            pdf_sha256: string;
+            /** @description SHA-256 of the uncompressed raw inputs, in hexadecimal. */
+            inputs_sha256: string;
+            /** @description The subject whose work the report was. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When the report ended.
+             */
+            created_at?: string;
+            /**
+             * Format: date-time
+             * @description When its delivery was found to be hopeless.
+             */
+            dead_at?: string;
+            /**
+             * Format: int32
+             * @description How often it was sent.
+             */
+            attempts: number;
+            /** @description What the lineage service answered. */
+            reason: string;
+        };
+        DiscardDeadLetterRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            report_id: string;
+            /** @description Why this lineage may be lost. */
+            reason: string;
+        };
+        DismissSuggestionRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The suggestion's UUID.
+             */
+            suggestion_id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
+        EnrichLeadRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
             /**
              * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
              *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
@@ -639,13 +1436,50 @@ export interface components {
             template_version?: string;
             /** @description Names the pipeline run in lineage; a new UUID if empty. */
             pipeline_run_id?: string;
-            /** @description Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB. */
+            /**
+             * @description Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB.
+             *
+             *     A value whose name says that it is a secret, such as `password`, `api_key`, `token`, `authorization` or
+             *     `cookie`, is replaced at any depth before anything is stored or shown: by `[redacted]` and a keyed
+             *     hash, by which equal secrets can be seen to be equal.
+             */
             assessment_data?: {
                 [key: string]: unknown;
             };
             /** @description Language of the report, a BCP 47 tag; `en` if empty. */
             locale?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the same report again, as it is
+             *     by then; a different one under the same name fails with FAILED_PRECONDITION, reason
+             *     IDEMPOTENCY_KEY_REUSED (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept
+             *     for a day.
+             */
+            request_id?: string;
         };
+        GenerateReportsRequest: {
+            /** @description The leads to report on; one that is named twice counts once. Either these or a filter. */
+            lead_ids?: string[];
+            /** @description Report on every lead that this finds. An empty filter finds all leads. */
+            filter?: components["schemas"]["LeadFilter"];
+            /** @description Name of a template; `website_audit` if empty. */
+            template?: string;
+            /** @description A semantic version of that template; the newest if empty. */
+            template_version?: string;
+            /** @description Names the pipeline run of all reports in lineage; a new UUID if empty. */
+            pipeline_run_id?: string;
+            /** @description Language of the reports, a BCP 47 tag; `en` if empty. */
+            locale?: string;
+            /** @description Names this request, as in GenerateReport. */
+            request_id?: string;
+        };
+        /**
+         * @description What to do with a lead that is there already.
+         *     - `EXISTING_UNSPECIFIED`: SKIP.
+         *     - `SKIP`: It stays as it is.
+         *     - `UPDATE`: It takes the row's name, if the row has one.
+         * @enum {string}
+         */
+        "ImportLeadsRequest.Existing": "EXISTING_UNSPECIFIED" | "SKIP" | "UPDATE";
         /** @description Someone who might buy an audit. */
         Lead: {
             /** @description UUID version 7 (RFC 9562). */
@@ -686,6 +1520,13 @@ export interface components {
              * @description When the lead was deleted; absent while it lives.
              */
             readonly delete_time?: string;
+            /**
+             * @description Other values that look-ups found for what people may change, ordered by field and value. None is
+             *     ever taken without being accepted. Empty in lists.
+             */
+            readonly suggestions: components["schemas"]["Suggestion"][];
+            /** @description The import that created the lead; empty if none did. */
+            readonly import_id: string;
         };
         /**
          * @description How far the look-up of the lead's domain has come.
@@ -696,6 +1537,116 @@ export interface components {
          * @enum {string}
          */
         "Lead.EnrichmentStatus": "ENRICHMENT_STATUS_UNSPECIFIED" | "PENDING" | "IN_PROGRESS" | "COMPLETED" | "FAILED";
+        /** @description Which leads to report on, with the meaning that each field has in a list of leads. */
+        LeadFilter: {
+            /** @description Only leads whose e-mail address, domain or name contains this text, upper and lower case aside. */
+            q?: string;
+            /** @description Only leads of exactly this host name. */
+            domain?: string;
+            /** @description Only leads that a person typed in (true), or only others (false). */
+            is_manual?: boolean;
+            /** @description Only leads whose enrichment has come this far: `PENDING`, `IN_PROGRESS`, `COMPLETED` or `FAILED`. */
+            enrichment_status?: string;
+            /** @description Only leads that this subject created. */
+            created_by?: string;
+            /**
+             * Format: date-time
+             * @description Only leads created at this instant or later.
+             */
+            created_after?: string;
+            /**
+             * Format: date-time
+             * @description Only leads created earlier than this instant.
+             */
+            created_before?: string;
+        };
+        /** @description One file that was read, and what became of its rows. */
+        LeadImport: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            state: components["schemas"]["LeadImport.State"];
+            filename: string;
+            /** @description The headers that each field was read from. */
+            columns: {
+                [key: string]: string;
+            };
+            /** @description Headers of the file that nothing was read from. */
+            ignored_columns: string[];
+            existing: components["schemas"]["ImportLeadsRequest.Existing"];
+            dry_run: boolean;
+            enrich: boolean;
+            /**
+             * Format: int32
+             * @description Rows read so far, without the header and empty ones. The sum of the next five.
+             */
+            rows: number;
+            /**
+             * Format: int32
+             * @description Leads that were created. Of a dry run: that would have been, as for the next.
+             */
+            created: number;
+            /**
+             * Format: int32
+             * @description Leads that got another name.
+             */
+            updated: number;
+            /**
+             * Format: int32
+             * @description Leads that were there already and stayed as they were.
+             */
+            unchanged: number;
+            /**
+             * Format: int32
+             * @description Rows that repeat an earlier row's e-mail address and domain.
+             */
+            duplicates: number;
+            /**
+             * Format: int32
+             * @description Rows that are no lead.
+             */
+            refused: number;
+            /** @description Why it is FAILED; empty if it is not. */
+            error: string;
+            created_by: string;
+            /** Format: date-time */
+            created_at?: string;
+            /**
+             * Format: date-time
+             * @description When the last row was read, or reading was given up; absent while it runs.
+             */
+            ended_at?: string;
+            /**
+             * Format: int32
+             * @description Leads that were taken back.
+             */
+            undone: number;
+            /**
+             * Format: int32
+             * @description Leads that were to be taken back, and were not, because somebody changed them since.
+             */
+            conflicts: number;
+            undone_by: string;
+            /** Format: date-time */
+            undone_at?: string;
+        };
+        /**
+         * @description - `RUNNING`: The file is being read.
+         *     - `COMPLETED`: Every row was read.
+         *     - `FAILED`: The file broke off or could not be read any further; `error` says why. What was written until then stays, and can be undone.
+         *     - `UNDOING`: Being taken back.
+         *     - `UNDONE`: Taken back, but for `conflicts`.
+         * @enum {string}
+         */
+        "LeadImport.State": "STATE_UNSPECIFIED" | "RUNNING" | "COMPLETED" | "FAILED" | "UNDOING" | "UNDONE";
+        /** @description Whether what belongs to a lead is held. */
+        LegalHold: {
+            lead_id: string;
+            held: boolean;
+            reason: string;
+            held_by: string;
+            /** Format: date-time */
+            held_at?: string;
+        };
         /** @description How one PDF came to be. */
         Lineage: {
             /** @description UUID version 7 (RFC 9562), also in the PDF's metadata. */
@@ -728,7 +1679,7 @@ export interface components {
             compression_ratio: number;
             /** @description SHA-256 of the uncompressed raw inputs, in hexadecimal. */
             inputs_sha256: string;
-            /** @description SHA-256 of the PDF, in hexadecimal. */
+            /** @description SHA-256 of the PDF, in hexadecimal; empty if there is none. */
             pdf_sha256: string;
             /** @description The raw inputs as they can be downloaded, in order. */
             parts: components["schemas"]["Part"][];
@@ -749,6 +1700,121 @@ export interface components {
             access_count: number;
             /** Format: date-time */
             last_accessed_at?: string;
+            /**
+             * Format: date-time
+             * @description When the raw inputs were removed; unset while they are kept.
+             */
+            raw_inputs_expired_at?: string;
+            /**
+             * Format: date-time
+             * @description When the pipeline log was removed; unset while it is kept.
+             */
+            logs_expired_at?: string;
+            /** @description How the generation ended. One that FAILED has no PDF; its log says why. */
+            status: components["schemas"]["Lineage.Status"];
+        };
+        /** @enum {string} */
+        "Lineage.Status": "STATUS_UNSPECIFIED" | "COMPLETED" | "FAILED";
+        /** @description One entry of the access audit. */
+        LineageAccess: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            /** @description What was read; empty for a search, or a look-up that found nothing. */
+            lineage_id: string;
+            report_generation_id: string;
+            /**
+             * Format: int32
+             * @description The entry's place in its lineage's chain, counted from 1; 0 without a lineage.
+             */
+            version: number;
+            action: components["schemas"]["LineageAccess.Action"];
+            /**
+             * Format: int32
+             * @description Which part of the log or the raw inputs; 0 for all of them, and for other actions.
+             */
+            part: number;
+            /** @description Who read. */
+            user_id: string;
+            /** @description The process that read for itself or for the user; empty where a person's token came in. */
+            workload: string;
+            ip_address: string;
+            user_agent: string;
+            request_id: string;
+            /** @description The RPC, `package.Service/Method`. */
+            method: string;
+            /** Format: date-time */
+            created_at?: string;
+            /** @description What was asked for, as JSON, where ids alone do not say it; `{}` elsewhere. */
+            details: string;
+            /**
+             * @description gRPC's name for how it ended, such as OK or CANCELLED. Empty while bytes are still leaving, and for
+             *     ever if the process ended before it could say.
+             */
+            outcome: string;
+            /**
+             * Format: double
+             * @description Bytes that were handed over for sending, for logs and raw inputs.
+             */
+            sent_bytes: number;
+            /**
+             * Format: date-time
+             * @description When the last byte left, or the reading broke off.
+             */
+            ended_at?: string;
+            /** @description SHA-256 of the entry's canonical bytes, which name the entry before it, in hexadecimal. */
+            entry_hash: string;
+        };
+        /**
+         * @description - `VIEW`: The record.
+         *     - `LOGS`: The pipeline log.
+         *     - `DOWNLOAD`: The raw inputs.
+         *     - `SEARCH`: A search. It names no lineage.
+         *     - `LOOKUP`: A PDF was looked up.
+         *     - `DIFF`: Two reports were compared.
+         *     - `AUDIT`: This audit.
+         *     - `DENIED`: A call was refused for want of a right.
+         *     - `EXPIRE`: Raw inputs or log were removed.
+         *     - `HOLD`: A lead was held.
+         *     - `RELEASE`: A lead was released.
+         * @enum {string}
+         */
+        "LineageAccess.Action": "ACTION_UNSPECIFIED" | "VIEW" | "LOGS" | "DOWNLOAD" | "SEARCH" | "LOOKUP" | "DIFF" | "AUDIT" | "DENIED" | "EXPIRE" | "HOLD" | "RELEASE";
+        /** @description What differs between two reports. */
+        LineageDiff: {
+            a?: components["schemas"]["Lineage"];
+            b?: components["schemas"]["Lineage"];
+            /** @description True if the raw inputs are equal byte for byte; there are no changes then. */
+            inputs_identical: boolean;
+            /** @description What differs in the raw inputs, in the order of the documents, at most 1,000. */
+            changes: components["schemas"]["LineageDiff.Change"][];
+            /**
+             * Format: int32
+             * @description How much differs, in all.
+             */
+            changes_total: number;
+            /** @description True if both PDFs were made with the same template bundle, by its digest. */
+            template_identical: boolean;
+            /** @description True if both PDFs were made in the same environment, by its digest. */
+            environment_identical: boolean;
+            /** @description True if both PDFs are equal byte for byte. */
+            pdf_identical: boolean;
+        };
+        /** @description One place at which the raw inputs differ. */
+        "LineageDiff.Change": {
+            kind: components["schemas"]["LineageDiff.Change.Kind"];
+            /** @description JSONPath (RFC 9535) of the place; in `b` for what was added, in `a` else. */
+            path: string;
+            /** @description The value in `a` as JSON, cut after 500 characters; empty if it was added. */
+            a: string;
+            /** @description The value in `b` as JSON, cut after 500 characters; empty if it was removed. */
+            b: string;
+        };
+        /** @enum {string} */
+        "LineageDiff.Change.Kind": "KIND_UNSPECIFIED" | "ADDED" | "REMOVED" | "CHANGED";
+        ListDeadLettersResponse: {
+            dead_letters: components["schemas"]["DeadLetter"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
         };
         ListErasuresResponse: {
             /** @description Fewer than asked for if there are no more. */
@@ -756,6 +1822,25 @@ export interface components {
         };
         ListLeadAuditResponse: {
             entries: components["schemas"]["AuditEntry"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
+        ListLeadImportConflictsResponse: {
+            conflicts: components["schemas"]["ListLeadImportConflictsResponse.Conflict"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
+        /** @description A lead that an undo left as it is. */
+        "ListLeadImportConflictsResponse.Conflict": {
+            /**
+             * Format: int32
+             * @description Row of the file.
+             */
+            row: number;
+            lead_id: string;
+        };
+        ListLeadImportsResponse: {
+            imports: components["schemas"]["LeadImport"][];
             /** @description Empty on the last page. */
             next_page_token: string;
         };
@@ -769,6 +1854,11 @@ export interface components {
              */
             total_size_estimate: number;
         };
+        ListLineageAccessesResponse: {
+            accesses: components["schemas"]["LineageAccess"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
         ListReportsResponse: {
             reports: components["schemas"]["Report"][];
             /** @description Empty on the last page. */
@@ -779,6 +1869,31 @@ export interface components {
              */
             total_size_estimate: number;
         };
+        LookupPdfResponse: {
+            verdict: components["schemas"]["LookupPdfResponse.Verdict"];
+            /** @description What the PDF was made from; unset if it is UNKNOWN. */
+            lineage?: components["schemas"]["Lineage"];
+            /** @description What led to the lineage. */
+            evidence: components["schemas"]["LookupPdfResponse.Evidence"];
+            /** @description SHA-256 of what was sent, in hexadecimal. */
+            sha256: string;
+            /** @description Why the PDF could not be read as a whole, as a sentence; empty if it could, or need not. */
+            remark: string;
+        };
+        /**
+         * @description - `SHA256`: SHA-256 of all bytes.
+         *     - `XMP`: The lineage's id in the XMP metadata (ISO 16684-1).
+         *     - `PDF_IDENTIFIER`: The first part of the file identifier (ISO 32000-2, 14.4).
+         * @enum {string}
+         */
+        "LookupPdfResponse.Evidence": "EVIDENCE_UNSPECIFIED" | "SHA256" | "XMP" | "PDF_IDENTIFIER";
+        /**
+         * @description - `GENUINE`: Byte for byte what was issued here.
+         *     - `ALTERED`: Issued here, and changed since.
+         *     - `UNKNOWN`: Nothing in it leads to a lineage.
+         * @enum {string}
+         */
+        "LookupPdfResponse.Verdict": "VERDICT_UNSPECIFIED" | "GENUINE" | "ALTERED" | "UNKNOWN";
         /** @description A piece of the raw inputs: one gzip member (RFC 1952) of at most 2 MiB. */
         Part: {
             /**
@@ -800,6 +1915,19 @@ export interface components {
              *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
              */
             request_id?: string;
+        };
+        RedriveDeadLettersRequest: {
+            /** @description The reports whose lineage to deliver again; all that there are if empty. */
+            report_ids?: string[];
+            /** @description What was mended. */
+            reason: string;
+        };
+        RedriveDeadLettersResponse: {
+            /**
+             * Format: int32
+             * @description How many are delivered again.
+             */
+            redriven: number;
         };
         /** @description One generation of one PDF. */
         Report: {
@@ -837,26 +1965,191 @@ export interface components {
             readonly created_at?: string;
             /**
              * Format: date-time
-             * @description When the report became COMPLETED or FAILED.
+             * @description When the report became COMPLETED, FAILED or CANCELLED.
              */
             readonly completed_at?: string;
+            /** @description The report that this one is another attempt at; empty for a first one. */
+            readonly retry_of: string;
+            /** @description The batch that asked for this report; empty if it was asked for alone. */
+            readonly batch_id: string;
         };
         /**
          * @description Where the lineage of this report is.
-         *     - `PENDING`: Captured in the report's own transaction, or to be captured with it; not yet delivered.
+         *     - `PENDING`: Captured in the report's own transaction, or to be captured with it; not yet delivered. A report that FAILED has its lineage too.
          *     - `RECORDED`: The lineage service has acknowledged it.
          *     - `DISABLED`: Capture was switched off when the report was made.
+         *     - `DISCARDED`: Captured, and given up by an admin because it could not be delivered.
+         *     - `NONE`: There is nothing to capture: nothing was made.
          * @enum {string}
          */
-        "Report.LineageStatus": "LINEAGE_STATUS_UNSPECIFIED" | "PENDING" | "RECORDED" | "DISABLED";
+        "Report.LineageStatus": "LINEAGE_STATUS_UNSPECIFIED" | "PENDING" | "RECORDED" | "DISABLED" | "DISCARDED" | "NONE";
         /**
          * @description - `QUEUED`: Waiting for a render process.
          *     - `RUNNING`: Being made; `step` and `progress` say how far.
          *     - `COMPLETED`: The PDF is stored and its lineage captured.
          *     - `FAILED`: No PDF was made; `error` says why.
+         *     - `CANCELLED`: Somebody did not want it any more.
          * @enum {string}
          */
-        "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED";
+        "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
+        /** @description Many reports that were asked for at once. */
+        ReportBatch: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            template_version_id: string;
+            locale: string;
+            pipeline_run_id: string;
+            /** @description The subject that asked for the reports. */
+            created_by: string;
+            /** Format: date-time */
+            created_at?: string;
+            /**
+             * Format: int32
+             * @description How many reports there are, and how many in each status.
+             */
+            size: number;
+            /** Format: int32 */
+            queued: number;
+            /** Format: int32 */
+            running: number;
+            /** Format: int32 */
+            completed: number;
+            /** Format: int32 */
+            failed: number;
+            /** Format: int32 */
+            cancelled: number;
+            /**
+             * Format: int32
+             * @description Per cent of the reports that have ended, 0 to 100.
+             */
+            progress: number;
+            /** @description Path of the ZIP file at the gateway; empty until every report has ended. */
+            zip_url: string;
+        };
+        RetentionPreview: {
+            classes: components["schemas"]["RetentionPreview.Class"][];
+            /** @description Leads that are held, the latest first, at most 200. */
+            holds: components["schemas"]["LegalHold"][];
+            /** @description True if nothing is removed, only counted. */
+            dry_run: boolean;
+        };
+        "RetentionPreview.Class": {
+            content: components["schemas"]["RetentionPreview.Content"];
+            /**
+             * Format: int32
+             * @description Days for which it is kept; 0 is for ever.
+             */
+            days: number;
+            /**
+             * Format: int32
+             * @description What would be removed now: lineages, or entries of the audit.
+             */
+            due: number;
+            /** Format: double */
+            due_bytes: number;
+            /**
+             * Format: int32
+             * @description What would be removed now if it were not held.
+             */
+            held: number;
+        };
+        /**
+         * @description - `AUDIT_DETAILS`: What was asked for, in the access audit. Its entries stay.
+         * @enum {string}
+         */
+        "RetentionPreview.Content": "CONTENT_UNSPECIFIED" | "RAW_INPUTS" | "LOGS" | "AUDIT_DETAILS";
+        RetryReportRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            id: string;
+            /** @description Names this request, as in GenerateReport. */
+            request_id?: string;
+        };
+        SearchLineageResponse: {
+            lineages: components["schemas"]["Lineage"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+            /**
+             * Format: int32
+             * @description About how many lineages match, as the query planner sees it; exact for small results.
+             */
+            total_size_estimate: number;
+        };
+        SetLegalHoldRequest: {
+            /**
+             * Format: uuid
+             * @description The lead's UUID.
+             */
+            lead_id: string;
+            /** @description True to hold, false to release. */
+            held?: boolean;
+            /** @description Why, for those who read the audit. */
+            reason?: string;
+        };
+        /** @description What lineage takes up. */
+        StorageUsage: {
+            /** @description On disk, by kind of data; indexes and what is not yet vacuumed included. */
+            disk: components["schemas"]["StorageUsage.Share"][];
+            /** @description By the month of recording, `2026-11`, newest first. */
+            by_month: components["schemas"]["StorageUsage.Share"][];
+            /** @description By template version, the largest first. */
+            by_template: components["schemas"]["StorageUsage.Share"][];
+            /** @description By lead, the 100 largest. */
+            by_lead: components["schemas"]["StorageUsage.Share"][];
+            /**
+             * Format: double
+             * @description Bytes on disk from which the alarm is given; 0 is never.
+             */
+            alarm_bytes: number;
+            /** @description True if there are as many. */
+            alarm: boolean;
+        };
+        "StorageUsage.Share": {
+            name: string;
+            /**
+             * Format: int32
+             * @description Lineages; 0 for kinds of data other than records.
+             */
+            records: number;
+            /**
+             * Format: double
+             * @description On disk, or of gzip as stored.
+             */
+            bytes: number;
+        };
+        /** @description A value that a look-up found for a field that belongs to people. */
+        Suggestion: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            /** @description The field of the lead: `name` or `domain`. */
+            field: string;
+            /** @description What the lead could say there. */
+            value: string;
+            /** @description Where the value came from: a URL. */
+            source: string;
+            /** @description The fact that it was read from, such as `homepage.organisation`. */
+            fact: string;
+            /**
+             * Format: date-time
+             * @description When it was last found.
+             */
+            observed_at?: string;
+            state: components["schemas"]["Suggestion.State"];
+            /** @description The subject that decided; empty while OPEN. */
+            decided_by: string;
+            /** Format: date-time */
+            decided_at?: string;
+        };
+        /**
+         * @description - `OPEN`: Nobody has decided.
+         *     - `ACCEPTED`: Somebody took the value over.
+         *     - `DISMISSED`: Somebody turned the value down; it stays so.
+         * @enum {string}
+         */
+        "Suggestion.State": "STATE_UNSPECIFIED" | "OPEN" | "ACCEPTED" | "DISMISSED";
         UndeleteLeadRequest: {
             /**
              * Format: uuid
@@ -868,6 +2161,13 @@ export interface components {
              *     `If-Match`. Empty: whatever it is now.
              */
             etag?: string;
+        };
+        UndoLeadImportRequest: {
+            /**
+             * Format: uuid
+             * @description The import's UUID.
+             */
+            import_id: string;
         };
     };
     responses: {
@@ -918,6 +2218,8 @@ export interface operations {
                  *     `created_at desc`. Leads that are equal in it are ordered by id, in the same direction.
                  */
                 order_by?: string;
+                /** @description Only leads that this import created. */
+                import_id?: string;
             };
             header?: never;
             path?: never;
@@ -1096,6 +2398,13 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /**
+                     * @description Other values that look-ups found for what people may change, ordered by field and value. None is
+                     *     ever taken without being accepted. Empty in lists.
+                     */
+                    readonly suggestions?: components["schemas"]["Suggestion"][];
+                    /** @description The import that created the lead; empty if none did. */
+                    readonly import_id?: string;
                 };
             };
         };
@@ -1226,6 +2535,13 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /**
+                     * @description Other values that look-ups found for what people may change, ordered by field and value. None is
+                     *     ever taken without being accepted. Empty in lists.
+                     */
+                    readonly suggestions?: components["schemas"]["Suggestion"][];
+                    /** @description The import that created the lead; empty if none did. */
+                    readonly import_id?: string;
                 };
             };
         };
@@ -1263,6 +2579,145 @@ export interface operations {
                      *     `If-Match`. Empty: whatever it is now.
                      */
                     etag?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_EnrichLead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_AcceptSuggestion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+                /** @description The suggestion's UUID. */
+                suggestion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_DismissSuggestion: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The lead's UUID. */
+                id: string;
+                /** @description The suggestion's UUID. */
+                suggestion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
                 };
             };
         };
@@ -1469,6 +2924,232 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    LeadTransferService_ImportLeads: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Which column of the file each of `email`, `domain` and `name` stands in, by its header, such as
+                 *     `columns[email]=E-Mail`; upper and lower case aside. An empty header leaves the field out. What is not
+                 *     given here is looked for under its usual names.
+                 */
+                columns?: {
+                    [key: string]: string;
+                };
+                existing?: components["schemas"]["ImportLeadsRequest.Existing"];
+                /** @description Reads and judges every row, and writes no lead. */
+                dry_run?: boolean;
+                /** @description Has the leads that are created looked up as QuickAddLead does. */
+                enrich?: boolean;
+                /** @description Names this request, so that it can be sent again. Over HTTP, `Idempotency-Key`. */
+                request_id?: string;
+                /** @description What the file is called; for people. */
+                filename?: string;
+            };
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description One file that was read, and what became of its rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadImport"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_ListLeadImports: {
+        parameters: {
+            query?: {
+                /** @description How many imports to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListLeadImportsResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_GetLeadImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The import's UUID. */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One file that was read, and what became of its rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadImport"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_ListLeadImportErrors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The import's UUID. */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_UndoLeadImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The import's UUID. */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One file that was read, and what became of its rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadImport"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_ListLeadImportConflicts: {
+        parameters: {
+            query?: {
+                /** @description How many conflicts to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The import's UUID. */
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListLeadImportConflictsResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadTransferService_ExportLeads: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `csv` or `ndjson`. If empty, `Accept` decides over HTTP (`text/csv` or `application/x-ndjson`), and CSV
+                 *     is returned else.
+                 */
+                format?: string;
+                /** @description Only leads that a person typed in (true), or only others (false). */
+                is_manual?: boolean;
+                /** @description Only leads whose enrichment has come this far. */
+                enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
+                /** @description Only leads whose e-mail address, domain or name contains this text, upper and lower case aside. */
+                q?: string;
+                /** @description Only leads with this e-mail address, upper and lower case aside. */
+                email?: string;
+                /** @description Only leads of exactly this host name. */
+                domain?: string;
+                /** @description Only leads that this subject created. */
+                created_by?: string;
+                /** @description Only leads created at this instant or later. */
+                created_after?: string;
+                /** @description Only leads created earlier than this instant. */
+                created_before?: string;
+                /** @description Deleted leads too. */
+                show_deleted?: boolean;
+                /** @description As in ListLeads. */
+                order_by?: string;
+                /** @description Only leads that this import created. */
+                import_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     LineageService_GetLineageByReport: {
         parameters: {
             query?: never;
@@ -1495,7 +3176,10 @@ export interface operations {
     };
     LineageService_GetLineageLogs: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description One part, counted from 1; all of it if 0. */
+                part?: number;
+            };
             header?: never;
             path: {
                 /** @description The lineage's UUID. */
@@ -1544,6 +3228,235 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    LineageService_GetOpenLineage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lineage's UUID. */
+                lineage_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_SearchLineage: {
+        parameters: {
+            query?: {
+                /** @description How many lineages to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter and order; empty for the first page. */
+                page_token?: string;
+                /**
+                 * @description Only lineages whose pipeline log holds each of these words, upper and lower case aside; a word that
+                 *     ends in `*` stands for every word that begins so. Words are letters and digits; all else parts them.
+                 */
+                q?: string;
+                /** @description Only lineages of reports on this lead, a UUID. */
+                lead_id?: string;
+                /** @description Only lineages of this run. */
+                pipeline_run_id?: string;
+                /** @description Only lineages of this template version, `name@major.minor.patch`. */
+                template_version_id?: string;
+                /** @description Only lineages of the PDF with this SHA-256, in hexadecimal. */
+                pdf_sha256?: string;
+                /** @description Only lineages of raw inputs with this SHA-256, in hexadecimal. */
+                inputs_sha256?: string;
+                /** @description Only lineages recorded at this time or later. */
+                created_after?: string;
+                /** @description Only lineages recorded before this time. */
+                created_before?: string;
+                /** @description `created_at`, ascending unless ` desc` follows (AIP-132); empty means `created_at desc`. */
+                order_by?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchLineageResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_LookupPdf: {
+        parameters: {
+            query?: {
+                /** @description SHA-256 of the PDF in hexadecimal, instead of the PDF. */
+                sha256?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LookupPdfResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_DiffLineage: {
+        parameters: {
+            query: {
+                /** @description The first report's UUID, or its lineage's. */
+                a: string;
+                /** @description The second report's UUID, or its lineage's. */
+                b: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What differs between two reports. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineageDiff"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_ListLineageAccesses: {
+        parameters: {
+            query?: {
+                /** @description How many entries to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter; empty for the first page. */
+                page_token?: string;
+                /** @description Only entries of this subject. */
+                user_id?: string;
+                /** @description Only entries of this kind. */
+                action?: components["schemas"]["LineageAccess.Action"];
+                /** @description Only entries made at this time or later. */
+                created_after?: string;
+                /** @description Only entries made before this time. */
+                created_before?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The lineage's UUID, or `-` for the entries of all lineages and of calls that name none. */
+                lineage_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListLineageAccessesResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_GetStorage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What lineage takes up. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageUsage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_PreviewRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreview"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_SetLegalHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetLegalHoldRequest"];
+            };
+        };
+        responses: {
+            /** @description Whether what belongs to a lead is held. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LegalHold"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     ReportService_ListReports: {
         parameters: {
             query?: {
@@ -1555,6 +3468,8 @@ export interface operations {
                 lead_id?: string;
                 /** @description Only reports in this status. */
                 status?: components["schemas"]["Report.Status"];
+                /** @description Only reports of this batch. */
+                batch_id?: string;
             };
             header?: never;
             path?: never;
@@ -1577,7 +3492,10 @@ export interface operations {
     ReportService_GenerateReport: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1629,6 +3547,308 @@ export interface operations {
             header?: never;
             path: {
                 /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_ListDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description How many dead letters to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDeadLettersResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_RedriveDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedriveDeadLettersRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedriveDeadLettersResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_DiscardDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why this lineage may be lost. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description One generation of one PDF. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_WatchReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": {
+                        result?: components["schemas"]["Report"];
+                        error?: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_CancelReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One generation of one PDF. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_RetryReport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Names this request, as in GenerateReport. */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description One generation of one PDF. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_GenerateReports: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateReportsRequest"];
+            };
+        };
+        responses: {
+            /** @description Many reports that were asked for at once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportBatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_GetReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Many reports that were asked for at once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportBatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_WatchReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": {
+                        result?: components["schemas"]["ReportBatch"];
+                        error?: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_CancelReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Many reports that were asked for at once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportBatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_DownloadReportBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The batch's UUID. */
                 id: string;
             };
             cookie?: never;

@@ -72,6 +72,8 @@ class Lead(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     DELETE_TIME_FIELD_NUMBER: _builtins.int
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID version 7 (RFC 9562)."""
     email: _builtins.str
@@ -93,6 +95,8 @@ class Lead(_message.Message):
     """Stands for everything above as it is now, and means nothing else. Sent back with a change, it
     makes the change fail if somebody else was faster.
     """
+    import_id: _builtins.str
+    """The import that created the lead; empty if none did."""
     @_builtins.property
     def enriched_at(self) -> _timestamp_pb2.Timestamp:
         """When the last enrichment ended."""
@@ -108,6 +112,12 @@ class Lead(_message.Message):
     @_builtins.property
     def delete_time(self) -> _timestamp_pb2.Timestamp:
         """When the lead was deleted; absent while it lives."""
+
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
+        """Other values that look-ups found for what people may change, ordered by field and value. None is
+        ever taken without being accepted. Empty in lists.
+        """
 
     def __init__(
         self,
@@ -127,14 +137,94 @@ class Lead(_message.Message):
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         delete_time: _timestamp_pb2.Timestamp | None = ...,
+        suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
+        import_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "delete_time", b"delete_time", "enriched_at", b"enriched_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "delete_time", b"delete_time", "domain", b"domain", "email", b"email", "enriched_at", b"enriched_at", "enrichment_error", b"enrichment_error", "enrichment_status", b"enrichment_status", "enrichment_task_id", b"enrichment_task_id", "etag", b"etag", "facts", b"facts", "id", b"id", "is_manual", b"is_manual", "name", b"name", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "delete_time", b"delete_time", "domain", b"domain", "email", b"email", "enriched_at", b"enriched_at", "enrichment_error", b"enrichment_error", "enrichment_status", b"enrichment_status", "enrichment_task_id", b"enrichment_task_id", "etag", b"etag", "facts", b"facts", "id", b"id", "import_id", b"import_id", "is_manual", b"is_manual", "name", b"name", "suggestions", b"suggestions", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Lead: _TypeAlias = Lead  # noqa: Y015
+
+@_typing.final
+class Suggestion(_message.Message):
+    """A value that a look-up found for a field that belongs to people."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Suggestion._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Suggestion._State.ValueType  # 0
+        OPEN: Suggestion._State.ValueType  # 1
+        """Nobody has decided."""
+        ACCEPTED: Suggestion._State.ValueType  # 2
+        """Somebody took the value over."""
+        DISMISSED: Suggestion._State.ValueType  # 3
+        """Somebody turned the value down; it stays so."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper): ...
+    STATE_UNSPECIFIED: Suggestion.State.ValueType  # 0
+    OPEN: Suggestion.State.ValueType  # 1
+    """Nobody has decided."""
+    ACCEPTED: Suggestion.State.ValueType  # 2
+    """Somebody took the value over."""
+    DISMISSED: Suggestion.State.ValueType  # 3
+    """Somebody turned the value down; it stays so."""
+
+    ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    FACT_FIELD_NUMBER: _builtins.int
+    OBSERVED_AT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID version 7 (RFC 9562)."""
+    field: _builtins.str
+    """The field of the lead: `name` or `domain`."""
+    value: _builtins.str
+    """What the lead could say there."""
+    source: _builtins.str
+    """Where the value came from: a URL."""
+    fact: _builtins.str
+    """The fact that it was read from, such as `homepage.organisation`."""
+    state: Global___Suggestion.State.ValueType
+    decided_by: _builtins.str
+    """The subject that decided; empty while OPEN."""
+    @_builtins.property
+    def observed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was last found."""
+
+    @_builtins.property
+    def decided_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        field: _builtins.str = ...,
+        value: _builtins.str = ...,
+        source: _builtins.str = ...,
+        fact: _builtins.str = ...,
+        observed_at: _timestamp_pb2.Timestamp | None = ...,
+        state: Global___Suggestion.State.ValueType = ...,
+        decided_by: _builtins.str = ...,
+        decided_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "observed_at", b"observed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "decided_by", b"decided_by", "fact", b"fact", "field", b"field", "id", b"id", "observed_at", b"observed_at", "source", b"source", "state", b"state", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Suggestion: _TypeAlias = Suggestion  # noqa: Y015
 
 @_typing.final
 class Fact(_message.Message):
@@ -242,6 +332,7 @@ class ListLeadsRequest(_message.Message):
     CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     SHOW_DELETED_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many leads to return at most; 0 means 50. More than 200 is treated as 200."""
     page_token: _builtins.str
@@ -264,6 +355,8 @@ class ListLeadsRequest(_message.Message):
     """`created_at`, `email` or `domain`, ascending unless ` desc` follows (AIP-132); empty means
     `created_at desc`. Leads that are equal in it are ordered by id, in the same direction.
     """
+    import_id: _builtins.str
+    """Only leads that this import created."""
     @_builtins.property
     def created_after(self) -> _timestamp_pb2.Timestamp:
         """Only leads created at this instant or later."""
@@ -287,10 +380,11 @@ class ListLeadsRequest(_message.Message):
         created_before: _timestamp_pb2.Timestamp | None = ...,
         show_deleted: _builtins.bool = ...,
         order_by: _builtins.str = ...,
+        import_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "is_manual", b"is_manual"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "created_by", b"created_by", "domain", b"domain", "email", b"email", "enrichment_status", b"enrichment_status", "is_manual", b"is_manual", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "q", b"q", "show_deleted", b"show_deleted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "created_by", b"created_by", "domain", b"domain", "email", b"email", "enrichment_status", b"enrichment_status", "import_id", b"import_id", "is_manual", b"is_manual", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "q", b"q", "show_deleted", b"show_deleted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__is_manual: _TypeAlias = _typing.Literal["is_manual"]  # noqa: Y015
     _WhichOneofArgType__is_manual: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual"]  # noqa: Y015
@@ -531,6 +625,113 @@ class UndeleteLeadRequest(_message.Message):
 Global___UndeleteLeadRequest: _TypeAlias = UndeleteLeadRequest  # noqa: Y015
 
 @_typing.final
+class EnrichLeadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The lead's UUID."""
+    etag: _builtins.str
+    """`etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+    `If-Match`. Empty: whatever it is now.
+    """
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnrichLeadRequest: _TypeAlias = EnrichLeadRequest  # noqa: Y015
+
+@_typing.final
+class AcceptSuggestionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SUGGESTION_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The lead's UUID."""
+    suggestion_id: _builtins.str
+    """The suggestion's UUID."""
+    etag: _builtins.str
+    """`etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+    `If-Match`. Empty: whatever it is now.
+    """
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        suggestion_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "request_id", b"request_id", "suggestion_id", b"suggestion_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcceptSuggestionRequest: _TypeAlias = AcceptSuggestionRequest  # noqa: Y015
+
+@_typing.final
+class DismissSuggestionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SUGGESTION_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The lead's UUID."""
+    suggestion_id: _builtins.str
+    """The suggestion's UUID."""
+    etag: _builtins.str
+    """`etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+    `If-Match`. Empty: whatever it is now.
+    """
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        suggestion_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "request_id", b"request_id", "suggestion_id", b"suggestion_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DismissSuggestionRequest: _TypeAlias = DismissSuggestionRequest  # noqa: Y015
+
+@_typing.final
 class ListLeadAuditRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -637,6 +838,12 @@ class AuditEntry(_message.Message):
         """A call that was to change something failed. Nothing changed."""
         ERASE: AuditEntry._Action.ValueType  # 9
         """Every value about the lead was erased, from its entries too."""
+        EXPORT: AuditEntry._Action.ValueType  # 12
+        """Somebody took leads out; `reason` says which."""
+        IMPORT: AuditEntry._Action.ValueType  # 13
+        """Somebody brought leads in; `reason` names the import."""
+        UNDO: AuditEntry._Action.ValueType  # 14
+        """Somebody took an import back; `reason` names it."""
 
     class Action(_Action, metaclass=_ActionEnumTypeWrapper): ...
     ACTION_UNSPECIFIED: AuditEntry.Action.ValueType  # 0
@@ -654,6 +861,12 @@ class AuditEntry(_message.Message):
     """A call that was to change something failed. Nothing changed."""
     ERASE: AuditEntry.Action.ValueType  # 9
     """Every value about the lead was erased, from its entries too."""
+    EXPORT: AuditEntry.Action.ValueType  # 12
+    """Somebody took leads out; `reason` says which."""
+    IMPORT: AuditEntry.Action.ValueType  # 13
+    """Somebody brought leads in; `reason` names the import."""
+    UNDO: AuditEntry.Action.ValueType  # 14
+    """Somebody took an import back; `reason` names it."""
 
     ID_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
@@ -699,7 +912,7 @@ class AuditEntry(_message.Message):
     code: _builtins.str
     """Name of the gRPC status that the call ended with."""
     reason: _builtins.str
-    """Why it was refused, in UPPER_SNAKE_CASE; empty if it was not."""
+    """Why it was refused, in UPPER_SNAKE_CASE; of EXPORT, IMPORT and UNDO, what it was about."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property

@@ -72,6 +72,21 @@ class LeadServiceStub:
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
                 _registered_method=True)
+        self.EnrichLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/EnrichLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.EnrichLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
+        self.AcceptSuggestion = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/AcceptSuggestion',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.AcceptSuggestionRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
+        self.DismissSuggestion = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/DismissSuggestion',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
         self.ListLeadAudit = channel.unary_unary(
                 '/leadfactory.lead.v1.LeadService/ListLeadAudit',
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
@@ -127,8 +142,9 @@ class LeadServiceServicer:
     def CreateLead(self, request, context):
         """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
 
-        Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-        case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+        Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+        same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+        Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +155,7 @@ class LeadServiceServicer:
         the scenes.
 
         Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-        ALREADY_EXISTS as CreateLead does.
+        ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -184,7 +200,42 @@ class LeadServiceServicer:
         """Brings a deleted lead back and returns it.
 
         A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-        e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+        e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnrichLead(self, request, context):
+        """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+
+        A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+        that runs. What was learned before stays until the new look-up ends. Fails with
+        FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+        ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+        under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+        when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptSuggestion(self, request, context):
+        """Writes a suggested value into the lead and returns the lead.
+
+        The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+        such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+        was accepted already leaves the lead as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DismissSuggestion(self, request, context):
+        """Turns a suggested value down and returns the lead.
+
+        The same value is not suggested for this lead again, however often it is found. Fails as
+        AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -297,6 +348,21 @@ def add_LeadServiceServicer_to_server(servicer, server):
             'UndeleteLead': grpc.unary_unary_rpc_method_handler(
                     servicer.UndeleteLead,
                     request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'EnrichLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnrichLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.EnrichLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'AcceptSuggestion': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptSuggestion,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.AcceptSuggestionRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'DismissSuggestion': grpc.unary_unary_rpc_method_handler(
+                    servicer.DismissSuggestion,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.FromString,
                     response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
             ),
             'ListLeadAudit': grpc.unary_unary_rpc_method_handler(
@@ -524,6 +590,87 @@ class LeadService:
             target,
             '/leadfactory.lead.v1.LeadService/UndeleteLead',
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.UndeleteLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnrichLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/EnrichLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.EnrichLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptSuggestion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/AcceptSuggestion',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.AcceptSuggestionRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DismissSuggestion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/DismissSuggestion',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.SerializeToString,
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
             options,
             channel_credentials,

@@ -45,15 +45,16 @@ class LeadServiceStub:
     CreateLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.CreateLeadRequest, _lead_pb2.Lead]
     """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
 
-    Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-    case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+    Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+    same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+    Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
     """
     QuickAddLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.QuickAddLeadRequest, _lead_pb2.Lead]
     """Creates a lead from an e-mail address, returns it at once as PENDING, and enriches it behind
     the scenes.
 
     Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-    ALREADY_EXISTS as CreateLead does.
+    ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
     """
     GetLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetLeadRequest, _lead_pb2.Lead]
     """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
@@ -82,7 +83,30 @@ class LeadServiceStub:
     """Brings a deleted lead back and returns it.
 
     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-    e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+    e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+    """
+    EnrichLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.EnrichLeadRequest, _lead_pb2.Lead]
+    """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+
+    A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+    that runs. What was learned before stays until the new look-up ends. Fails with
+    FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+    ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+    under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+    when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+    """
+    AcceptSuggestion: _grpc.UnaryUnaryMultiCallable[_lead_pb2.AcceptSuggestionRequest, _lead_pb2.Lead]
+    """Writes a suggested value into the lead and returns the lead.
+
+    The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+    such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+    was accepted already leaves the lead as it is.
+    """
+    DismissSuggestion: _grpc.UnaryUnaryMultiCallable[_lead_pb2.DismissSuggestionRequest, _lead_pb2.Lead]
+    """Turns a suggested value down and returns the lead.
+
+    The same value is not suggested for this lead again, however often it is found. Fails as
+    AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
     """
     ListLeadAudit: _grpc.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]
     """Lists who did what to a lead and when, newest first, one keyset page at a time.
@@ -142,15 +166,16 @@ class LeadServiceAsyncStub(LeadServiceStub):
     CreateLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.CreateLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
 
-    Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-    case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+    Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+    same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+    Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
     """
     QuickAddLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.QuickAddLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Creates a lead from an e-mail address, returns it at once as PENDING, and enriches it behind
     the scenes.
 
     Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-    ALREADY_EXISTS as CreateLead does.
+    ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
     """
     GetLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
@@ -179,7 +204,30 @@ class LeadServiceAsyncStub(LeadServiceStub):
     """Brings a deleted lead back and returns it.
 
     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-    e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+    e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+    """
+    EnrichLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.EnrichLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+
+    A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+    that runs. What was learned before stays until the new look-up ends. Fails with
+    FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+    ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+    under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+    when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+    """
+    AcceptSuggestion: _aio.UnaryUnaryMultiCallable[_lead_pb2.AcceptSuggestionRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Writes a suggested value into the lead and returns the lead.
+
+    The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+    such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+    was accepted already leaves the lead as it is.
+    """
+    DismissSuggestion: _aio.UnaryUnaryMultiCallable[_lead_pb2.DismissSuggestionRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Turns a suggested value down and returns the lead.
+
+    The same value is not suggested for this lead again, however often it is found. Fails as
+    AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
     """
     ListLeadAudit: _aio.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]  # type: ignore[assignment]
     """Lists who did what to a lead and when, newest first, one keyset page at a time.
@@ -248,8 +296,9 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
         """Creates a lead and returns it. Its domain is not looked up: see QuickAddLead.
 
-        Fails with ALREADY_EXISTS if a lead with the same e-mail address and domain lives, upper and lower
-        case aside; `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
+        Fails with ALREADY_EXISTS if a lead with the same e-mail address, upper and lower case aside, and the
+        same registrable domain lives (www.example.co.uk and example.co.uk have the same one, by the Public
+        Suffix List); `name` in the error's metadata is that lead's id. A deleted lead is in nobody's way.
         """
 
     @_abc_1.abstractmethod
@@ -262,7 +311,7 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         the scenes.
 
         Promises that the enrichment job exists exactly if the lead does: both commit together. Fails with
-        ALREADY_EXISTS as CreateLead does.
+        ALREADY_EXISTS as CreateLead does, and with RESOURCE_EXHAUSTED as EnrichLead does.
         """
 
     @_abc_1.abstractmethod
@@ -315,7 +364,48 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         """Brings a deleted lead back and returns it.
 
         A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-        e-mail address and domain meanwhile; `name` in the error's metadata is that lead's id.
+        e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+        """
+
+    @_abc_1.abstractmethod
+    def EnrichLead(
+        self,
+        request: _lead_pb2.EnrichLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
+
+        A lead has one look-up at a time: while one is under way, the lead is returned as it is, with the task
+        that runs. What was learned before stays until the new look-up ends. Fails with
+        FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead, and with RESOURCE_EXHAUSTED, reason
+        ENRICHMENT_QUOTA_EXCEEDED, if the caller has asked too often within an hour or has too many look-ups
+        under way: `quota`, `limit` and `used` in the error's metadata say which, RetryInfo (Retry-After)
+        when to try again. Quotas bind QuickAddLead as well, and everybody but admins.
+        """
+
+    @_abc_1.abstractmethod
+    def AcceptSuggestion(
+        self,
+        request: _lead_pb2.AcceptSuggestionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Writes a suggested value into the lead and returns the lead.
+
+        The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
+        such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
+        was accepted already leaves the lead as it is.
+        """
+
+    @_abc_1.abstractmethod
+    def DismissSuggestion(
+        self,
+        request: _lead_pb2.DismissSuggestionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Turns a suggested value down and returns the lead.
+
+        The same value is not suggested for this lead again, however often it is found. Fails as
+        AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
         """
 
     @_abc_1.abstractmethod

@@ -4,10 +4,12 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -24,6 +26,21 @@ class Lineage(_message.Message):
     """How one PDF came to be."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _Status:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Lineage._Status.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATUS_UNSPECIFIED: Lineage._Status.ValueType  # 0
+        COMPLETED: Lineage._Status.ValueType  # 1
+        FAILED: Lineage._Status.ValueType  # 2
+
+    class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
+    STATUS_UNSPECIFIED: Lineage.Status.ValueType  # 0
+    COMPLETED: Lineage.Status.ValueType  # 1
+    FAILED: Lineage.Status.ValueType  # 2
 
     LINEAGE_ID_FIELD_NUMBER: _builtins.int
     REPORT_GENERATION_ID_FIELD_NUMBER: _builtins.int
@@ -44,6 +61,9 @@ class Lineage(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     ACCESS_COUNT_FIELD_NUMBER: _builtins.int
     LAST_ACCESSED_AT_FIELD_NUMBER: _builtins.int
+    RAW_INPUTS_EXPIRED_AT_FIELD_NUMBER: _builtins.int
+    LOGS_EXPIRED_AT_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
     lineage_id: _builtins.str
     """UUID version 7 (RFC 9562), also in the PDF's metadata."""
     report_generation_id: _builtins.str
@@ -64,11 +84,13 @@ class Lineage(_message.Message):
     inputs_sha256: _builtins.str
     """SHA-256 of the uncompressed raw inputs, in hexadecimal."""
     pdf_sha256: _builtins.str
-    """SHA-256 of the PDF, in hexadecimal."""
+    """SHA-256 of the PDF, in hexadecimal; empty if there is none."""
     logs_size_bytes: _builtins.int
     """Size of the pipeline log before compression."""
     access_count: _builtins.int
     """How often this lineage, its log or its raw inputs were read, this reading included."""
+    status: Global___Lineage.Status.ValueType
+    """How the generation ended. One that FAILED has no PDF; its log says why."""
     @_builtins.property
     def pipeline_start_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -83,6 +105,14 @@ class Lineage(_message.Message):
 
     @_builtins.property
     def last_accessed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def raw_inputs_expired_at(self) -> _timestamp_pb2.Timestamp:
+        """When the raw inputs were removed; unset while they are kept."""
+
+    @_builtins.property
+    def logs_expired_at(self) -> _timestamp_pb2.Timestamp:
+        """When the pipeline log was removed; unset while it is kept."""
+
     def __init__(
         self,
         *,
@@ -105,10 +135,13 @@ class Lineage(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         access_count: _builtins.int = ...,
         last_accessed_at: _timestamp_pb2.Timestamp | None = ...,
+        raw_inputs_expired_at: _timestamp_pb2.Timestamp | None = ...,
+        logs_expired_at: _timestamp_pb2.Timestamp | None = ...,
+        status: Global___Lineage.Status.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "last_accessed_at", b"last_accessed_at", "pipeline_end_time", b"pipeline_end_time", "pipeline_start_time", b"pipeline_start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "last_accessed_at", b"last_accessed_at", "logs_expired_at", b"logs_expired_at", "pipeline_end_time", b"pipeline_end_time", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_expired_at", b"raw_inputs_expired_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_count", b"access_count", "compression_ratio", b"compression_ratio", "created_at", b"created_at", "environment_digest", b"environment_digest", "inputs_sha256", b"inputs_sha256", "last_accessed_at", b"last_accessed_at", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "logs_size_bytes", b"logs_size_bytes", "parts", b"parts", "pdf_sha256", b"pdf_sha256", "pipeline_duration_seconds", b"pipeline_duration_seconds", "pipeline_end_time", b"pipeline_end_time", "pipeline_run_id", b"pipeline_run_id", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_size_bytes", b"raw_inputs_size_bytes", "report_generation_id", b"report_generation_id", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_count", b"access_count", "compression_ratio", b"compression_ratio", "created_at", b"created_at", "environment_digest", b"environment_digest", "inputs_sha256", b"inputs_sha256", "last_accessed_at", b"last_accessed_at", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "logs_expired_at", b"logs_expired_at", "logs_size_bytes", b"logs_size_bytes", "parts", b"parts", "pdf_sha256", b"pdf_sha256", "pipeline_duration_seconds", b"pipeline_duration_seconds", "pipeline_end_time", b"pipeline_end_time", "pipeline_run_id", b"pipeline_run_id", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_expired_at", b"raw_inputs_expired_at", "raw_inputs_size_bytes", b"raw_inputs_size_bytes", "report_generation_id", b"report_generation_id", "status", b"status", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -166,6 +199,7 @@ class RecordLineageRequest(_message.Message):
         LOGS_SIZE_BYTES_FIELD_NUMBER: _builtins.int
         LOGS_SHA256_FIELD_NUMBER: _builtins.int
         CREATED_BY_FIELD_NUMBER: _builtins.int
+        STATUS_FIELD_NUMBER: _builtins.int
         lineage_id: _builtins.str
         report_generation_id: _builtins.str
         lead_id: _builtins.str
@@ -178,12 +212,17 @@ class RecordLineageRequest(_message.Message):
         inputs_sha256: _builtins.str
         """SHA-256 of the uncompressed raw inputs, in hexadecimal."""
         pdf_sha256: _builtins.str
+        """SHA-256 of the PDF, in hexadecimal; empty exactly if `status` is FAILED."""
         logs_size_bytes: _builtins.int
         """Size of the log before compression."""
         logs_sha256: _builtins.str
         """SHA-256 of the log's gzip bytes, in hexadecimal."""
         created_by: _builtins.str
         """The subject whose work the report was."""
+        status: Global___Lineage.Status.ValueType
+        """How the generation ended; COMPLETED if unspecified. Of one that failed the raw inputs are what was
+        known by then.
+        """
         @_builtins.property
         def pipeline_start_time(self) -> _timestamp_pb2.Timestamp: ...
         @_builtins.property
@@ -209,10 +248,11 @@ class RecordLineageRequest(_message.Message):
             logs_size_bytes: _builtins.int = ...,
             logs_sha256: _builtins.str = ...,
             created_by: _builtins.str = ...,
+            status: Global___Lineage.Status.ValueType = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["pipeline_end_time", b"pipeline_end_time", "pipeline_start_time", b"pipeline_start_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["created_by", b"created_by", "environment_digest", b"environment_digest", "inputs_sha256", b"inputs_sha256", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "logs_sha256", b"logs_sha256", "logs_size_bytes", b"logs_size_bytes", "parts", b"parts", "pdf_sha256", b"pdf_sha256", "pipeline_end_time", b"pipeline_end_time", "pipeline_run_id", b"pipeline_run_id", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_size_bytes", b"raw_inputs_size_bytes", "report_generation_id", b"report_generation_id", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["created_by", b"created_by", "environment_digest", b"environment_digest", "inputs_sha256", b"inputs_sha256", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "logs_sha256", b"logs_sha256", "logs_size_bytes", b"logs_size_bytes", "parts", b"parts", "pdf_sha256", b"pdf_sha256", "pipeline_end_time", b"pipeline_end_time", "pipeline_run_id", b"pipeline_run_id", "pipeline_start_time", b"pipeline_start_time", "raw_inputs_size_bytes", b"raw_inputs_size_bytes", "report_generation_id", b"report_generation_id", "status", b"status", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -269,16 +309,20 @@ class GetLineageLogsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LINEAGE_ID_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
     lineage_id: _builtins.str
     """The lineage's UUID."""
+    part: _builtins.int
+    """One part, counted from 1; all of it if 0."""
     def __init__(
         self,
         *,
         lineage_id: _builtins.str = ...,
+        part: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lineage_id", b"lineage_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lineage_id", b"lineage_id", "part", b"part"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -307,3 +351,904 @@ class DownloadRawInputsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DownloadRawInputsRequest: _TypeAlias = DownloadRawInputsRequest  # noqa: Y015
+
+@_typing.final
+class GetOpenLineageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINEAGE_ID_FIELD_NUMBER: _builtins.int
+    lineage_id: _builtins.str
+    """The lineage's UUID."""
+    def __init__(
+        self,
+        *,
+        lineage_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lineage_id", b"lineage_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOpenLineageRequest: _TypeAlias = GetOpenLineageRequest  # noqa: Y015
+
+@_typing.final
+class SearchLineageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    Q_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    PIPELINE_RUN_ID_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_ID_FIELD_NUMBER: _builtins.int
+    PDF_SHA256_FIELD_NUMBER: _builtins.int
+    INPUTS_SHA256_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many lineages to return at most; 0 means 50. More than 200 is treated as 200."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same filter and order; empty for the first page."""
+    q: _builtins.str
+    """Only lineages whose pipeline log holds each of these words, upper and lower case aside; a word that
+    ends in `*` stands for every word that begins so. Words are letters and digits; all else parts them.
+    """
+    lead_id: _builtins.str
+    """Only lineages of reports on this lead, a UUID."""
+    pipeline_run_id: _builtins.str
+    """Only lineages of this run."""
+    template_version_id: _builtins.str
+    """Only lineages of this template version, `name@major.minor.patch`."""
+    pdf_sha256: _builtins.str
+    """Only lineages of the PDF with this SHA-256, in hexadecimal."""
+    inputs_sha256: _builtins.str
+    """Only lineages of raw inputs with this SHA-256, in hexadecimal."""
+    order_by: _builtins.str
+    """`created_at`, ascending unless ` desc` follows (AIP-132); empty means `created_at desc`."""
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Only lineages recorded at this time or later."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only lineages recorded before this time."""
+
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        q: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        pipeline_run_id: _builtins.str = ...,
+        template_version_id: _builtins.str = ...,
+        pdf_sha256: _builtins.str = ...,
+        inputs_sha256: _builtins.str = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+        order_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "inputs_sha256", b"inputs_sha256", "lead_id", b"lead_id", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "pdf_sha256", b"pdf_sha256", "pipeline_run_id", b"pipeline_run_id", "q", b"q", "template_version_id", b"template_version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchLineageRequest: _TypeAlias = SearchLineageRequest  # noqa: Y015
+
+@_typing.final
+class SearchLineageResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINEAGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_ESTIMATE_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    total_size_estimate: _builtins.int
+    """About how many lineages match, as the query planner sees it; exact for small results."""
+    @_builtins.property
+    def lineages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lineage]: ...
+    def __init__(
+        self,
+        *,
+        lineages: _abc.Iterable[Global___Lineage] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_size_estimate: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lineages", b"lineages", "next_page_token", b"next_page_token", "total_size_estimate", b"total_size_estimate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchLineageResponse: _TypeAlias = SearchLineageResponse  # noqa: Y015
+
+@_typing.final
+class LookupPdfRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PDF_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.str
+    """SHA-256 of the PDF in hexadecimal, instead of the PDF."""
+    @_builtins.property
+    def pdf(self) -> _httpbody_pb2.HttpBody:
+        """The PDF, or its next bytes; over HTTP the body."""
+
+    def __init__(
+        self,
+        *,
+        pdf: _httpbody_pb2.HttpBody | None = ...,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pdf", b"pdf"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pdf", b"pdf", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookupPdfRequest: _TypeAlias = LookupPdfRequest  # noqa: Y015
+
+@_typing.final
+class LookupPdfResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Verdict:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LookupPdfResponse._Verdict.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        VERDICT_UNSPECIFIED: LookupPdfResponse._Verdict.ValueType  # 0
+        GENUINE: LookupPdfResponse._Verdict.ValueType  # 1
+        """Byte for byte what was issued here."""
+        ALTERED: LookupPdfResponse._Verdict.ValueType  # 2
+        """Issued here, and changed since."""
+        UNKNOWN: LookupPdfResponse._Verdict.ValueType  # 3
+        """Nothing in it leads to a lineage."""
+
+    class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper): ...
+    VERDICT_UNSPECIFIED: LookupPdfResponse.Verdict.ValueType  # 0
+    GENUINE: LookupPdfResponse.Verdict.ValueType  # 1
+    """Byte for byte what was issued here."""
+    ALTERED: LookupPdfResponse.Verdict.ValueType  # 2
+    """Issued here, and changed since."""
+    UNKNOWN: LookupPdfResponse.Verdict.ValueType  # 3
+    """Nothing in it leads to a lineage."""
+
+    class _Evidence:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _EvidenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LookupPdfResponse._Evidence.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        EVIDENCE_UNSPECIFIED: LookupPdfResponse._Evidence.ValueType  # 0
+        SHA256: LookupPdfResponse._Evidence.ValueType  # 1
+        """SHA-256 of all bytes."""
+        XMP: LookupPdfResponse._Evidence.ValueType  # 2
+        """The lineage's id in the XMP metadata (ISO 16684-1)."""
+        PDF_IDENTIFIER: LookupPdfResponse._Evidence.ValueType  # 3
+        """The first part of the file identifier (ISO 32000-2, 14.4)."""
+
+    class Evidence(_Evidence, metaclass=_EvidenceEnumTypeWrapper): ...
+    EVIDENCE_UNSPECIFIED: LookupPdfResponse.Evidence.ValueType  # 0
+    SHA256: LookupPdfResponse.Evidence.ValueType  # 1
+    """SHA-256 of all bytes."""
+    XMP: LookupPdfResponse.Evidence.ValueType  # 2
+    """The lineage's id in the XMP metadata (ISO 16684-1)."""
+    PDF_IDENTIFIER: LookupPdfResponse.Evidence.ValueType  # 3
+    """The first part of the file identifier (ISO 32000-2, 14.4)."""
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    LINEAGE_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    REMARK_FIELD_NUMBER: _builtins.int
+    verdict: Global___LookupPdfResponse.Verdict.ValueType
+    evidence: Global___LookupPdfResponse.Evidence.ValueType
+    """What led to the lineage."""
+    sha256: _builtins.str
+    """SHA-256 of what was sent, in hexadecimal."""
+    remark: _builtins.str
+    """Why the PDF could not be read as a whole, as a sentence; empty if it could, or need not."""
+    @_builtins.property
+    def lineage(self) -> Global___Lineage:
+        """What the PDF was made from; unset if it is UNKNOWN."""
+
+    def __init__(
+        self,
+        *,
+        verdict: Global___LookupPdfResponse.Verdict.ValueType = ...,
+        lineage: Global___Lineage | None = ...,
+        evidence: Global___LookupPdfResponse.Evidence.ValueType = ...,
+        sha256: _builtins.str = ...,
+        remark: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lineage", b"lineage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "lineage", b"lineage", "remark", b"remark", "sha256", b"sha256", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookupPdfResponse: _TypeAlias = LookupPdfResponse  # noqa: Y015
+
+@_typing.final
+class DiffLineageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    A_FIELD_NUMBER: _builtins.int
+    B_FIELD_NUMBER: _builtins.int
+    a: _builtins.str
+    """The first report's UUID, or its lineage's."""
+    b: _builtins.str
+    """The second report's UUID, or its lineage's."""
+    def __init__(
+        self,
+        *,
+        a: _builtins.str = ...,
+        b: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffLineageRequest: _TypeAlias = DiffLineageRequest  # noqa: Y015
+
+@_typing.final
+class LineageDiff(_message.Message):
+    """What differs between two reports."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Change(_message.Message):
+        """One place at which the raw inputs differ."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        class _Kind:
+            ValueType = _typing.NewType("ValueType", _builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LineageDiff.Change._Kind.ValueType], _builtins.type):
+            DESCRIPTOR: _descriptor.EnumDescriptor
+            KIND_UNSPECIFIED: LineageDiff.Change._Kind.ValueType  # 0
+            ADDED: LineageDiff.Change._Kind.ValueType  # 1
+            REMOVED: LineageDiff.Change._Kind.ValueType  # 2
+            CHANGED: LineageDiff.Change._Kind.ValueType  # 3
+
+        class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+        KIND_UNSPECIFIED: LineageDiff.Change.Kind.ValueType  # 0
+        ADDED: LineageDiff.Change.Kind.ValueType  # 1
+        REMOVED: LineageDiff.Change.Kind.ValueType  # 2
+        CHANGED: LineageDiff.Change.Kind.ValueType  # 3
+
+        KIND_FIELD_NUMBER: _builtins.int
+        PATH_FIELD_NUMBER: _builtins.int
+        A_FIELD_NUMBER: _builtins.int
+        B_FIELD_NUMBER: _builtins.int
+        kind: Global___LineageDiff.Change.Kind.ValueType
+        path: _builtins.str
+        """JSONPath (RFC 9535) of the place; in `b` for what was added, in `a` else."""
+        a: _builtins.str
+        """The value in `a` as JSON, cut after 500 characters; empty if it was added."""
+        b: _builtins.str
+        """The value in `b` as JSON, cut after 500 characters; empty if it was removed."""
+        def __init__(
+            self,
+            *,
+            kind: Global___LineageDiff.Change.Kind.ValueType = ...,
+            path: _builtins.str = ...,
+            a: _builtins.str = ...,
+            b: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "kind", b"kind", "path", b"path"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    A_FIELD_NUMBER: _builtins.int
+    B_FIELD_NUMBER: _builtins.int
+    INPUTS_IDENTICAL_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    CHANGES_TOTAL_FIELD_NUMBER: _builtins.int
+    TEMPLATE_IDENTICAL_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_IDENTICAL_FIELD_NUMBER: _builtins.int
+    PDF_IDENTICAL_FIELD_NUMBER: _builtins.int
+    inputs_identical: _builtins.bool
+    """True if the raw inputs are equal byte for byte; there are no changes then."""
+    changes_total: _builtins.int
+    """How much differs, in all."""
+    template_identical: _builtins.bool
+    """True if both PDFs were made with the same template bundle, by its digest."""
+    environment_identical: _builtins.bool
+    """True if both PDFs were made in the same environment, by its digest."""
+    pdf_identical: _builtins.bool
+    """True if both PDFs are equal byte for byte."""
+    @_builtins.property
+    def a(self) -> Global___Lineage: ...
+    @_builtins.property
+    def b(self) -> Global___Lineage: ...
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineageDiff.Change]:
+        """What differs in the raw inputs, in the order of the documents, at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        a: Global___Lineage | None = ...,
+        b: Global___Lineage | None = ...,
+        inputs_identical: _builtins.bool = ...,
+        changes: _abc.Iterable[Global___LineageDiff.Change] | None = ...,
+        changes_total: _builtins.int = ...,
+        template_identical: _builtins.bool = ...,
+        environment_identical: _builtins.bool = ...,
+        pdf_identical: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "changes", b"changes", "changes_total", b"changes_total", "environment_identical", b"environment_identical", "inputs_identical", b"inputs_identical", "pdf_identical", b"pdf_identical", "template_identical", b"template_identical"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineageDiff: _TypeAlias = LineageDiff  # noqa: Y015
+
+@_typing.final
+class ListLineageAccessesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINEAGE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    lineage_id: _builtins.str
+    """The lineage's UUID, or `-` for the entries of all lineages and of calls that name none."""
+    page_size: _builtins.int
+    """How many entries to return at most; 0 means 50. More than 200 is treated as 200."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same filter; empty for the first page."""
+    user_id: _builtins.str
+    """Only entries of this subject."""
+    action: Global___LineageAccess.Action.ValueType
+    """Only entries of this kind."""
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Only entries made at this time or later."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only entries made before this time."""
+
+    def __init__(
+        self,
+        *,
+        lineage_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        action: Global___LineageAccess.Action.ValueType = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "created_after", b"created_after", "created_before", b"created_before", "lineage_id", b"lineage_id", "page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLineageAccessesRequest: _TypeAlias = ListLineageAccessesRequest  # noqa: Y015
+
+@_typing.final
+class ListLineageAccessesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESSES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def accesses(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineageAccess]: ...
+    def __init__(
+        self,
+        *,
+        accesses: _abc.Iterable[Global___LineageAccess] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accesses", b"accesses", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLineageAccessesResponse: _TypeAlias = ListLineageAccessesResponse  # noqa: Y015
+
+@_typing.final
+class LineageAccess(_message.Message):
+    """One entry of the access audit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Action:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LineageAccess._Action.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ACTION_UNSPECIFIED: LineageAccess._Action.ValueType  # 0
+        VIEW: LineageAccess._Action.ValueType  # 1
+        """The record."""
+        LOGS: LineageAccess._Action.ValueType  # 2
+        """The pipeline log."""
+        DOWNLOAD: LineageAccess._Action.ValueType  # 3
+        """The raw inputs."""
+        SEARCH: LineageAccess._Action.ValueType  # 4
+        """A search. It names no lineage."""
+        LOOKUP: LineageAccess._Action.ValueType  # 5
+        """A PDF was looked up."""
+        DIFF: LineageAccess._Action.ValueType  # 6
+        """Two reports were compared."""
+        AUDIT: LineageAccess._Action.ValueType  # 7
+        """This audit."""
+        DENIED: LineageAccess._Action.ValueType  # 8
+        """A call was refused for want of a right."""
+        EXPIRE: LineageAccess._Action.ValueType  # 9
+        """Raw inputs or log were removed."""
+        HOLD: LineageAccess._Action.ValueType  # 10
+        """A lead was held."""
+        RELEASE: LineageAccess._Action.ValueType  # 11
+        """A lead was released."""
+
+    class Action(_Action, metaclass=_ActionEnumTypeWrapper): ...
+    ACTION_UNSPECIFIED: LineageAccess.Action.ValueType  # 0
+    VIEW: LineageAccess.Action.ValueType  # 1
+    """The record."""
+    LOGS: LineageAccess.Action.ValueType  # 2
+    """The pipeline log."""
+    DOWNLOAD: LineageAccess.Action.ValueType  # 3
+    """The raw inputs."""
+    SEARCH: LineageAccess.Action.ValueType  # 4
+    """A search. It names no lineage."""
+    LOOKUP: LineageAccess.Action.ValueType  # 5
+    """A PDF was looked up."""
+    DIFF: LineageAccess.Action.ValueType  # 6
+    """Two reports were compared."""
+    AUDIT: LineageAccess.Action.ValueType  # 7
+    """This audit."""
+    DENIED: LineageAccess.Action.ValueType  # 8
+    """A call was refused for want of a right."""
+    EXPIRE: LineageAccess.Action.ValueType  # 9
+    """Raw inputs or log were removed."""
+    HOLD: LineageAccess.Action.ValueType  # 10
+    """A lead was held."""
+    RELEASE: LineageAccess.Action.ValueType  # 11
+    """A lead was released."""
+
+    ID_FIELD_NUMBER: _builtins.int
+    LINEAGE_ID_FIELD_NUMBER: _builtins.int
+    REPORT_GENERATION_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    IP_ADDRESS_FIELD_NUMBER: _builtins.int
+    USER_AGENT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    SENT_BYTES_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    ENTRY_HASH_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID version 7 (RFC 9562)."""
+    lineage_id: _builtins.str
+    """What was read; empty for a search, or a look-up that found nothing."""
+    report_generation_id: _builtins.str
+    version: _builtins.int
+    """The entry's place in its lineage's chain, counted from 1; 0 without a lineage."""
+    action: Global___LineageAccess.Action.ValueType
+    part: _builtins.int
+    """Which part of the log or the raw inputs; 0 for all of them, and for other actions."""
+    user_id: _builtins.str
+    """Who read."""
+    workload: _builtins.str
+    """The process that read for itself or for the user; empty where a person's token came in."""
+    ip_address: _builtins.str
+    user_agent: _builtins.str
+    request_id: _builtins.str
+    method: _builtins.str
+    """The RPC, `package.Service/Method`."""
+    details: _builtins.str
+    """What was asked for, as JSON, where ids alone do not say it; `{}` elsewhere."""
+    outcome: _builtins.str
+    """gRPC's name for how it ended, such as OK or CANCELLED. Empty while bytes are still leaving, and for
+    ever if the process ended before it could say.
+    """
+    sent_bytes: _builtins.float
+    """Bytes that were handed over for sending, for logs and raw inputs."""
+    entry_hash: _builtins.str
+    """SHA-256 of the entry's canonical bytes, which name the entry before it, in hexadecimal."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
+        """When the last byte left, or the reading broke off."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        lineage_id: _builtins.str = ...,
+        report_generation_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        action: Global___LineageAccess.Action.ValueType = ...,
+        part: _builtins.int = ...,
+        user_id: _builtins.str = ...,
+        workload: _builtins.str = ...,
+        ip_address: _builtins.str = ...,
+        user_agent: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        method: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        details: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        sent_bytes: _builtins.float = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        entry_hash: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "ended_at", b"ended_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "created_at", b"created_at", "details", b"details", "ended_at", b"ended_at", "entry_hash", b"entry_hash", "id", b"id", "ip_address", b"ip_address", "lineage_id", b"lineage_id", "method", b"method", "outcome", b"outcome", "part", b"part", "report_generation_id", b"report_generation_id", "request_id", b"request_id", "sent_bytes", b"sent_bytes", "user_agent", b"user_agent", "user_id", b"user_id", "version", b"version", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineageAccess: _TypeAlias = LineageAccess  # noqa: Y015
+
+@_typing.final
+class GetStorageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStorageRequest: _TypeAlias = GetStorageRequest  # noqa: Y015
+
+@_typing.final
+class StorageUsage(_message.Message):
+    """What lineage takes up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Share(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: _builtins.int
+        RECORDS_FIELD_NUMBER: _builtins.int
+        BYTES_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        records: _builtins.int
+        """Lineages; 0 for kinds of data other than records."""
+        bytes: _builtins.float
+        """On disk, or of gzip as stored."""
+        def __init__(
+            self,
+            *,
+            name: _builtins.str = ...,
+            records: _builtins.int = ...,
+            bytes: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "name", b"name", "records", b"records"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    DISK_FIELD_NUMBER: _builtins.int
+    BY_MONTH_FIELD_NUMBER: _builtins.int
+    BY_TEMPLATE_FIELD_NUMBER: _builtins.int
+    BY_LEAD_FIELD_NUMBER: _builtins.int
+    ALARM_BYTES_FIELD_NUMBER: _builtins.int
+    ALARM_FIELD_NUMBER: _builtins.int
+    alarm_bytes: _builtins.float
+    """Bytes on disk from which the alarm is given; 0 is never."""
+    alarm: _builtins.bool
+    """True if there are as many."""
+    @_builtins.property
+    def disk(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageUsage.Share]:
+        """On disk, by kind of data; indexes and what is not yet vacuumed included."""
+
+    @_builtins.property
+    def by_month(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageUsage.Share]:
+        """By the month of recording, `2026-11`, newest first."""
+
+    @_builtins.property
+    def by_template(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageUsage.Share]:
+        """By template version, the largest first."""
+
+    @_builtins.property
+    def by_lead(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageUsage.Share]:
+        """By lead, the 100 largest."""
+
+    def __init__(
+        self,
+        *,
+        disk: _abc.Iterable[Global___StorageUsage.Share] | None = ...,
+        by_month: _abc.Iterable[Global___StorageUsage.Share] | None = ...,
+        by_template: _abc.Iterable[Global___StorageUsage.Share] | None = ...,
+        by_lead: _abc.Iterable[Global___StorageUsage.Share] | None = ...,
+        alarm_bytes: _builtins.float = ...,
+        alarm: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm", b"alarm", "alarm_bytes", b"alarm_bytes", "by_lead", b"by_lead", "by_month", b"by_month", "by_template", b"by_template", "disk", b"disk"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StorageUsage: _TypeAlias = StorageUsage  # noqa: Y015
+
+@_typing.final
+class PreviewRetentionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRetentionRequest: _TypeAlias = PreviewRetentionRequest  # noqa: Y015
+
+@_typing.final
+class RetentionPreview(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Content:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ContentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[RetentionPreview._Content.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CONTENT_UNSPECIFIED: RetentionPreview._Content.ValueType  # 0
+        RAW_INPUTS: RetentionPreview._Content.ValueType  # 1
+        LOGS: RetentionPreview._Content.ValueType  # 2
+        AUDIT_DETAILS: RetentionPreview._Content.ValueType  # 3
+        """What was asked for, in the access audit. Its entries stay."""
+
+    class Content(_Content, metaclass=_ContentEnumTypeWrapper): ...
+    CONTENT_UNSPECIFIED: RetentionPreview.Content.ValueType  # 0
+    RAW_INPUTS: RetentionPreview.Content.ValueType  # 1
+    LOGS: RetentionPreview.Content.ValueType  # 2
+    AUDIT_DETAILS: RetentionPreview.Content.ValueType  # 3
+    """What was asked for, in the access audit. Its entries stay."""
+
+    @_typing.final
+    class Class(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        CONTENT_FIELD_NUMBER: _builtins.int
+        DAYS_FIELD_NUMBER: _builtins.int
+        DUE_FIELD_NUMBER: _builtins.int
+        DUE_BYTES_FIELD_NUMBER: _builtins.int
+        HELD_FIELD_NUMBER: _builtins.int
+        content: Global___RetentionPreview.Content.ValueType
+        days: _builtins.int
+        """Days for which it is kept; 0 is for ever."""
+        due: _builtins.int
+        """What would be removed now: lineages, or entries of the audit."""
+        due_bytes: _builtins.float
+        held: _builtins.int
+        """What would be removed now if it were not held."""
+        def __init__(
+            self,
+            *,
+            content: Global___RetentionPreview.Content.ValueType = ...,
+            days: _builtins.int = ...,
+            due: _builtins.int = ...,
+            due_bytes: _builtins.float = ...,
+            held: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "days", b"days", "due", b"due", "due_bytes", b"due_bytes", "held", b"held"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CLASSES_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
+    """True if nothing is removed, only counted."""
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetentionPreview.Class]: ...
+    @_builtins.property
+    def holds(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegalHold]:
+        """Leads that are held, the latest first, at most 200."""
+
+    def __init__(
+        self,
+        *,
+        classes: _abc.Iterable[Global___RetentionPreview.Class] | None = ...,
+        holds: _abc.Iterable[Global___LegalHold] | None = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "dry_run", b"dry_run", "holds", b"holds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetentionPreview: _TypeAlias = RetentionPreview  # noqa: Y015
+
+@_typing.final
+class SetLegalHoldRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """The lead's UUID."""
+    held: _builtins.bool
+    """True to hold, false to release."""
+    reason: _builtins.str
+    """Why, for those who read the audit."""
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        held: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "lead_id", b"lead_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetLegalHoldRequest: _TypeAlias = SetLegalHoldRequest  # noqa: Y015
+
+@_typing.final
+class LegalHold(_message.Message):
+    """Whether what belongs to a lead is held."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    HELD_BY_FIELD_NUMBER: _builtins.int
+    HELD_AT_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    held: _builtins.bool
+    reason: _builtins.str
+    held_by: _builtins.str
+    @_builtins.property
+    def held_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        held: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        held_by: _builtins.str = ...,
+        held_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["held_at", b"held_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "held_at", b"held_at", "held_by", b"held_by", "lead_id", b"lead_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LegalHold: _TypeAlias = LegalHold  # noqa: Y015
+
+@_typing.final
+class EraseLeadPayloadsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """The lead's UUID."""
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_id", b"lead_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseLeadPayloadsRequest: _TypeAlias = EraseLeadPayloadsRequest  # noqa: Y015
+
+@_typing.final
+class EraseLeadPayloadsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASED_FIELD_NUMBER: _builtins.int
+    erased: _builtins.int
+    """Lineages whose raw inputs or log were removed now."""
+    def __init__(
+        self,
+        *,
+        erased: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased", b"erased"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseLeadPayloadsResponse: _TypeAlias = EraseLeadPayloadsResponse  # noqa: Y015
+
+@_typing.final
+class ListRecordedReportsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_REPORT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    after_report_id: _builtins.str
+    """The last id of the page before; empty for the first page."""
+    page_size: _builtins.int
+    """How many ids to return at most; 0 means 1,000. More than 10,000 is treated as 10,000."""
+    def __init__(
+        self,
+        *,
+        after_report_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_report_id", b"after_report_id", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecordedReportsRequest: _TypeAlias = ListRecordedReportsRequest  # noqa: Y015
+
+@_typing.final
+class ListRecordedReportsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_IDS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """Lineages that there are in all."""
+    @_builtins.property
+    def report_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ascending; fewer than asked for on the last page."""
+
+    def __init__(
+        self,
+        *,
+        report_ids: _abc.Iterable[_builtins.str] | None = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["report_ids", b"report_ids", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecordedReportsResponse: _TypeAlias = ListRecordedReportsResponse  # noqa: Y015

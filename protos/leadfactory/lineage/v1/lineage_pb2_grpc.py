@@ -56,6 +56,56 @@ class LineageServiceStub:
                 request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.DownloadRawInputsRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.GetOpenLineage = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/GetOpenLineage',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetOpenLineageRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.SearchLineage = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/SearchLineage',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SearchLineageRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SearchLineageResponse.FromString,
+                _registered_method=True)
+        self.LookupPdf = channel.stream_unary(
+                '/leadfactory.lineage.v1.LineageService/LookupPdf',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LookupPdfRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LookupPdfResponse.FromString,
+                _registered_method=True)
+        self.DiffLineage = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/DiffLineage',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.DiffLineageRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LineageDiff.FromString,
+                _registered_method=True)
+        self.ListLineageAccesses = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/ListLineageAccesses',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesResponse.FromString,
+                _registered_method=True)
+        self.GetStorage = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/GetStorage',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetStorageRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.StorageUsage.FromString,
+                _registered_method=True)
+        self.PreviewRetention = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/PreviewRetention',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.PreviewRetentionRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.RetentionPreview.FromString,
+                _registered_method=True)
+        self.SetLegalHold = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/SetLegalHold',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SetLegalHoldRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LegalHold.FromString,
+                _registered_method=True)
+        self.EraseLeadPayloads = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/EraseLeadPayloads',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsResponse.FromString,
+                _registered_method=True)
+        self.ListRecordedReports = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/ListRecordedReports',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsResponse.FromString,
+                _registered_method=True)
 
 
 class LineageServiceServicer:
@@ -85,6 +135,10 @@ class LineageServiceServicer:
     def GetLineageLogs(self, request, context):
         """Streams the pipeline's log, JSON lines, as the gzip bytes that were stored.
 
+        The whole has `Content-Encoding: gzip`. A part is a stretch of at most 2 MiB of these bytes, which means
+        nothing alone; all parts, one after the other, are the gzip file. `Repr-Digest` (RFC 9530) is the
+        SHA-256 of what is sent.
+
         Promises an entry in the access audit before the first byte leaves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -94,8 +148,107 @@ class LineageServiceServicer:
     def DownloadRawInputs(self, request, context):
         """Streams the raw inputs, RFC 8785 canonical JSON, as the gzip bytes that were stored: one part,
         or all parts one after the other, which is the whole as a multi-member gzip file (RFC 1952).
+        `Repr-Digest` (RFC 9530) is the SHA-256 of what is sent.
 
         Promises an entry in the access audit before the first byte leaves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOpenLineage(self, request, context):
+        """Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+
+        The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+        with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchLineage(self, request, context):
+        """Finds lineages, newest first unless told otherwise, one keyset page at a time.
+
+        Promises that a page costs the same at any depth, that each filter has an index, and an entry in the
+        access audit that says what was asked. A page token is bound to the filter and the order that it was
+        made for. To be shown in a list does not count as a reading of a lineage.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LookupPdf(self, request_iterator, context):
+        """Says whether a PDF was issued here, and from what it was made.
+
+        A PDF whose SHA-256 is known is GENUINE. One that names a lineage of ours, in its XMP metadata or in its
+        file identifier, is ALTERED: issued here, and its bytes are no longer those that were. Every
+        other is UNKNOWN; `remark` says so if it could not be read. What a file says is never
+        believed further than that. It is read by a process of its own with limits of time and memory.
+
+        Send the SHA-256, or the PDF in as many messages as it takes, of at most 64 MiB together. Over HTTP the PDF
+        is the body. Fails with INVALID_ARGUMENT for bytes that are no PDF. Promises an entry in the
+        access audit, found or not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffLineage(self, request, context):
+        """Says what differs between two reports: their inputs by JSON path, template and environment.
+
+        Fails with NOT_FOUND if either is unknown, and with FAILED_PRECONDITION, reason INPUTS_TOO_LARGE, for inputs
+        that are too large to be compared. Promises an entry in the access audit of both.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLineageAccesses(self, request, context):
+        """Lists who read a lineage, its log or its raw inputs, newest first.
+
+        Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
+        for this reading of the audit, too, which the next one shows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStorage(self, request, context):
+        """Says how much lineage takes up: on disk, and by month, template and lead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewRetention(self, request, context):
+        """Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLegalHold(self, request, context):
+        """Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+
+        To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseLeadPayloads(self, request, context):
+        """Removes the raw inputs and pipeline logs of a lead's reports. Headers, digests and audit stay.
+
+        What has gone already stays gone, so it is harmless to ask again. Fails with FAILED_PRECONDITION, reason LEGAL_HOLD,
+        for a lead that is held. Promises an entry in each lineage's access audit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRecordedReports(self, request, context):
+        """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
+        compares them with the reports that were made.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,6 +276,56 @@ def add_LineageServiceServicer_to_server(servicer, server):
                     servicer.DownloadRawInputs,
                     request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.DownloadRawInputsRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetOpenLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOpenLineage,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetOpenLineageRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'SearchLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchLineage,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SearchLineageRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SearchLineageResponse.SerializeToString,
+            ),
+            'LookupPdf': grpc.stream_unary_rpc_method_handler(
+                    servicer.LookupPdf,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LookupPdfRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LookupPdfResponse.SerializeToString,
+            ),
+            'DiffLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffLineage,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.DiffLineageRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LineageDiff.SerializeToString,
+            ),
+            'ListLineageAccesses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLineageAccesses,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesResponse.SerializeToString,
+            ),
+            'GetStorage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStorage,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetStorageRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.StorageUsage.SerializeToString,
+            ),
+            'PreviewRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewRetention,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.PreviewRetentionRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.RetentionPreview.SerializeToString,
+            ),
+            'SetLegalHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLegalHold,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SetLegalHoldRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LegalHold.SerializeToString,
+            ),
+            'EraseLeadPayloads': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseLeadPayloads,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsResponse.SerializeToString,
+            ),
+            'ListRecordedReports': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecordedReports,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -234,6 +437,276 @@ class LineageService:
             '/leadfactory.lineage.v1.LineageService/DownloadRawInputs',
             leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.DownloadRawInputsRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOpenLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/GetOpenLineage',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetOpenLineageRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/SearchLineage',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SearchLineageRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SearchLineageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LookupPdf(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/leadfactory.lineage.v1.LineageService/LookupPdf',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LookupPdfRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LookupPdfResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/DiffLineage',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.DiffLineageRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LineageDiff.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLineageAccesses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/ListLineageAccesses',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStorage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/GetStorage',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetStorageRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.StorageUsage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/PreviewRetention',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.PreviewRetentionRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.RetentionPreview.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLegalHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/SetLegalHold',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.SetLegalHoldRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.LegalHold.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseLeadPayloads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/EraseLeadPayloads',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EraseLeadPayloadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecordedReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/ListRecordedReports',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListRecordedReportsResponse.FromString,
             options,
             channel_credentials,
             insecure,

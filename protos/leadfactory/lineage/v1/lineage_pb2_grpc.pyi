@@ -49,13 +49,74 @@ class LineageServiceStub:
     GetLineageLogs: _grpc.UnaryStreamMultiCallable[_lineage_pb2.GetLineageLogsRequest, _httpbody_pb2.HttpBody]
     """Streams the pipeline's log, JSON lines, as the gzip bytes that were stored.
 
+    The whole has `Content-Encoding: gzip`. A part is a stretch of at most 2 MiB of these bytes, which means
+    nothing alone; all parts, one after the other, are the gzip file. `Repr-Digest` (RFC 9530) is the
+    SHA-256 of what is sent.
+
     Promises an entry in the access audit before the first byte leaves.
     """
     DownloadRawInputs: _grpc.UnaryStreamMultiCallable[_lineage_pb2.DownloadRawInputsRequest, _httpbody_pb2.HttpBody]
     """Streams the raw inputs, RFC 8785 canonical JSON, as the gzip bytes that were stored: one part,
     or all parts one after the other, which is the whole as a multi-member gzip file (RFC 1952).
+    `Repr-Digest` (RFC 9530) is the SHA-256 of what is sent.
 
     Promises an entry in the access audit before the first byte leaves.
+    """
+    GetOpenLineage: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.GetOpenLineageRequest, _httpbody_pb2.HttpBody]
+    """Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+
+    The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+    with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
+    """
+    SearchLineage: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.SearchLineageRequest, _lineage_pb2.SearchLineageResponse]
+    """Finds lineages, newest first unless told otherwise, one keyset page at a time.
+
+    Promises that a page costs the same at any depth, that each filter has an index, and an entry in the
+    access audit that says what was asked. A page token is bound to the filter and the order that it was
+    made for. To be shown in a list does not count as a reading of a lineage.
+    """
+    LookupPdf: _grpc.StreamUnaryMultiCallable[_lineage_pb2.LookupPdfRequest, _lineage_pb2.LookupPdfResponse]
+    """Says whether a PDF was issued here, and from what it was made.
+
+    A PDF whose SHA-256 is known is GENUINE. One that names a lineage of ours, in its XMP metadata or in its
+    file identifier, is ALTERED: issued here, and its bytes are no longer those that were. Every
+    other is UNKNOWN; `remark` says so if it could not be read. What a file says is never
+    believed further than that. It is read by a process of its own with limits of time and memory.
+
+    Send the SHA-256, or the PDF in as many messages as it takes, of at most 64 MiB together. Over HTTP the PDF
+    is the body. Fails with INVALID_ARGUMENT for bytes that are no PDF. Promises an entry in the
+    access audit, found or not.
+    """
+    DiffLineage: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.DiffLineageRequest, _lineage_pb2.LineageDiff]
+    """Says what differs between two reports: their inputs by JSON path, template and environment.
+
+    Fails with NOT_FOUND if either is unknown, and with FAILED_PRECONDITION, reason INPUTS_TOO_LARGE, for inputs
+    that are too large to be compared. Promises an entry in the access audit of both.
+    """
+    ListLineageAccesses: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.ListLineageAccessesRequest, _lineage_pb2.ListLineageAccessesResponse]
+    """Lists who read a lineage, its log or its raw inputs, newest first.
+
+    Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
+    for this reading of the audit, too, which the next one shows.
+    """
+    GetStorage: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.GetStorageRequest, _lineage_pb2.StorageUsage]
+    """Says how much lineage takes up: on disk, and by month, template and lead."""
+    PreviewRetention: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.PreviewRetentionRequest, _lineage_pb2.RetentionPreview]
+    """Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing."""
+    SetLegalHold: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.SetLegalHoldRequest, _lineage_pb2.LegalHold]
+    """Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+
+    To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+    """
+    EraseLeadPayloads: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.EraseLeadPayloadsRequest, _lineage_pb2.EraseLeadPayloadsResponse]
+    """Removes the raw inputs and pipeline logs of a lead's reports. Headers, digests and audit stay.
+
+    What has gone already stays gone, so it is harmless to ask again. Fails with FAILED_PRECONDITION, reason LEGAL_HOLD,
+    for a lead that is held. Promises an entry in each lineage's access audit.
+    """
+    ListRecordedReports: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.ListRecordedReportsRequest, _lineage_pb2.ListRecordedReportsResponse]
+    """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
+    compares them with the reports that were made.
     """
 
 @_typing.type_check_only
@@ -78,13 +139,74 @@ class LineageServiceAsyncStub(LineageServiceStub):
     GetLineageLogs: _aio.UnaryStreamMultiCallable[_lineage_pb2.GetLineageLogsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Streams the pipeline's log, JSON lines, as the gzip bytes that were stored.
 
+    The whole has `Content-Encoding: gzip`. A part is a stretch of at most 2 MiB of these bytes, which means
+    nothing alone; all parts, one after the other, are the gzip file. `Repr-Digest` (RFC 9530) is the
+    SHA-256 of what is sent.
+
     Promises an entry in the access audit before the first byte leaves.
     """
     DownloadRawInputs: _aio.UnaryStreamMultiCallable[_lineage_pb2.DownloadRawInputsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Streams the raw inputs, RFC 8785 canonical JSON, as the gzip bytes that were stored: one part,
     or all parts one after the other, which is the whole as a multi-member gzip file (RFC 1952).
+    `Repr-Digest` (RFC 9530) is the SHA-256 of what is sent.
 
     Promises an entry in the access audit before the first byte leaves.
+    """
+    GetOpenLineage: _aio.UnaryUnaryMultiCallable[_lineage_pb2.GetOpenLineageRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+
+    The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+    with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
+    """
+    SearchLineage: _aio.UnaryUnaryMultiCallable[_lineage_pb2.SearchLineageRequest, _lineage_pb2.SearchLineageResponse]  # type: ignore[assignment]
+    """Finds lineages, newest first unless told otherwise, one keyset page at a time.
+
+    Promises that a page costs the same at any depth, that each filter has an index, and an entry in the
+    access audit that says what was asked. A page token is bound to the filter and the order that it was
+    made for. To be shown in a list does not count as a reading of a lineage.
+    """
+    LookupPdf: _aio.StreamUnaryMultiCallable[_lineage_pb2.LookupPdfRequest, _lineage_pb2.LookupPdfResponse]  # type: ignore[assignment]
+    """Says whether a PDF was issued here, and from what it was made.
+
+    A PDF whose SHA-256 is known is GENUINE. One that names a lineage of ours, in its XMP metadata or in its
+    file identifier, is ALTERED: issued here, and its bytes are no longer those that were. Every
+    other is UNKNOWN; `remark` says so if it could not be read. What a file says is never
+    believed further than that. It is read by a process of its own with limits of time and memory.
+
+    Send the SHA-256, or the PDF in as many messages as it takes, of at most 64 MiB together. Over HTTP the PDF
+    is the body. Fails with INVALID_ARGUMENT for bytes that are no PDF. Promises an entry in the
+    access audit, found or not.
+    """
+    DiffLineage: _aio.UnaryUnaryMultiCallable[_lineage_pb2.DiffLineageRequest, _lineage_pb2.LineageDiff]  # type: ignore[assignment]
+    """Says what differs between two reports: their inputs by JSON path, template and environment.
+
+    Fails with NOT_FOUND if either is unknown, and with FAILED_PRECONDITION, reason INPUTS_TOO_LARGE, for inputs
+    that are too large to be compared. Promises an entry in the access audit of both.
+    """
+    ListLineageAccesses: _aio.UnaryUnaryMultiCallable[_lineage_pb2.ListLineageAccessesRequest, _lineage_pb2.ListLineageAccessesResponse]  # type: ignore[assignment]
+    """Lists who read a lineage, its log or its raw inputs, newest first.
+
+    Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
+    for this reading of the audit, too, which the next one shows.
+    """
+    GetStorage: _aio.UnaryUnaryMultiCallable[_lineage_pb2.GetStorageRequest, _lineage_pb2.StorageUsage]  # type: ignore[assignment]
+    """Says how much lineage takes up: on disk, and by month, template and lead."""
+    PreviewRetention: _aio.UnaryUnaryMultiCallable[_lineage_pb2.PreviewRetentionRequest, _lineage_pb2.RetentionPreview]  # type: ignore[assignment]
+    """Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing."""
+    SetLegalHold: _aio.UnaryUnaryMultiCallable[_lineage_pb2.SetLegalHoldRequest, _lineage_pb2.LegalHold]  # type: ignore[assignment]
+    """Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+
+    To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+    """
+    EraseLeadPayloads: _aio.UnaryUnaryMultiCallable[_lineage_pb2.EraseLeadPayloadsRequest, _lineage_pb2.EraseLeadPayloadsResponse]  # type: ignore[assignment]
+    """Removes the raw inputs and pipeline logs of a lead's reports. Headers, digests and audit stay.
+
+    What has gone already stays gone, so it is harmless to ask again. Fails with FAILED_PRECONDITION, reason LEGAL_HOLD,
+    for a lead that is held. Promises an entry in each lineage's access audit.
+    """
+    ListRecordedReports: _aio.UnaryUnaryMultiCallable[_lineage_pb2.ListRecordedReportsRequest, _lineage_pb2.ListRecordedReportsResponse]  # type: ignore[assignment]
+    """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
+    compares them with the reports that were made.
     """
 
 class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -122,6 +244,10 @@ class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """Streams the pipeline's log, JSON lines, as the gzip bytes that were stored.
 
+        The whole has `Content-Encoding: gzip`. A part is a stretch of at most 2 MiB of these bytes, which means
+        nothing alone; all parts, one after the other, are the gzip file. `Repr-Digest` (RFC 9530) is the
+        SHA-256 of what is sent.
+
         Promises an entry in the access audit before the first byte leaves.
         """
 
@@ -133,8 +259,125 @@ class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """Streams the raw inputs, RFC 8785 canonical JSON, as the gzip bytes that were stored: one part,
         or all parts one after the other, which is the whole as a multi-member gzip file (RFC 1952).
+        `Repr-Digest` (RFC 9530) is the SHA-256 of what is sent.
 
         Promises an entry in the access audit before the first byte leaves.
+        """
+
+    @_abc_1.abstractmethod
+    def GetOpenLineage(
+        self,
+        request: _lineage_pb2.GetOpenLineageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Returns how a report came to be as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2), JSON.
+
+        The run is the report, the job its template, the inputs are lead and template, the output is the PDF. Fails
+        with NOT_FOUND for an unknown id. Promises an entry in the access audit before the reply leaves.
+        """
+
+    @_abc_1.abstractmethod
+    def SearchLineage(
+        self,
+        request: _lineage_pb2.SearchLineageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.SearchLineageResponse, _abc.Awaitable[_lineage_pb2.SearchLineageResponse]]:
+        """Finds lineages, newest first unless told otherwise, one keyset page at a time.
+
+        Promises that a page costs the same at any depth, that each filter has an index, and an entry in the
+        access audit that says what was asked. A page token is bound to the filter and the order that it was
+        made for. To be shown in a list does not count as a reading of a lineage.
+        """
+
+    @_abc_1.abstractmethod
+    def LookupPdf(
+        self,
+        request_iterator: _MaybeAsyncIterator[_lineage_pb2.LookupPdfRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.LookupPdfResponse, _abc.Awaitable[_lineage_pb2.LookupPdfResponse]]:
+        """Says whether a PDF was issued here, and from what it was made.
+
+        A PDF whose SHA-256 is known is GENUINE. One that names a lineage of ours, in its XMP metadata or in its
+        file identifier, is ALTERED: issued here, and its bytes are no longer those that were. Every
+        other is UNKNOWN; `remark` says so if it could not be read. What a file says is never
+        believed further than that. It is read by a process of its own with limits of time and memory.
+
+        Send the SHA-256, or the PDF in as many messages as it takes, of at most 64 MiB together. Over HTTP the PDF
+        is the body. Fails with INVALID_ARGUMENT for bytes that are no PDF. Promises an entry in the
+        access audit, found or not.
+        """
+
+    @_abc_1.abstractmethod
+    def DiffLineage(
+        self,
+        request: _lineage_pb2.DiffLineageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.LineageDiff, _abc.Awaitable[_lineage_pb2.LineageDiff]]:
+        """Says what differs between two reports: their inputs by JSON path, template and environment.
+
+        Fails with NOT_FOUND if either is unknown, and with FAILED_PRECONDITION, reason INPUTS_TOO_LARGE, for inputs
+        that are too large to be compared. Promises an entry in the access audit of both.
+        """
+
+    @_abc_1.abstractmethod
+    def ListLineageAccesses(
+        self,
+        request: _lineage_pb2.ListLineageAccessesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.ListLineageAccessesResponse, _abc.Awaitable[_lineage_pb2.ListLineageAccessesResponse]]:
+        """Lists who read a lineage, its log or its raw inputs, newest first.
+
+        Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
+        for this reading of the audit, too, which the next one shows.
+        """
+
+    @_abc_1.abstractmethod
+    def GetStorage(
+        self,
+        request: _lineage_pb2.GetStorageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.StorageUsage, _abc.Awaitable[_lineage_pb2.StorageUsage]]:
+        """Says how much lineage takes up: on disk, and by month, template and lead."""
+
+    @_abc_1.abstractmethod
+    def PreviewRetention(
+        self,
+        request: _lineage_pb2.PreviewRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.RetentionPreview, _abc.Awaitable[_lineage_pb2.RetentionPreview]]:
+        """Says how long what is kept, what is due to be removed now, and whose is held. Removes nothing."""
+
+    @_abc_1.abstractmethod
+    def SetLegalHold(
+        self,
+        request: _lineage_pb2.SetLegalHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.LegalHold, _abc.Awaitable[_lineage_pb2.LegalHold]]:
+        """Holds what belongs to a lead, or releases it: what is held is not removed, whatever its age.
+
+        To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseLeadPayloads(
+        self,
+        request: _lineage_pb2.EraseLeadPayloadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.EraseLeadPayloadsResponse, _abc.Awaitable[_lineage_pb2.EraseLeadPayloadsResponse]]:
+        """Removes the raw inputs and pipeline logs of a lead's reports. Headers, digests and audit stay.
+
+        What has gone already stays gone, so it is harmless to ask again. Fails with FAILED_PRECONDITION, reason LEGAL_HOLD,
+        for a lead that is held. Promises an entry in each lineage's access audit.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRecordedReports(
+        self,
+        request: _lineage_pb2.ListRecordedReportsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lineage_pb2.ListRecordedReportsResponse, _abc.Awaitable[_lineage_pb2.ListRecordedReportsResponse]]:
+        """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
+        compares them with the reports that were made.
         """
 
 def add_LineageServiceServicer_to_server(servicer: LineageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

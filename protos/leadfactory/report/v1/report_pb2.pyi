@@ -42,6 +42,8 @@ class Report(_message.Message):
         """The PDF is stored and its lineage captured."""
         FAILED: Report._Status.ValueType  # 4
         """No PDF was made; `error` says why."""
+        CANCELLED: Report._Status.ValueType  # 5
+        """Somebody did not want it any more."""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
     STATUS_UNSPECIFIED: Report.Status.ValueType  # 0
@@ -53,6 +55,8 @@ class Report(_message.Message):
     """The PDF is stored and its lineage captured."""
     FAILED: Report.Status.ValueType  # 4
     """No PDF was made; `error` says why."""
+    CANCELLED: Report.Status.ValueType  # 5
+    """Somebody did not want it any more."""
 
     class _LineageStatus:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -62,22 +66,34 @@ class Report(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         LINEAGE_STATUS_UNSPECIFIED: Report._LineageStatus.ValueType  # 0
         PENDING: Report._LineageStatus.ValueType  # 1
-        """Captured in the report's own transaction, or to be captured with it; not yet delivered."""
+        """Captured in the report's own transaction, or to be captured with it; not yet delivered. A report that
+        FAILED has its lineage too.
+        """
         RECORDED: Report._LineageStatus.ValueType  # 2
         """The lineage service has acknowledged it."""
         DISABLED: Report._LineageStatus.ValueType  # 3
         """Capture was switched off when the report was made."""
+        DISCARDED: Report._LineageStatus.ValueType  # 4
+        """Captured, and given up by an admin because it could not be delivered."""
+        NONE: Report._LineageStatus.ValueType  # 5
+        """There is nothing to capture: nothing was made."""
 
     class LineageStatus(_LineageStatus, metaclass=_LineageStatusEnumTypeWrapper):
         """Where the lineage of this report is."""
 
     LINEAGE_STATUS_UNSPECIFIED: Report.LineageStatus.ValueType  # 0
     PENDING: Report.LineageStatus.ValueType  # 1
-    """Captured in the report's own transaction, or to be captured with it; not yet delivered."""
+    """Captured in the report's own transaction, or to be captured with it; not yet delivered. A report that
+    FAILED has its lineage too.
+    """
     RECORDED: Report.LineageStatus.ValueType  # 2
     """The lineage service has acknowledged it."""
     DISABLED: Report.LineageStatus.ValueType  # 3
     """Capture was switched off when the report was made."""
+    DISCARDED: Report.LineageStatus.ValueType  # 4
+    """Captured, and given up by an admin because it could not be delivered."""
+    NONE: Report.LineageStatus.ValueType  # 5
+    """There is nothing to capture: nothing was made."""
 
     ID_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
@@ -96,6 +112,8 @@ class Report(_message.Message):
     CREATED_BY_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
+    RETRY_OF_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID version 7 (RFC 9562); `report_generation_id` in lineage."""
     lead_id: _builtins.str
@@ -121,11 +139,15 @@ class Report(_message.Message):
     """Language of the report, a BCP 47 tag."""
     created_by: _builtins.str
     """The subject that asked for the report."""
+    retry_of: _builtins.str
+    """The report that this one is another attempt at; empty for a first one."""
+    batch_id: _builtins.str
+    """The batch that asked for this report; empty if it was asked for alone."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def completed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the report became COMPLETED or FAILED."""
+        """When the report became COMPLETED, FAILED or CANCELLED."""
 
     def __init__(
         self,
@@ -147,10 +169,12 @@ class Report(_message.Message):
         created_by: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
+        retry_of: _builtins.str = ...,
+        batch_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at", "created_by", b"created_by", "error", b"error", "id", b"id", "lead_id", b"lead_id", "lineage_status", b"lineage_status", "locale", b"locale", "page_count", b"page_count", "pdf_sha256", b"pdf_sha256", "pdf_size_bytes", b"pdf_size_bytes", "pdf_url", b"pdf_url", "pipeline_run_id", b"pipeline_run_id", "progress", b"progress", "status", b"status", "step", b"step", "template_version_id", b"template_version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "completed_at", b"completed_at", "created_at", b"created_at", "created_by", b"created_by", "error", b"error", "id", b"id", "lead_id", b"lead_id", "lineage_status", b"lineage_status", "locale", b"locale", "page_count", b"page_count", "pdf_sha256", b"pdf_sha256", "pdf_size_bytes", b"pdf_size_bytes", "pdf_url", b"pdf_url", "pipeline_run_id", b"pipeline_run_id", "progress", b"progress", "retry_of", b"retry_of", "status", b"status", "step", b"step", "template_version_id", b"template_version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -166,6 +190,7 @@ class GenerateReportRequest(_message.Message):
     PIPELINE_RUN_ID_FIELD_NUMBER: _builtins.int
     ASSESSMENT_DATA_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     lead_id: _builtins.str
     """The lead to report on."""
     template: _builtins.str
@@ -176,9 +201,20 @@ class GenerateReportRequest(_message.Message):
     """Names the pipeline run in lineage; a new UUID if empty."""
     locale: _builtins.str
     """Language of the report, a BCP 47 tag; `en` if empty."""
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the same report again, as it is
+    by then; a different one under the same name fails with FAILED_PRECONDITION, reason
+    IDEMPOTENCY_KEY_REUSED (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept
+    for a day.
+    """
     @_builtins.property
     def assessment_data(self) -> _struct_pb2.Struct:
-        """Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB."""
+        """Findings of the caller's own; shown in the report and kept in its lineage. At most 1 MiB.
+
+        A value whose name says that it is a secret, such as `password`, `api_key`, `token`, `authorization` or
+        `cookie`, is replaced at any depth before anything is stored or shown: by `[redacted]` and a keyed
+        hash, by which equal secrets can be seen to be equal.
+        """
 
     def __init__(
         self,
@@ -189,10 +225,11 @@ class GenerateReportRequest(_message.Message):
         pipeline_run_id: _builtins.str = ...,
         assessment_data: _struct_pb2.Struct | None = ...,
         locale: _builtins.str = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assessment_data", b"assessment_data"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assessment_data", b"assessment_data", "lead_id", b"lead_id", "locale", b"locale", "pipeline_run_id", b"pipeline_run_id", "template", b"template", "template_version", b"template_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assessment_data", b"assessment_data", "lead_id", b"lead_id", "locale", b"locale", "pipeline_run_id", b"pipeline_run_id", "request_id", b"request_id", "template", b"template", "template_version", b"template_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -206,6 +243,7 @@ class ListReportsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many reports to return at most; 0 means 50. More than 200 is treated as 200."""
     page_token: _builtins.str
@@ -214,6 +252,8 @@ class ListReportsRequest(_message.Message):
     """Only reports on this lead."""
     status: Global___Report.Status.ValueType
     """Only reports in this status."""
+    batch_id: _builtins.str
+    """Only reports of this batch."""
     def __init__(
         self,
         *,
@@ -221,10 +261,11 @@ class ListReportsRequest(_message.Message):
         page_token: _builtins.str = ...,
         lead_id: _builtins.str = ...,
         status: Global___Report.Status.ValueType = ...,
+        batch_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_id", b"lead_id", "page_size", b"page_size", "page_token", b"page_token", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "lead_id", b"lead_id", "page_size", b"page_size", "page_token", b"page_token", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -297,3 +338,496 @@ class DownloadReportRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DownloadReportRequest: _TypeAlias = DownloadReportRequest  # noqa: Y015
+
+@_typing.final
+class ListDeadLettersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many dead letters to return at most; 0 means 50. More than 200 is treated as 200."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeadLettersRequest: _TypeAlias = ListDeadLettersRequest  # noqa: Y015
+
+@_typing.final
+class ListDeadLettersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEAD_LETTERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def dead_letters(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadLetter]: ...
+    def __init__(
+        self,
+        *,
+        dead_letters: _abc.Iterable[Global___DeadLetter] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letters", b"dead_letters", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeadLettersResponse: _TypeAlias = ListDeadLettersResponse  # noqa: Y015
+
+@_typing.final
+class DeadLetter(_message.Message):
+    """Captured lineage that can never be delivered as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_ID_FIELD_NUMBER: _builtins.int
+    LINEAGE_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_ID_FIELD_NUMBER: _builtins.int
+    PDF_SHA256_FIELD_NUMBER: _builtins.int
+    INPUTS_SHA256_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    DEAD_AT_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    report_id: _builtins.str
+    """The report that this is the lineage of."""
+    lineage_id: _builtins.str
+    lead_id: _builtins.str
+    template_version_id: _builtins.str
+    """Template name and semantic version, `name@major.minor.patch`."""
+    pdf_sha256: _builtins.str
+    """SHA-256 of the PDF in hexadecimal; empty if the generation failed."""
+    inputs_sha256: _builtins.str
+    """SHA-256 of the uncompressed raw inputs, in hexadecimal."""
+    created_by: _builtins.str
+    """The subject whose work the report was."""
+    attempts: _builtins.int
+    """How often it was sent."""
+    reason: _builtins.str
+    """What the lineage service answered."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When the report ended."""
+
+    @_builtins.property
+    def dead_at(self) -> _timestamp_pb2.Timestamp:
+        """When its delivery was found to be hopeless."""
+
+    def __init__(
+        self,
+        *,
+        report_id: _builtins.str = ...,
+        lineage_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        template_version_id: _builtins.str = ...,
+        pdf_sha256: _builtins.str = ...,
+        inputs_sha256: _builtins.str = ...,
+        created_by: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        dead_at: _timestamp_pb2.Timestamp | None = ...,
+        attempts: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "dead_at", b"dead_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "created_at", b"created_at", "created_by", b"created_by", "dead_at", b"dead_at", "inputs_sha256", b"inputs_sha256", "lead_id", b"lead_id", "lineage_id", b"lineage_id", "pdf_sha256", b"pdf_sha256", "reason", b"reason", "report_id", b"report_id", "template_version_id", b"template_version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadLetter: _TypeAlias = DeadLetter  # noqa: Y015
+
+@_typing.final
+class RedriveDeadLettersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_IDS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """What was mended."""
+    @_builtins.property
+    def report_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The reports whose lineage to deliver again; all that there are if empty."""
+
+    def __init__(
+        self,
+        *,
+        report_ids: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "report_ids", b"report_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedriveDeadLettersRequest: _TypeAlias = RedriveDeadLettersRequest  # noqa: Y015
+
+@_typing.final
+class RedriveDeadLettersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REDRIVEN_FIELD_NUMBER: _builtins.int
+    redriven: _builtins.int
+    """How many are delivered again."""
+    def __init__(
+        self,
+        *,
+        redriven: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["redriven", b"redriven"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedriveDeadLettersResponse: _TypeAlias = RedriveDeadLettersResponse  # noqa: Y015
+
+@_typing.final
+class DiscardDeadLetterRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    report_id: _builtins.str
+    """The report's UUID."""
+    reason: _builtins.str
+    """Why this lineage may be lost."""
+    def __init__(
+        self,
+        *,
+        report_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "report_id", b"report_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardDeadLetterRequest: _TypeAlias = DiscardDeadLetterRequest  # noqa: Y015
+
+@_typing.final
+class WatchReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The report's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchReportRequest: _TypeAlias = WatchReportRequest  # noqa: Y015
+
+@_typing.final
+class CancelReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The report's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelReportRequest: _TypeAlias = CancelReportRequest  # noqa: Y015
+
+@_typing.final
+class RetryReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The report's UUID."""
+    request_id: _builtins.str
+    """Names this request, as in GenerateReport."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryReportRequest: _TypeAlias = RetryReportRequest  # noqa: Y015
+
+@_typing.final
+class GenerateReportsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_IDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_FIELD_NUMBER: _builtins.int
+    PIPELINE_RUN_ID_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    template: _builtins.str
+    """Name of a template; `website_audit` if empty."""
+    template_version: _builtins.str
+    """A semantic version of that template; the newest if empty."""
+    pipeline_run_id: _builtins.str
+    """Names the pipeline run of all reports in lineage; a new UUID if empty."""
+    locale: _builtins.str
+    """Language of the reports, a BCP 47 tag; `en` if empty."""
+    request_id: _builtins.str
+    """Names this request, as in GenerateReport."""
+    @_builtins.property
+    def lead_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The leads to report on; one that is named twice counts once. Either these or a filter."""
+
+    @_builtins.property
+    def filter(self) -> Global___LeadFilter:
+        """Report on every lead that this finds. An empty filter finds all leads."""
+
+    def __init__(
+        self,
+        *,
+        lead_ids: _abc.Iterable[_builtins.str] | None = ...,
+        filter: Global___LeadFilter | None = ...,
+        template: _builtins.str = ...,
+        template_version: _builtins.str = ...,
+        pipeline_run_id: _builtins.str = ...,
+        locale: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "lead_ids", b"lead_ids", "locale", b"locale", "pipeline_run_id", b"pipeline_run_id", "request_id", b"request_id", "template", b"template", "template_version", b"template_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GenerateReportsRequest: _TypeAlias = GenerateReportsRequest  # noqa: Y015
+
+@_typing.final
+class LeadFilter(_message.Message):
+    """Which leads to report on, with the meaning that each field has in a list of leads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    Q_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    IS_MANUAL_FIELD_NUMBER: _builtins.int
+    ENRICHMENT_STATUS_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    q: _builtins.str
+    """Only leads whose e-mail address, domain or name contains this text, upper and lower case aside."""
+    domain: _builtins.str
+    """Only leads of exactly this host name."""
+    is_manual: _builtins.bool
+    """Only leads that a person typed in (true), or only others (false)."""
+    enrichment_status: _builtins.str
+    """Only leads whose enrichment has come this far: `PENDING`, `IN_PROGRESS`, `COMPLETED` or `FAILED`."""
+    created_by: _builtins.str
+    """Only leads that this subject created."""
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Only leads created at this instant or later."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only leads created earlier than this instant."""
+
+    def __init__(
+        self,
+        *,
+        q: _builtins.str = ...,
+        domain: _builtins.str = ...,
+        is_manual: _builtins.bool | None = ...,
+        enrichment_status: _builtins.str = ...,
+        created_by: _builtins.str = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "is_manual", b"is_manual"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "created_after", b"created_after", "created_before", b"created_before", "created_by", b"created_by", "domain", b"domain", "enrichment_status", b"enrichment_status", "is_manual", b"is_manual", "q", b"q"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_manual: _TypeAlias = _typing.Literal["is_manual"]  # noqa: Y015
+    _WhichOneofArgType__is_manual: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_manual) -> _WhichOneofReturnType__is_manual | None: ...
+
+Global___LeadFilter: _TypeAlias = LeadFilter  # noqa: Y015
+
+@_typing.final
+class ReportBatch(_message.Message):
+    """Many reports that were asked for at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_ID_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    PIPELINE_RUN_ID_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    QUEUED_FIELD_NUMBER: _builtins.int
+    RUNNING_FIELD_NUMBER: _builtins.int
+    COMPLETED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    ZIP_URL_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID version 7 (RFC 9562)."""
+    template_version_id: _builtins.str
+    """Template name and semantic version, `name@major.minor.patch`."""
+    locale: _builtins.str
+    pipeline_run_id: _builtins.str
+    created_by: _builtins.str
+    """The subject that asked for the reports."""
+    size: _builtins.int
+    """How many reports there are, and how many in each status."""
+    queued: _builtins.int
+    running: _builtins.int
+    completed: _builtins.int
+    failed: _builtins.int
+    cancelled: _builtins.int
+    progress: _builtins.int
+    """Per cent of the reports that have ended, 0 to 100."""
+    zip_url: _builtins.str
+    """Path of the ZIP file at the gateway; empty until every report has ended."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        template_version_id: _builtins.str = ...,
+        locale: _builtins.str = ...,
+        pipeline_run_id: _builtins.str = ...,
+        created_by: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        size: _builtins.int = ...,
+        queued: _builtins.int = ...,
+        running: _builtins.int = ...,
+        completed: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        cancelled: _builtins.int = ...,
+        progress: _builtins.int = ...,
+        zip_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "completed", b"completed", "created_at", b"created_at", "created_by", b"created_by", "failed", b"failed", "id", b"id", "locale", b"locale", "pipeline_run_id", b"pipeline_run_id", "progress", b"progress", "queued", b"queued", "running", b"running", "size", b"size", "template_version_id", b"template_version_id", "zip_url", b"zip_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportBatch: _TypeAlias = ReportBatch  # noqa: Y015
+
+@_typing.final
+class GetReportBatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The batch's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReportBatchRequest: _TypeAlias = GetReportBatchRequest  # noqa: Y015
+
+@_typing.final
+class WatchReportBatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The batch's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchReportBatchRequest: _TypeAlias = WatchReportBatchRequest  # noqa: Y015
+
+@_typing.final
+class CancelReportBatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The batch's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelReportBatchRequest: _TypeAlias = CancelReportBatchRequest  # noqa: Y015
+
+@_typing.final
+class DownloadReportBatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The batch's UUID."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DownloadReportBatchRequest: _TypeAlias = DownloadReportBatchRequest  # noqa: Y015

@@ -56,6 +56,61 @@ class ReportServiceStub:
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/ListDeadLetters',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.RedriveDeadLetters = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/RedriveDeadLetters',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.DiscardDeadLetter = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/DiscardDeadLetter',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DiscardDeadLetterRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+                _registered_method=True)
+        self.WatchReport = channel.unary_stream(
+                '/leadfactory.report.v1.ReportService/WatchReport',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+                _registered_method=True)
+        self.CancelReport = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/CancelReport',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+                _registered_method=True)
+        self.RetryReport = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/RetryReport',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RetryReportRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+                _registered_method=True)
+        self.GenerateReports = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/GenerateReports',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+                _registered_method=True)
+        self.GetReportBatch = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/GetReportBatch',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GetReportBatchRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+                _registered_method=True)
+        self.WatchReportBatch = channel.unary_stream(
+                '/leadfactory.report.v1.ReportService/WatchReportBatch',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportBatchRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+                _registered_method=True)
+        self.CancelReportBatch = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/CancelReportBatch',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportBatchRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+                _registered_method=True)
+        self.DownloadReportBatch = channel.unary_stream(
+                '/leadfactory.report.v1.ReportService/DownloadReportBatch',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportBatchRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
 
 
 class ReportServiceServicer:
@@ -65,8 +120,10 @@ class ReportServiceServicer:
     def GenerateReport(self, request, context):
         """Queues a report on a lead and returns it at once as QUEUED.
 
-        Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-        or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+        Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+        as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+        and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+        to ask again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,6 +153,108 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeadLetters(self, request, context):
+        """Lists the captured lineage that can never be delivered as it is, newest report first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedriveDeadLetters(self, request, context):
+        """Has dead letters delivered again, once what stood in their way is mended.
+
+        Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+        letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardDeadLetter(self, request, context):
+        """Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+
+        Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+        NOT_FOUND if the report has no dead letter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchReport(self, request, context):
+        """Streams a report as it is, then again whenever it has come further, until it has ended.
+
+        Fails with NOT_FOUND for an unknown id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelReport(self, request, context):
+        """Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+
+        A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+        is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryReport(self, request, context):
+        """Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+
+        The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+        `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+        for any other report, and as GenerateReport does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GenerateReports(self, request, context):
+        """Queues a report on each of many leads, and returns the batch at once.
+
+        Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+        lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+        right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+        Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReportBatch(self, request, context):
+        """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+        for an unknown id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchReportBatch(self, request, context):
+        """Streams a batch as it is, then again whenever it has come further, until all of it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelReportBatch(self, request, context):
+        """Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadReportBatch(self, request, context):
+        """Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+        every report, and the SHA-256 of every PDF.
+
+        The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+        report has ended. Breaks off rather than pack a PDF that is not what it was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -117,6 +276,61 @@ def add_ReportServiceServicer_to_server(servicer, server):
             'DownloadReport': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadReport,
                     request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'RedriveDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedriveDeadLetters,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersResponse.SerializeToString,
+            ),
+            'DiscardDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardDeadLetter,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DiscardDeadLetterRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.SerializeToString,
+            ),
+            'WatchReport': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchReport,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.SerializeToString,
+            ),
+            'CancelReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelReport,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.SerializeToString,
+            ),
+            'RetryReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryReport,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.RetryReportRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.Report.SerializeToString,
+            ),
+            'GenerateReports': grpc.unary_unary_rpc_method_handler(
+                    servicer.GenerateReports,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.SerializeToString,
+            ),
+            'GetReportBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReportBatch,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GetReportBatchRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.SerializeToString,
+            ),
+            'WatchReportBatch': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchReportBatch,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportBatchRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.SerializeToString,
+            ),
+            'CancelReportBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelReportBatch,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportBatchRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.SerializeToString,
+            ),
+            'DownloadReportBatch': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadReportBatch,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportBatchRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
@@ -228,6 +442,303 @@ class ReportService:
             target,
             '/leadfactory.report.v1.ReportService/DownloadReport',
             leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/ListDeadLetters',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedriveDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/RedriveDeadLetters',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.RedriveDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/DiscardDeadLetter',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.DiscardDeadLetterRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/WatchReport',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/CancelReport',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/RetryReport',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.RetryReportRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/GenerateReports',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReportBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/GetReportBatch',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.GetReportBatchRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchReportBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/WatchReportBatch',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.WatchReportBatchRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelReportBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/CancelReportBatch',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.CancelReportBatchRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadReportBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/DownloadReportBatch',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportBatchRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

@@ -37,8 +37,10 @@ class ReportServiceStub:
     GenerateReport: _grpc.UnaryUnaryMultiCallable[_report_pb2.GenerateReportRequest, _report_pb2.Report]
     """Queues a report on a lead and returns it at once as QUEUED.
 
-    Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-    or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+    Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+    as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+    and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+    to ask again.
     """
     ListReports: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListReportsRequest, _report_pb2.ListReportsResponse]
     """Lists reports, newest first, one keyset page at a time."""
@@ -50,6 +52,61 @@ class ReportServiceStub:
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
     """
+    ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]
+    """Lists the captured lineage that can never be delivered as it is, newest report first."""
+    RedriveDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.RedriveDeadLettersRequest, _report_pb2.RedriveDeadLettersResponse]
+    """Has dead letters delivered again, once what stood in their way is mended.
+
+    Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+    letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+    """
+    DiscardDeadLetter: _grpc.UnaryUnaryMultiCallable[_report_pb2.DiscardDeadLetterRequest, _report_pb2.Report]
+    """Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+
+    Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+    NOT_FOUND if the report has no dead letter.
+    """
+    WatchReport: _grpc.UnaryStreamMultiCallable[_report_pb2.WatchReportRequest, _report_pb2.Report]
+    """Streams a report as it is, then again whenever it has come further, until it has ended.
+
+    Fails with NOT_FOUND for an unknown id.
+    """
+    CancelReport: _grpc.UnaryUnaryMultiCallable[_report_pb2.CancelReportRequest, _report_pb2.Report]
+    """Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+
+    A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+    is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+    """
+    RetryReport: _grpc.UnaryUnaryMultiCallable[_report_pb2.RetryReportRequest, _report_pb2.Report]
+    """Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+
+    The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+    `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+    for any other report, and as GenerateReport does.
+    """
+    GenerateReports: _grpc.UnaryUnaryMultiCallable[_report_pb2.GenerateReportsRequest, _report_pb2.ReportBatch]
+    """Queues a report on each of many leads, and returns the batch at once.
+
+    Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+    lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+    right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+    Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+    """
+    GetReportBatch: _grpc.UnaryUnaryMultiCallable[_report_pb2.GetReportBatchRequest, _report_pb2.ReportBatch]
+    """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+    for an unknown id.
+    """
+    WatchReportBatch: _grpc.UnaryStreamMultiCallable[_report_pb2.WatchReportBatchRequest, _report_pb2.ReportBatch]
+    """Streams a batch as it is, then again whenever it has come further, until all of it has ended."""
+    CancelReportBatch: _grpc.UnaryUnaryMultiCallable[_report_pb2.CancelReportBatchRequest, _report_pb2.ReportBatch]
+    """Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch."""
+    DownloadReportBatch: _grpc.UnaryStreamMultiCallable[_report_pb2.DownloadReportBatchRequest, _httpbody_pb2.HttpBody]
+    """Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+    every report, and the SHA-256 of every PDF.
+
+    The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+    report has ended. Breaks off rather than pack a PDF that is not what it was.
+    """
 
 @_typing.type_check_only
 class ReportServiceAsyncStub(ReportServiceStub):
@@ -59,8 +116,10 @@ class ReportServiceAsyncStub(ReportServiceStub):
     GenerateReport: _aio.UnaryUnaryMultiCallable[_report_pb2.GenerateReportRequest, _report_pb2.Report]  # type: ignore[assignment]
     """Queues a report on a lead and returns it at once as QUEUED.
 
-    Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-    or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+    Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+    as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+    and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+    to ask again.
     """
     ListReports: _aio.UnaryUnaryMultiCallable[_report_pb2.ListReportsRequest, _report_pb2.ListReportsResponse]  # type: ignore[assignment]
     """Lists reports, newest first, one keyset page at a time."""
@@ -71,6 +130,61 @@ class ReportServiceAsyncStub(ReportServiceStub):
 
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+    """
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
+    """Lists the captured lineage that can never be delivered as it is, newest report first."""
+    RedriveDeadLetters: _aio.UnaryUnaryMultiCallable[_report_pb2.RedriveDeadLettersRequest, _report_pb2.RedriveDeadLettersResponse]  # type: ignore[assignment]
+    """Has dead letters delivered again, once what stood in their way is mended.
+
+    Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+    letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+    """
+    DiscardDeadLetter: _aio.UnaryUnaryMultiCallable[_report_pb2.DiscardDeadLetterRequest, _report_pb2.Report]  # type: ignore[assignment]
+    """Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+
+    Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+    NOT_FOUND if the report has no dead letter.
+    """
+    WatchReport: _aio.UnaryStreamMultiCallable[_report_pb2.WatchReportRequest, _report_pb2.Report]  # type: ignore[assignment]
+    """Streams a report as it is, then again whenever it has come further, until it has ended.
+
+    Fails with NOT_FOUND for an unknown id.
+    """
+    CancelReport: _aio.UnaryUnaryMultiCallable[_report_pb2.CancelReportRequest, _report_pb2.Report]  # type: ignore[assignment]
+    """Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+
+    A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+    is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+    """
+    RetryReport: _aio.UnaryUnaryMultiCallable[_report_pb2.RetryReportRequest, _report_pb2.Report]  # type: ignore[assignment]
+    """Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+
+    The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+    `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+    for any other report, and as GenerateReport does.
+    """
+    GenerateReports: _aio.UnaryUnaryMultiCallable[_report_pb2.GenerateReportsRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
+    """Queues a report on each of many leads, and returns the batch at once.
+
+    Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+    lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+    right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+    Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+    """
+    GetReportBatch: _aio.UnaryUnaryMultiCallable[_report_pb2.GetReportBatchRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
+    """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+    for an unknown id.
+    """
+    WatchReportBatch: _aio.UnaryStreamMultiCallable[_report_pb2.WatchReportBatchRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
+    """Streams a batch as it is, then again whenever it has come further, until all of it has ended."""
+    CancelReportBatch: _aio.UnaryUnaryMultiCallable[_report_pb2.CancelReportBatchRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
+    """Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch."""
+    DownloadReportBatch: _aio.UnaryStreamMultiCallable[_report_pb2.DownloadReportBatchRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+    every report, and the SHA-256 of every PDF.
+
+    The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+    report has ended. Breaks off rather than pack a PDF that is not what it was.
     """
 
 class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -84,8 +198,10 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_report_pb2.Report, _abc.Awaitable[_report_pb2.Report]]:
         """Queues a report on a lead and returns it at once as QUEUED.
 
-        Promises that the job exists exactly if the report does, and that the report ends as COMPLETED
-        or FAILED with a reason. Fails with NOT_FOUND for an unknown lead or template version.
+        Promises that the job exists exactly if the report does, and that the report ends as COMPLETED,
+        as FAILED with a reason, or as CANCELLED. Fails with NOT_FOUND for an unknown lead or template version,
+        and with RESOURCE_EXHAUSTED, reason REPORT_QUEUE_FULL, while too many wait; `retry_delay` says when
+        to ask again.
         """
 
     @_abc_1.abstractmethod
@@ -114,6 +230,127 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
         file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _report_pb2.ListDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ListDeadLettersResponse, _abc.Awaitable[_report_pb2.ListDeadLettersResponse]]:
+        """Lists the captured lineage that can never be delivered as it is, newest report first."""
+
+    @_abc_1.abstractmethod
+    def RedriveDeadLetters(
+        self,
+        request: _report_pb2.RedriveDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.RedriveDeadLettersResponse, _abc.Awaitable[_report_pb2.RedriveDeadLettersResponse]]:
+        """Has dead letters delivered again, once what stood in their way is mended.
+
+        Promises that who asked for it, and why, is kept for good. One that fails again as before is a dead
+        letter again. Fails with NOT_FOUND, and changes nothing, if a report that is named has none.
+        """
+
+    @_abc_1.abstractmethod
+    def DiscardDeadLetter(
+        self,
+        request: _report_pb2.DiscardDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.Report, _abc.Awaitable[_report_pb2.Report]]:
+        """Gives up a dead letter: this lineage is lost, and its report says DISCARDED.
+
+        Promises that who did so, and why, is kept for good, with the digests of what was lost. Fails with
+        NOT_FOUND if the report has no dead letter.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchReport(
+        self,
+        request: _report_pb2.WatchReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_report_pb2.Report], _abc.AsyncIterator[_report_pb2.Report]]:
+        """Streams a report as it is, then again whenever it has come further, until it has ended.
+
+        Fails with NOT_FOUND for an unknown id.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelReport(
+        self,
+        request: _report_pb2.CancelReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.Report, _abc.Awaitable[_report_pb2.Report]]:
+        """Ends a report that is QUEUED or RUNNING as CANCELLED, and returns it.
+
+        A render that is under way is killed within a second. A report that is CANCELLED already is returned as it
+        is. Fails with FAILED_PRECONDITION, reason REPORT_ENDED, if it has completed or failed before.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryReport(
+        self,
+        request: _report_pb2.RetryReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.Report, _abc.Awaitable[_report_pb2.Report]]:
+        """Queues a new report from the request of one that FAILED or was CANCELLED, and returns the new one.
+
+        The old one stays as it is, with its lineage: each generation has its own. The new one names it in
+        `retry_of`, and reads the lead as it is now. Fails with FAILED_PRECONDITION, reason REPORT_NOT_FAILED,
+        for any other report, and as GenerateReport does.
+        """
+
+    @_abc_1.abstractmethod
+    def GenerateReports(
+        self,
+        request: _report_pb2.GenerateReportsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ReportBatch, _abc.Awaitable[_report_pb2.ReportBatch]]:
+        """Queues a report on each of many leads, and returns the batch at once.
+
+        Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
+        lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
+        right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
+        Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+        """
+
+    @_abc_1.abstractmethod
+    def GetReportBatch(
+        self,
+        request: _report_pb2.GetReportBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ReportBatch, _abc.Awaitable[_report_pb2.ReportBatch]]:
+        """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
+        for an unknown id.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchReportBatch(
+        self,
+        request: _report_pb2.WatchReportBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_report_pb2.ReportBatch], _abc.AsyncIterator[_report_pb2.ReportBatch]]:
+        """Streams a batch as it is, then again whenever it has come further, until all of it has ended."""
+
+    @_abc_1.abstractmethod
+    def CancelReportBatch(
+        self,
+        request: _report_pb2.CancelReportBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ReportBatch, _abc.Awaitable[_report_pb2.ReportBatch]]:
+        """Ends every report of a batch that is QUEUED or RUNNING as CANCELLED, and returns the batch."""
+
+    @_abc_1.abstractmethod
+    def DownloadReportBatch(
+        self,
+        request: _report_pb2.DownloadReportBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Streams all PDFs of a batch as one ZIP file, with a `manifest.json` at its end that says what became of
+        every report, and the SHA-256 of every PDF.
+
+        The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
+        report has ended. Breaks off rather than pack a PDF that is not what it was.
         """
 
 def add_ReportServiceServicer_to_server(servicer: ReportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -38,18 +38,26 @@ function Awaited({ report }: { report: Report }) {
       </EmptyState>
     );
   }
-  if (report.status === "FAILED") {
-    return <EmptyState title="None">A report that failed has no PDF, and so no lineage.</EmptyState>;
+  if (report.lineage_status === "NONE") {
+    return <EmptyState title="None">Nothing was made of this report, so there is no lineage.</EmptyState>;
   }
+  if (report.lineage_status === "DISCARDED") {
+    return (
+      <EmptyState title="Discarded">
+        It was captured and could not be delivered. An administrator has given it up.
+      </EmptyState>
+    );
+  }
+  const ended = report.status === "COMPLETED" || report.status === "FAILED";
   if (report.lineage_status === "RECORDED") return null;
   return (
     <EmptyState
-      title={report.status === "COMPLETED" ? "On its way" : "Not yet"}
+      title={ended ? "On its way" : "Not yet"}
       action={<Status tone="warn" icon={Clock} label="Pending" />}
     >
-      {report.status === "COMPLETED"
-        ? "It was captured together with the PDF and is being delivered; it shows here as soon as it has arrived."
-        : "It is captured together with the PDF."}
+      {ended
+        ? "It was captured together with the report and is being delivered; it shows here as soon as it has arrived."
+        : "It is captured together with the report."}
     </EmptyState>
   );
 }
@@ -74,7 +82,10 @@ function Recorded({ lineage, requestedAt }: { lineage: Lineage; requestedAt: str
       <Details
         items={[
           ["Raw inputs", digest(lineage.inputs_sha256, "raw inputs SHA-256")],
-          ["PDF", digest(lineage.pdf_sha256, "PDF SHA-256 of the lineage")],
+          [
+            "PDF",
+            lineage.pdf_sha256 ? digest(lineage.pdf_sha256, "PDF SHA-256 of the lineage") : "none was made",
+          ],
           ["Template", digest(lineage.template_digest, "template digest")],
           ["Environment", digest(lineage.environment_digest, "environment digest")],
         ]}

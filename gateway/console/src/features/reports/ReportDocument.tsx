@@ -18,6 +18,13 @@ export function ReportDocument({ report }: { report: Report }) {
       </Card>
     );
   }
+  if (report.status === "CANCELLED") {
+    return (
+      <Card title="Document">
+        <EmptyState title="Cancelled">No PDF was made: the report was cancelled.</EmptyState>
+      </Card>
+    );
+  }
   if (report.status !== "COMPLETED") {
     return (
       <Card title="Document">

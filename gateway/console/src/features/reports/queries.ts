@@ -4,8 +4,7 @@ import type { Report } from "@/api/types";
 
 /** True while the report is being made, or its lineage is on its way. */
 export function isOnItsWay(report: Report): boolean {
-  if (report.status === "QUEUED" || report.status === "RUNNING") return true;
-  return report.status === "COMPLETED" && report.lineage_status === "PENDING";
+  return isBeingMade(report) || report.lineage_status === "PENDING";
 }
 
 /** True while the report itself is being made. */

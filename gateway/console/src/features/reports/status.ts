@@ -1,4 +1,4 @@
-import { CircleCheck, CircleHelp, CircleX, Clock, LoaderCircle } from "lucide-react";
+import { CircleCheck, CircleHelp, CircleSlash, CircleX, Clock, LoaderCircle } from "lucide-react";
 import type { Report } from "@/api/types";
 import type { StatusLook } from "@/components/Status";
 import { formatWords } from "@/format";
@@ -23,6 +23,8 @@ export function reportLook(status: Report["status"]): StatusLook {
       return { tone: "good", icon: CircleCheck, label: "Completed" };
     case "FAILED":
       return { tone: "bad", icon: CircleX, label: "Failed" };
+    case "CANCELLED":
+      return { tone: "idle", icon: CircleSlash, label: "Cancelled" };
     default:
       return { tone: "idle", icon: CircleHelp, label: "Unknown" };
   }

@@ -1,12 +1,10 @@
-"""Lineage in words: how a report came to be, what belongs to it, and who has looked."""
+"""How a report came to be, and what belongs to it."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 from uuid import UUID
 
@@ -23,6 +21,11 @@ class Content(StrEnum):
 
     INPUTS = "inputs"
     LOG = "log"
+
+    @property
+    def label(self) -> str:
+        """The beginning of a sentence about its parts."""
+        return "raw inputs have" if self is Content.INPUTS else "log has"
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Facts:
     inputs_sha256: bytes
     """Over the uncompressed bytes."""
     pdf_sha256: bytes
+    """Empty for a generation that failed: it has no PDF."""
     parts: tuple[Part, ...]
     log_size: int
     """In bytes, uncompressed."""
@@ -125,8 +129,12 @@ class Lineage:
     facts: Facts
     log_gzip_size: int
     """In bytes, compressed."""
+    inputs_gzip_sha256: bytes
+    """Over the compressed bytes of all parts, one after the other."""
     recorded_at: datetime
     readings: Readings = field(default=Readings(), compare=False)
+    expired: Mapping[Content, datetime] = field(default_factory=dict, compare=False)
+    """When what was removed."""
 
     @property
     def duration(self) -> float:
@@ -136,8 +144,12 @@ class Lineage:
     @property
     def compression_saved(self) -> float:
         """Share of the raw inputs' size that compression saved; negative where it cost."""
-        stored = sum(part.size for part in self.facts.parts)
-        return 1 - stored / self.facts.inputs_size
+        return 1 - self.inputs_gzip_size / self.facts.inputs_size
+
+    @property
+    def inputs_gzip_size(self) -> int:
+        """In bytes, compressed."""
+        return sum(part.size for part in self.facts.parts)
 
     def piece_sizes(self, content: Content) -> tuple[int, ...]:
         """Return the stored sizes of a content's pieces, in order."""
@@ -148,23 +160,30 @@ class Lineage:
 
     def part(self, number: int) -> Part:
         """Return a part of the raw inputs, counted from 1; raises OutOfRange."""
-        if not 1 <= number <= len(self.facts.parts):
-            raise OutOfRange(
-                f"part: the raw inputs have {len(self.facts.parts)} part(s), counted from 1.",
-                reason="PART_OUT_OF_RANGE",
-            )
+        self.part_size(Content.INPUTS, number)
         return self.facts.parts[number - 1]
 
-    def inputs_etag(self, part: int) -> str:
-        """Return a digest of the compressed bytes of one part, or of all of them for part 0."""
-        if part or len(self.facts.parts) == 1:
-            return self.part(part or 1).sha256.hex()
-        return sha256(b"".join(each.sha256 for each in self.facts.parts)).hexdigest()
+    def part_size(self, content: Content, number: int) -> int:
+        """Return the stored size of one piece of a content, counted from 1; raises OutOfRange."""
+        sizes = self.piece_sizes(content)
+        if not 1 <= number <= len(sizes):
+            raise OutOfRange(
+                f"part: the {content.label} {len(sizes)} part(s), counted from 1.", reason="PART_OUT_OF_RANGE"
+            )
+        return sizes[number - 1]
+
+    def inputs_digest(self, part: int) -> bytes:
+        """Return the SHA-256 of the compressed bytes of one part, or of all of them for part 0."""
+        return self.part(part).sha256 if part else self.inputs_gzip_sha256
 
     def inputs_filename(self, part: int) -> str:
         """Return what a download of one part, or of all for part 0, is saved as."""
         which = f".part{part}of{len(self.facts.parts)}" if part else ""
         return f"{self.facts.report_id}-inputs{which}.json.gz"
+
+    def log_filename(self, part: int) -> str:
+        """Return what a download of one part of the log is saved as."""
+        return f"{self.facts.report_id}-log.part{part}of{len(self.piece_sizes(Content.LOG))}.ndjson.gz"
 
 
 @dataclass(frozen=True)
@@ -180,50 +199,6 @@ class Piece:
         return cls(content, sha256(content).digest())
 
 
-class Action(StrEnum):
-    """What a reading was of."""
-
-    VIEW = "VIEW"
-    LOGS = "LOGS"
-    DOWNLOAD = "DOWNLOAD"
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Who reads, as the call's credentials and not its request say."""
-
-    subject: str
-    workload: str | None
-    """The process that reads for itself or for the subject; None where a person's token came in."""
-    ip: IPv4Address | IPv6Address | None
-    user_agent: str
-    request_id: str
-    method: str
-
-
-@dataclass(frozen=True)
-class Access:
-    """One reading, as the audit keeps it."""
-
-    id: UUID
-    lineage_id: UUID
-    report_id: UUID
-    action: Action
-    part: int | None
-    """Which part of the raw inputs; None for all of them, and for other actions."""
-    reader: Reader
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What the context takes up."""
-
-    records: int
-    bytes: Mapping[str, int]
-    """On disk, by kind of data; indexes and what is not yet vacuumed included."""
-
-
 class Payload(Protocol):
     """The bytes that belong to one lineage, inspected and ready to be stored."""
 
@@ -231,37 +206,13 @@ class Payload(Protocol):
     def log_gzip_size(self) -> int:
         """In bytes, compressed."""
 
+    @property
+    def inputs_gzip_sha256(self) -> bytes:
+        """Over the compressed bytes of all parts, one after the other."""
+
+    @property
+    def log_words(self) -> frozenset[str]:
+        """What the log can be found by."""
+
     def pieces(self, content: Content) -> AsyncIterator[Piece]:
         """Yield the pieces to store, in order: parts as announced, the log in LOG_PIECE_BYTES."""
-
-
-class LineageStore(Protocol):
-    """What is kept, inside one unit of work."""
-
-    async def add_if_absent(self, lineage: Lineage, payload: Payload) -> Lineage:
-        """Keep a lineage unless its report or its id is known; return what is kept then."""
-
-    async def by_report(self, report_id: UUID) -> Lineage | None:
-        """Find the lineage of a report."""
-
-    async def by_id(self, lineage_id: UUID) -> Lineage | None:
-        """Find a lineage."""
-
-    async def piece(self, lineage_id: UUID, content: Content, number: int) -> Piece | None:
-        """Return one piece of a content, counted from 1."""
-
-    async def note(self, access: Access) -> Readings:
-        """Add an entry to the access audit; return the readings with this one."""
-
-    async def usage(self) -> Usage:
-        """Measure what is kept."""
-
-
-class LineageStores(Protocol):
-    """Opens units of work."""
-
-    def read(self) -> AbstractAsyncContextManager[LineageStore]:
-        """Open a unit of work that changes nothing."""
-
-    def write(self) -> AbstractAsyncContextManager[LineageStore]:
-        """Open a unit of work that commits if its block ends well."""

@@ -1,15 +1,14 @@
-"""Between messages and domain values."""
+"""Lineages, as they are delivered and as they are shown."""
 
 from collections.abc import AsyncIterable, AsyncIterator
-from datetime import UTC, datetime
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from lineage_service.domain import Content, Facts, Lineage, Part
+from lineage_service.wire.times import moment, timestamp
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from services.errors import InvalidArgument
 
+EXPIRIES = {Content.INPUTS: "raw_inputs_expired_at", Content.LOG: "logs_expired_at"}
 CONTENTS = {"raw_inputs": Content.INPUTS, "logs": Content.LOG}
 
 
@@ -44,8 +43,8 @@ def facts(header: pb.RecordLineageRequest.Header) -> Facts:
         template_version_id=header.template_version_id,
         template_digest=bytes.fromhex(header.template_digest),
         environment_digest=bytes.fromhex(header.environment_digest),
-        started_at=_time(header.pipeline_start_time, "header.pipeline_start_time"),
-        ended_at=_time(header.pipeline_end_time, "header.pipeline_end_time"),
+        started_at=moment(header.pipeline_start_time, "header.pipeline_start_time"),
+        ended_at=moment(header.pipeline_end_time, "header.pipeline_end_time"),
         inputs_size=header.raw_inputs_size_bytes,
         inputs_sha256=bytes.fromhex(header.inputs_sha256),
         pdf_sha256=bytes.fromhex(header.pdf_sha256),
@@ -67,8 +66,8 @@ def lineage(lineage: Lineage) -> pb.Lineage:
         template_version_id=facts.template_version_id,
         template_digest=facts.template_digest.hex(),
         environment_digest=facts.environment_digest.hex(),
-        pipeline_start_time=_timestamp(facts.started_at),
-        pipeline_end_time=_timestamp(facts.ended_at),
+        pipeline_start_time=timestamp(facts.started_at),
+        pipeline_end_time=timestamp(facts.ended_at),
         pipeline_duration_seconds=lineage.duration,
         raw_inputs_size_bytes=facts.inputs_size,
         compression_ratio=round(lineage.compression_saved, 4),
@@ -76,22 +75,13 @@ def lineage(lineage: Lineage) -> pb.Lineage:
         pdf_sha256=facts.pdf_sha256.hex(),
         parts=[pb.Part(size_bytes=part.size, sha256=part.sha256.hex()) for part in facts.parts],
         logs_size_bytes=facts.log_size,
-        created_at=_timestamp(lineage.recorded_at),
+        created_at=timestamp(lineage.recorded_at),
+        status=pb.Lineage.COMPLETED if facts.pdf_sha256 else pb.Lineage.FAILED,
         access_count=min(lineage.readings.count, 2**31 - 1),
     )
     if lineage.readings.last_at is not None:
-        message.last_accessed_at.CopyFrom(_timestamp(lineage.readings.last_at))
+        message.last_accessed_at.CopyFrom(timestamp(lineage.readings.last_at))
+    for content, field in EXPIRIES.items():
+        if content in lineage.expired:
+            getattr(message, field).CopyFrom(timestamp(lineage.expired[content]))
     return message
-
-
-def _time(timestamp: Timestamp, field: str) -> datetime:
-    try:
-        return timestamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise InvalidArgument(field, "must be a time between the years 1 and 9999", "TIME") from None
-
-
-def _timestamp(time: datetime) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(time)
-    return timestamp

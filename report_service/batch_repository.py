@@ -1,0 +1,48 @@
+"""Batches in PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+
+from report_service.batch import Batch, BatchProgress
+from report_service.domain import Report, Status
+from report_service.repository import UNFINISHED, PostgresReportStore, cancelled, enqueue, report_of, row_of
+from report_service.tables import BatchRow, ReportRow
+from services.errors import NotFound
+
+
+class PostgresBatchStore(PostgresReportStore):
+    """Batches and their reports within one transaction."""
+
+    async def add_batch(self, batch: Batch, reports: Sequence[Report]) -> None:
+        """Add a batch, its queued reports, and their jobs, which come after those of single reports."""
+        self._session.add(BatchRow(**asdict(batch)))
+        await self._session.flush()
+        self._session.add_all([row_of(each, None) for each in reports])
+        await self._session.flush()
+        await enqueue(self._session, [each.id for each in reports], batched=True)
+
+    async def batch(self, batch_id: UUID) -> BatchProgress:
+        """Return a batch as it is now; raises NotFound."""
+        row = await self._session.get(BatchRow, batch_id)
+        if row is None:
+            raise NotFound("report batch", str(batch_id))
+        counts = select(ReportRow.status, func.count()).where(ReportRow.batch_id == batch_id)
+        found = (await self._session.execute(counts.group_by(ReportRow.status))).all()
+        names = Batch.__dataclass_fields__
+        batch = Batch(**{name: getattr(row, name) for name in names})
+        return BatchProgress(batch, {Status(status): count for status, count in found})
+
+    async def batch_reports(self, batch_id: UUID, size: int, after: int) -> Sequence[Report]:
+        """Return up to ``size`` of a batch's reports, in order, from the position after ``after`` on."""
+        query = select(ReportRow).where(ReportRow.batch_id == batch_id, ReportRow.batch_position > after)
+        rows = await self._session.scalars(query.order_by(ReportRow.batch_position).limit(size))
+        return [report_of(row) for row in rows]
+
+    async def cancel_batch(self, batch_id: UUID, at: datetime) -> int:
+        """End what has not ended as CANCELLED; returns how many reports."""
+        unfinished = (ReportRow.batch_id == batch_id, ReportRow.status.in_(UNFINISHED))
+        return await self._changes(update(ReportRow).where(*unfinished).values(cancelled(at)))
