@@ -27,7 +27,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create(settings: GatewaySettings, backends: Backends, console: Path = pages.DIST) -> Starlette:
-    """Put the application together; must run inside the event loop that the channels belong to."""
+    """Put the application together; must run inside the event loop that the channels belong to.
+
+    Its ``state.drain`` ends streams that would go on for minutes.
+    """
     verifier = TokenVerifier.from_settings(settings)
     callers = Callers(WorkloadToken(settings.workload_token_file), verifier, settings.gateway_public_url)
     sessions = Sessions(Links(settings.login_directory), verifier, callers)
@@ -47,7 +50,7 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
     )
     document = contract.document()
     api = orjson.dumps(document)
-    return Starlette(
+    application = Starlette(
         routes=[
             _page("/healthz", _alive),
             _page("/readyz", _readiness(backends)),
@@ -67,6 +70,8 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
         ],
         exception_handlers={Fault: _refuse, HTTPException: _not_here, Exception: _broken},
     )
+    application.state.drain = transcoder.drain
+    return application
 
 
 def _page(path: str, endpoint: Endpoint, method: str = "GET") -> Route:

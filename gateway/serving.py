@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import structlog
 import uvicorn
+from starlette.applications import Starlette
 
 from gateway import app, backends, contract
 from gateway.protocol import BoundedProtocol
@@ -47,16 +48,18 @@ async def serve(settings: GatewaySettings) -> None:
     telemetry.configure(settings, "gateway")
     metrics_port = telemetry.serve_metrics(settings)
     async with backends.connect(settings, contract.image()) as opened:
-        server = Server(_config(settings, app.create(settings, opened)), metrics_port)
+        application = app.create(settings, opened)
+        server = Server(_config(settings, application), metrics_port)
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, _stop, server)
+            asyncio.get_running_loop().add_signal_handler(number, _stop, server, application)
         await server.serve()
     log.info(telemetry.PROCESS_STOPPED)
 
 
-def _stop(server: Server) -> None:
+def _stop(server: Server, application: Starlette) -> None:
     log.info(telemetry.PROCESS_STOPPING)
     server.should_exit = True
+    application.state.drain()
 
 
 def _config(settings: GatewaySettings, application: object) -> uvicorn.Config:

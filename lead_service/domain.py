@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 from uuid import UUID
 
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, Fact
@@ -23,6 +23,9 @@ from services.errors import (
 )
 from services.ids import uuid7
 
+if TYPE_CHECKING:
+    from lead_service.merges import Merge
+
 # The highest total that is counted; above it the query planner's estimate is good enough.
 EXACT_TOTAL_LIMIT: Final = 1000
 # What people may change about a lead.
@@ -35,8 +38,9 @@ ANSWERS_KEPT: Final = timedelta(days=1)
 class Lead:
     """Someone who might buy an audit. `email` and `domain` are normalised (see `names`).
 
-    `version` counts how often the lead was written; `deleted_at` is set while it is deleted;
-    `import_id` names the import that created it, if one did.
+    `version` counts how often the lead was written; `deleted_at` is set while it is deleted, and
+    `merged_into` with it if another lead took its place; `import_id` names the import that created it, if
+    one did.
     `registrable_domain` is what the lead stands for beside others of the same address, None for the
     domain itself: it was learned when the address or the domain was written, and stays if the Public
     Suffix List changes.
@@ -57,6 +61,7 @@ class Lead:
     deleted_at: datetime | None = None
     registrable_domain: str | None = None
     import_id: UUID | None = None
+    merged_into: UUID | None = None
 
     @property
     def etag(self) -> str:
@@ -84,16 +89,26 @@ class Lead:
                 return each
         raise NotFound("suggestion", str(suggestion_id))
 
-    def require_living(self) -> None:
-        """Raise FailedPrecondition if the lead is deleted."""
-        if self.deleted_at is not None:
-            raise FailedPrecondition("This lead is deleted. Undelete it first.", reason="LEAD_DELETED")
-
     def expect(self, etags: Collection[str]) -> None:
         """Raise Aborted unless every one of `etags` names the lead as it is now."""
         if any(etag != self.etag for etag in etags):
             raise Aborted(
                 "Somebody else changed this lead. Read it again, then retry.", reason="ETAG_MISMATCH"
+            )
+
+    def require_living(self) -> None:
+        """Raise FailedPrecondition if the lead is deleted, or merged into another one."""
+        if self.merged_into is not None:
+            raise FailedPrecondition(
+                f"This lead is merged into {self.merged_into}. Use that one, or unmerge this.",
+                reason="LEAD_MERGED",
+                metadata={"id": str(self.id), "merged_into": str(self.merged_into)},
+            )
+        if self.deleted_at is not None:
+            raise FailedPrecondition(
+                "This lead is deleted. Undelete it first.",
+                reason="LEAD_DELETED",
+                metadata={"id": str(self.id)},
             )
 
     def with_enrichment(self, enrichment: Enrichment, now: datetime) -> Self:
@@ -122,7 +137,9 @@ class Lead:
         return self if self.deleted_at else replace(self, deleted_at=now, updated_at=now)
 
     def undeleted(self, now: datetime) -> Self:
-        """Return the lead living; itself if it does."""
+        """Return the lead living; itself if it does. Raises FailedPrecondition if it is merged."""
+        if self.merged_into is not None:
+            self.require_living()
         return replace(self, deleted_at=None, updated_at=now) if self.deleted_at else self
 
 
@@ -316,6 +333,15 @@ class LeadStore(QuotaStore, Protocol):
 
     async def revise(self, lead: Lead) -> Lead:
         """Do as `change`; raises AlreadyExists, naming the living lead with the same identity."""
+
+    async def keep_merge(self, merge: "Merge") -> None:
+        """Keep what is needed to undo a merge."""
+
+    async def merge_of(self, other_id: UUID) -> "Merge | None":
+        """Return the merge that took this lead away, if it can be undone."""
+
+    async def forget_merge(self, other_id: UUID) -> None:
+        """Forget a merge that was undone."""
 
     async def replace_facts(self, lead_id: UUID, facts: Iterable[Fact]) -> None:
         """Keep `facts`, and none of the facts before."""

@@ -21,6 +21,7 @@ from lead_service.domain import (
     duplicate,
 )
 from lead_service.facts import EnrichmentTask, Fact
+from lead_service.merges import Merge
 from lead_service.suggestions import Suggestion
 from services.clock import Clock, utc_now
 from services.errors import Aborted, AlreadyExists, NotFound
@@ -32,6 +33,7 @@ class _State:
     jobs: dict[str, EnrichmentTask] = field(default_factory=dict)
     asked: dict[str, tuple[datetime, ...]] = field(default_factory=dict)
     answers: dict[tuple[str, str, str], "_Answer"] = field(default_factory=dict)
+    merges: dict[UUID, Merge] = field(default_factory=dict)
     past: dict[UUID, tuple[tuple[datetime, Lead], ...]] = field(default_factory=dict)
 
 
@@ -107,6 +109,18 @@ class MemoryLeadStore:
         """See LeadStore."""
         self._refuse_duplicate(lead)
         return await self.change(lead)
+
+    async def keep_merge(self, merge: Merge) -> None:
+        """See LeadStore."""
+        self._state.merges[merge.other_id] = merge
+
+    async def merge_of(self, other_id: UUID) -> Merge | None:
+        """See LeadStore."""
+        return self._state.merges.get(other_id)
+
+    async def forget_merge(self, other_id: UUID) -> None:
+        """See LeadStore."""
+        self._state.merges.pop(other_id, None)
 
     async def replace_facts(self, lead_id: UUID, facts: Iterable[Fact]) -> None:
         """See LeadStore."""

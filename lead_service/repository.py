@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
-from lead_service import lists, past
+from lead_service import lists, merge_rows, past
 from lead_service.domain import (
     NEWEST_FIRST,
     Lead,
@@ -36,6 +36,7 @@ from lead_service.domain import (
 )
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, Fact, FactState
 from lead_service.lookup_repository import PostgresLookUpStore
+from lead_service.merges import Merge
 from lead_service.suggestions import Suggestion
 from lead_service.tables import (
     LIVING,
@@ -44,6 +45,7 @@ from lead_service.tables import (
     AnswerRow,
     FactRow,
     LeadRow,
+    MergeRow,
     jobs,
 )
 from services.errors import Aborted, NotFound
@@ -55,6 +57,11 @@ ENRICH_LEAD: Final = "enrich_lead"
 
 class PostgresLeadStore(PostgresLookUpStore):
     """Leads inside one transaction. See LeadStore for what each method promises."""
+
+    @staticmethod
+    def lead_of(row: LeadRow) -> Lead:
+        """Return the lead that a row tells of, without its facts."""
+        return _lead(row)
 
     async def claim(self, request: RequestKey, now: datetime) -> bytes | None:
         """See LeadStore. Whoever inserts the same key meanwhile waits for this transaction's end."""
@@ -131,6 +138,19 @@ class PostgresLeadStore(PostgresLookUpStore):
             if "uq_leads_living" in str(error.orig):
                 await self._refuse_duplicate(lead)
             raise
+
+    async def keep_merge(self, merge: Merge) -> None:
+        """See LeadStore."""
+        await self._session.execute(insert(MergeRow).values(merge_rows.columns(merge)))
+
+    async def merge_of(self, other_id: UUID) -> Merge | None:
+        """See LeadStore."""
+        row = await self._session.scalar(select(MergeRow).where(MergeRow.other_id == other_id))
+        return merge_rows.merge(row) if row else None
+
+    async def forget_merge(self, other_id: UUID) -> None:
+        """See LeadStore."""
+        await self._session.execute(delete(MergeRow).where(MergeRow.other_id == other_id))
 
     async def replace_facts(self, lead_id: UUID, facts: Iterable[Fact]) -> None:
         """See LeadStore."""
@@ -219,6 +239,7 @@ def _columns(lead: Lead) -> dict[str, Any]:
         "registrable_domain": lead.registrable_domain,
         "enrichment_asked_by": lead.enrichment.asked_by or None,
         "import_id": lead.import_id,
+        "merged_into": lead.merged_into,
     }
 
 
@@ -246,6 +267,7 @@ def _lead(row: LeadRow, facts: tuple[Fact, ...] = (), suggestions: tuple[Suggest
         deleted_at=row.deleted_at,
         registrable_domain=row.registrable_domain,
         import_id=row.import_id,
+        merged_into=row.merged_into,
     )
 
 

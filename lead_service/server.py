@@ -5,8 +5,10 @@ from functools import partial
 from lead_service import refusals
 from lead_service.audit_log import LOG
 from lead_service.audit_repository import PostgresAuditStore
+from lead_service.change_repository import PostgresChangeStore
 from lead_service.erasure_repository import PostgresErasureStore
 from lead_service.evidence_servicer import Records
+from lead_service.feed import CHANNEL, Feed
 from lead_service.import_repository import PostgresImportStore
 from lead_service.quota import Quota
 from lead_service.repository import PostgresLeadStore
@@ -17,7 +19,8 @@ from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc, transfers_pb2, t
 from services import schema, server
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
-from services.evidence.store import LogStores
+from services.evidence.stores import LogStores
+from services.notifications import Hints
 
 PROCESS = "lead"
 
@@ -38,9 +41,14 @@ async def serve(settings: ServerSettings) -> None:
     )
     kept = records(database)
     leads = UnitsOfWork(database, PostgresLeadStore)
-    imports = UnitsOfWork(database, PostgresImportStore)
     quota = Quota(settings.enrichment_hourly_quota, settings.enrichment_running_quota)
-    servicer = LeadServicer(leads, utc_now, kept, quota)
+    imports = UnitsOfWork(database, partial(PostgresImportStore, quota=quota))
+    hints = Hints(settings.lead_database_url, CHANNEL, name=f"{PROCESS} listener")
+    # Who watches takes up a call for minutes: half of them are left to everybody else.
+    feed = Feed(
+        UnitsOfWork(database, PostgresChangeStore), hints, limit=settings.maximum_concurrent_rpcs // 2
+    )
+    servicer = LeadServicer(leads, utc_now, kept, quota, feed)
     await server.serve(
         settings,
         process=PROCESS,
@@ -58,5 +66,6 @@ async def serve(settings: ServerSettings) -> None:
         ],
         ready=partial(schema.check, "lead_service", database),
         on_refusal=refusals.noting(kept.audits),
+        loops=[hints.listen, feed.run, feed.end],
     )
     await database.close()

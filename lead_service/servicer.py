@@ -1,17 +1,30 @@
 """The lead context's RPCs: decode, one call, encode."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
 import grpc.aio
 
-from lead_service import answers, audit_wire, auditing, leads, lookups, wire
+from lead_service import (
+    answers,
+    audit_wire,
+    auditing,
+    change_wire,
+    leads,
+    lookups,
+    merging,
+    watching,
+    wire,
+)
 from lead_service.domain import Lead, LeadStores
 from lead_service.evidence_servicer import EvidenceServicer, Records
+from lead_service.feed import Feed
 from lead_service.quota import STANDARD, Quota
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from services.clock import Clock
+from services.errors import Unimplemented
 from services.identity import current_actor
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -20,13 +33,24 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class LeadServicer(EvidenceServicer):
     """Answers `leadfactory.lead.v1.LeadService`."""
 
-    def __init__(self, stores: LeadStores, clock: Clock, records: Records, quota: Quota = STANDARD) -> None:
-        """Take where leads are kept, where the time comes from, what is on record of changes, and quotas."""
+    def __init__(
+        self,
+        stores: LeadStores,
+        clock: Clock,
+        records: Records,
+        quota: Quota = STANDARD,
+        feed: Feed | None = None,
+    ) -> None:
+        """Take where leads are kept, the time, what is on record of changes, quotas, and who tells changes.
+
+        Leads in memory have no feed, and cannot be watched.
+        """
         super().__init__(records, clock)
         self._stores = stores
         self._clock = clock
         self._audits = records.audits
         self._quota = quota
+        self._feed = feed
 
     async def ListLeads(self, request: pb.ListLeadsRequest, context: Context) -> pb.ListLeadsResponse:
         """See the proto."""
@@ -63,6 +87,17 @@ class LeadServicer(EvidenceServicer):
         wanted, place = audit_wire.audit_filter(request), audit_wire.audit_page_request(request)
         return audit_wire.audit_page(await auditing.page(self._audits, wanted, *place), request)
 
+    async def WatchLeads(
+        self, request: pb.WatchLeadsRequest, context: Context
+    ) -> AsyncIterator[pb.LeadEvent]:
+        """See the proto."""
+        if self._feed is None:
+            raise Unimplemented("These leads cannot be watched.")
+        wanted, after = change_wire.change_filter(request), change_wire.place(request)
+        async with aclosing(watching.watch(self._feed, wanted, after)) as told:
+            async for each in told:
+                yield change_wire.event(each)
+
     async def UpdateLead(self, request: pb.UpdateLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""
         lead_id, (draft, fields), etags = UUID(request.id), wire.revision(request), wire.etags(request)
@@ -83,6 +118,23 @@ class LeadServicer(EvidenceServicer):
         """See the proto."""
         etags = wire.etags(request)
         return wire.lead(await leads.undelete(self._stores, UUID(request.id), etags, self._clock))
+
+    async def MergeLead(self, request: pb.MergeLeadRequest, context: Context) -> pb.Lead:
+        """See the proto."""
+        ids, theirs = (UUID(request.id), UUID(request.other_id)), wire.theirs(request)
+        etags, others = wire.etags(request), {request.other_etag} - {""}
+        return await self._once(
+            request,
+            "MergeLead",
+            lambda stores: merging.merge(stores, *ids, theirs, etags, others, self._clock),
+        )
+
+    async def UnmergeLead(self, request: pb.UnmergeLeadRequest, context: Context) -> pb.Lead:
+        """See the proto."""
+        lead_id, etags = UUID(request.id), wire.etags(request)
+        return await self._once(
+            request, "UnmergeLead", lambda stores: merging.unmerge(stores, lead_id, etags, self._clock)
+        )
 
     async def EnrichLead(self, request: pb.EnrichLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""

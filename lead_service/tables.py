@@ -76,8 +76,12 @@ class LeadRow(Base):
     registrable_domain: Mapped[str | None] = mapped_column(Text)
     enrichment_asked_by: Mapped[str | None] = mapped_column(Text)
     import_id: Mapped[UUID | None] = mapped_column(Uuid)
+    merged_into: Mapped[UUID | None] = mapped_column(ForeignKey("leads.id", ondelete="SET NULL"))
 
     __table_args__ = (
+        CheckConstraint(
+            "merged_into IS NULL OR (merged_into <> id AND deleted_at IS NOT NULL)", name="merged_into"
+        ),
         CheckConstraint(
             "enrichment_status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED', 'FAILED')",
             name="enrichment_status",
@@ -122,6 +126,24 @@ UNIQUE = (func.lower(LeadRow.email), REGISTERED)
 SEARCHED: ColumnElement[str] = literal_column(_SEARCHED, Text())
 Index("uq_leads_living", *UNIQUE, unique=True, postgresql_where=LIVING)
 Index("ix_leads_deleted_lower_email", func.lower(LeadRow.email), postgresql_where=DELETED)
+
+
+class MergeRow(Base):
+    """A merge that can be undone: what it found and left of the lead that stayed.
+
+    ``facts`` are that lead's own, if the other one's took their place. Goes with either lead.
+    """
+
+    __tablename__ = "lead_merges"
+
+    other_id: Mapped[UUID] = mapped_column(ForeignKey("leads.id", ondelete="CASCADE"), primary_key=True)
+    lead_id: Mapped[UUID] = mapped_column(ForeignKey("leads.id", ondelete="CASCADE"))
+    before: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    after: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    facts: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (Index(None, "lead_id"),)
 
 
 class AnswerRow(Base):
@@ -270,6 +292,7 @@ class ImportRow(Base):
     unchanged: Mapped[int] = mapped_column(Integer)
     duplicates: Mapped[int] = mapped_column(Integer)
     refused: Mapped[int] = mapped_column(Integer)
+    look_ups: Mapped[int] = mapped_column(Integer)
     error: Mapped[str] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

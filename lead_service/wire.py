@@ -28,7 +28,8 @@ from services import paging
 from services.errors import InvalidArgument
 
 Deciding = pb.AcceptSuggestionRequest | pb.DismissSuggestionRequest
-Writing = pb.UpdateLeadRequest | pb.DeleteLeadRequest | pb.EnrichLeadRequest | Deciding
+Merging = pb.MergeLeadRequest | pb.UnmergeLeadRequest
+Writing = pb.UpdateLeadRequest | pb.DeleteLeadRequest | pb.EnrichLeadRequest | Deciding | Merging
 Keyed = pb.CreateLeadRequest | pb.QuickAddLeadRequest | Writing
 Filtered = pb.ListLeadsRequest | transfers_pb2.ExportLeadsRequest
 Guarded = pb.UndeleteLeadRequest | Writing
@@ -75,6 +76,11 @@ def etags(request: Guarded) -> set[str]:
     if isinstance(request, pb.UpdateLeadRequest):
         given.add(request.lead.etag)
     return given - {""}
+
+
+def theirs(request: pb.MergeLeadRequest) -> set[str]:
+    """Decode which fields the lead that stays takes from the other one."""
+    return {name for name in EDITABLE if getattr(request, name) == pb.MergeLeadRequest.THEIRS}
 
 
 def moment(request: pb.GetLeadRequest) -> datetime | None:
@@ -154,6 +160,7 @@ def lead(value: Lead) -> pb.Lead:
         etag=value.etag,
         delete_time=_timestamp(value.deleted_at) if value.deleted_at else None,
         import_id=str(value.import_id or ""),
+        merged_into=str(value.merged_into or ""),
     )
 
 

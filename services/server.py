@@ -12,7 +12,7 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from services import interceptors
-from services.process import Check, live
+from services.process import Check, Loop, live
 from services.settings import ServiceSettings
 from services.tokens import TokenVerifier
 
@@ -46,13 +46,14 @@ async def serve(
     services: Sequence[Service],
     ready: Check,
     on_refusal: interceptors.OnRefusal | None = None,
+    loops: Sequence[Loop] = (),
 ) -> None:
     """Offer services as the process of that name until it is told to stop.
 
-    ``on_refusal`` is told of every call of somebody known that is refused or fails.
+    ``on_refusal`` is told of every call of somebody known that is refused or fails; ``loops`` run beside.
     """
     server = build(settings, services, on_refusal=on_refusal)
-    await live(settings, process=process, server=server, ready=ready)
+    await live(settings, process=process, server=server, loops=loops, ready=ready)
 
 
 def build(

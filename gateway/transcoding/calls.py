@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from gateway.transcoding import conventions, requests, uploads
+from gateway.transcoding import conventions, requests, streams, uploads
 from gateway.transcoding.bindings import Assembly, Binding
 from gateway.transcoding.codec import Codec, class_of, parse
 from gateway.transcoding.errors import Fault, Faults
@@ -66,13 +66,20 @@ class Caller:
     """Serves one binding over one channel."""
 
     def __init__(
-        self, binding: Binding, channel: grpc.aio.Channel, codec: Codec, faults: Faults, options: Options
+        self,
+        binding: Binding,
+        channel: grpc.aio.Channel,
+        codec: Codec,
+        faults: Faults,
+        options: Options,
+        drain: asyncio.Event,
     ) -> None:
-        """Prepare everything that does not depend on the request."""
+        """Prepare everything that does not depend on the request; `drain` ends streams of messages."""
         self.binding = binding
         self._codec = codec
         self._faults = faults
         self._options = options
+        self._drain = drain
         self._assembly = Assembly(binding, codec, options.ignored_parameters)
         self._conventions = conventions.Conventions(binding)
         self._reply = class_of(binding.response)
@@ -103,7 +110,8 @@ class Caller:
             if self.binding.is_upload:
                 await uploads.send(call, packed, self._assembly, receive, self._options, self._faults)
             if self.binding.rpc.server_streaming:
-                answer = self._stream(call, response)
+                framing = None if self.binding.raw_response else streams.framing(headers.get("accept", ""))
+                answer = self._stream(call, response, framing)
             else:
                 answer = self._unary(call, response, scope["method"], headers)
             await _unless_disconnected(answer, receive)
@@ -180,46 +188,66 @@ class Caller:
             return self._codec.write(reply)
         return self._codec.member(reply, field)
 
-    async def _stream(self, call: Any, response: "_Response") -> None:
+    async def _stream(self, call: Any, response: "_Response", framing: streams.Framing | None) -> None:
         # The first message, or the failure, decides what the response begins with.
-        replies = self._replies(call)
-        first = await anext(replies, None)
-        piece = self._piece(first) if first else b""
-        raw = self.binding.raw_response
-        content_type = (first.content_type if first else "") if raw else "application/x-ndjson"
-        status, headers = _answer(await call.initial_metadata(), raw)
-        await response.begin(status, content_type, headers)
+        reply = await self._next(call)
+        if framing is None:
+            content_type, fixed = reply.content_type if reply else "", []
+        else:
+            content_type, fixed = framing.content_type, streams.HEADERS
+        status, headers = _answer(await call.initial_metadata(), raw=framing is None)
+        await response.begin(status, content_type, [*headers, *fixed])
         try:
-            while not response.is_complete:
-                await response.more(piece)
-                reply = await anext(replies, None)
-                if reply is None:
-                    await response.end()
+            while reply is not None and not response.is_complete:
+                if framing is None:
+                    await response.more(bytes(reply.data))
+                    reply = await self._next(call)
                 else:
-                    piece = self._piece(reply)
+                    token = self._conventions.token(reply)
+                    await response.more(framing.message(self._json(reply), token))
+                    reply = await self._await(call, response, framing)
+            await response.end()
         except (grpc.aio.AioRpcError, Unprintable, DecodeError) as error:
-            await self._break_off(error, response)
+            await self._break_off(error, response, framing)
 
-    async def _replies(self, call: Any) -> AsyncIterator[Any]:
-        while (packed := await call.read()) is not grpc.aio.EOF:
-            yield self._reply.FromString(packed)
+    async def _next(self, call: Any) -> Any:
+        packed = await call.read()
+        return None if packed is grpc.aio.EOF else self._reply.FromString(packed)
 
-    def _piece(self, reply: Any) -> bytes:
-        if self.binding.raw_response:
-            return bytes(reply.data)
-        return b'{"result":' + self._json(reply) + b"}\n"
+    async def _await(self, call: Any, response: "_Response", framing: streams.Framing) -> Any:
+        """Return the next message, or None if there is none or the stream is to end here.
 
-    async def _break_off(self, error: Exception, response: "_Response") -> None:
-        """End a stream that fails midway: in words if it is lines of JSON, by a cut if it is bytes."""
+        While it takes long, silence is sent: what says nothing for a minute is often cut off on the way.
+        """
+        reading = asyncio.ensure_future(self._next(call))
+        draining = asyncio.ensure_future(self._drain.wait())
+        try:
+            while not reading.done() and not draining.done():
+                done, _ = await asyncio.wait(
+                    {reading, draining},
+                    timeout=self._options.silence,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if not done:
+                    await response.more(framing.silence)
+            return reading.result() if reading.done() else None
+        finally:
+            reading.cancel()
+            draining.cancel()
+
+    async def _break_off(
+        self, error: Exception, response: "_Response", framing: streams.Framing | None
+    ) -> None:
+        """End a stream that fails midway: in words if it is of messages, by a cut if it is bytes."""
         log.warning("stream of %s broke off: %s", self.binding.rpc_path, type(error).__name__)
-        if self.binding.raw_response:
+        if framing is None:
             # A proper end would pass the part for the whole; without one the server closes the connection.
             raise CutShort from error
         if isinstance(error, grpc.aio.AioRpcError):
             fault = self._faults.from_rpc(error)
         else:
             fault = self._faults.broken_reply()
-        await response.more(fault.line())
+        await response.more(framing.failure(fault))
         await response.end()
 
 

@@ -1,10 +1,12 @@
-"""Fields that HTTP has a header for, by their name: `etag` and `request_id`.
+"""Fields that HTTP has a header for, by their name: `etag`, `request_id` and `resume_token`.
 
 | field | header |
 |---|---|
 | `etag` of a request | `If-Match` (RFC 9110 section 13.1.1) |
 | `etag` of a reply | `ETag`; a GET whose `If-None-Match` names it is answered with 304 |
 | `request_id` of a request (AIP-155) | `Idempotency-Key` |
+| `resume_token` of each message of a stream | the `id` of a server-sent event |
+| `resume_token` of a request for a stream | `Last-Event-ID`, which outdates what the query says |
 
 The fields hold the bare text, the headers have it in quotes. They must be singular texts at the top of
 their message. A service that fails with ABORTED and the reason ETAG_MISMATCH is quoted with 412 to
@@ -15,7 +17,6 @@ import re
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
 from starlette.datastructures import Headers
 
 from gateway.transcoding.bindings import Binding
@@ -23,7 +24,8 @@ from gateway.transcoding.errors import Fault
 from gateway.transcoding.scalars import InvalidField
 
 ETAG = "etag"
-HEADERS = {ETAG: "If-Match", "request_id": "Idempotency-Key"}
+RESUME_TOKEN = "resume_token"  # noqa: S105  (a field's name)
+HEADERS = {ETAG: "If-Match", "request_id": "Idempotency-Key", RESUME_TOKEN: "Last-Event-ID"}
 """By the field of the request that each fills."""
 ETAG_MISMATCH = "ETAG_MISMATCH"
 
@@ -36,11 +38,17 @@ class Conventions:
 
     def __init__(self, binding: Binding) -> None:
         """Find the fields."""
-        self.headers = {name: header for name, header in HEADERS.items() if _has_text(binding.request, name)}
+        streams = bool(binding.rpc.server_streaming)
+        self.headers = {
+            name: header
+            for name, header in HEADERS.items()
+            if _has_text(binding.request, name) and (streams or name != RESUME_TOKEN)
+        }
         has_etag = not binding.raw_response and binding.response_body is None
         self._replies_etag = has_etag and _has_text(binding.response, ETAG)
+        self._replies_token = streams and _has_text(binding.response, RESUME_TOKEN)
 
-    def fill(self, message: Message, headers: Headers) -> None:
+    def fill(self, message: Any, headers: Headers) -> None:
         """Set the fields that the headers speak of. Raises InvalidField."""
         for name, header in self.headers.items():
             given = headers.getlist(header)
@@ -48,6 +56,10 @@ class Conventions:
                 continue
             if len(given) > 1:
                 raise InvalidField(header, "is given twice", "GIVEN_TWICE")
+            if name == RESUME_TOKEN:
+                # A browser that reconnects asks for the same address again, whatever it began with.
+                message.resume_token = _printable(given[0], header)
+                continue
             value = _condition(given[0]) if name == ETAG else _key(given[0])
             if getattr(message, name) not in ("", value):
                 raise InvalidField(header, f"differs from {name}, which is given too", "GIVEN_TWICE")
@@ -57,6 +69,10 @@ class Conventions:
         """Return the reply's entity tag as a header has it; empty if it has none."""
         bare: str = reply.etag if self._replies_etag else ""
         return f'"{bare}"' if bare and _TAG.fullmatch(f'"{bare}"') else ""
+
+    def token(self, reply: Any) -> str:
+        """Return what a stream can be resumed from behind this message; empty if it does not say."""
+        return str(reply.resume_token) if self._replies_token else ""
 
 
 def is_known(etag: str, method: str, headers: Headers) -> bool:
@@ -96,6 +112,10 @@ def _key(text: str) -> str:
     key = text.strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
-    if not key or not key.isascii() or not key.isprintable():
-        raise InvalidField("Idempotency-Key", "must be text of printable ASCII characters", "INVALID_HEADER")
-    return key
+    return _printable(key, HEADERS["request_id"])
+
+
+def _printable(text: str, header: str) -> str:
+    if not text or not text.isascii() or not text.isprintable():
+        raise InvalidField(header, "must be text of printable ASCII characters", "INVALID_HEADER")
+    return text

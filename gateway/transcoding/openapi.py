@@ -5,6 +5,7 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor
 
+from gateway.transcoding import streams
 from gateway.transcoding.bindings import Binding, bindings
 from gateway.transcoding.conventions import Conventions
 from gateway.transcoding.image import Image
@@ -205,8 +206,8 @@ def _reply(image: Image, schemas: Schemas, binding: Binding) -> dict[str, Any]:
     schema = {key: value for key, value in schema.items() if key not in ("readOnly", "writeOnly")}
     if binding.rpc.server_streaming:
         line = {"type": "object", "properties": {"result": schema, "error": {}}}
-        content: dict[str, Any] = {"application/x-ndjson": {"schema": line}}
-        return {"description": "One JSON object a line.", "content": content}
+        content: dict[str, Any] = {streams.LINES: {"schema": line}, streams.EVENTS: {"schema": schema}}
+        return {"description": "One JSON object a line, or in each event's `data`.", "content": content}
     return {
         "description": image.comment(binding.response).split("\n\n")[0] or "Done.",
         "content": _json(schema),

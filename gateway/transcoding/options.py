@@ -40,6 +40,8 @@ class Options:
     """Seconds a unary call may take; `Grpc-Timeout` and `Request-Timeout` can only shorten them."""
     stream_timeout: float = 600.0
     """Seconds a server stream may take, from the request to its last byte."""
+    silence: float = 15.0
+    """Seconds after which a quiet stream of events is told to be alive."""
     upload_timeout: float = 3600.0
     """Seconds a client stream may take, from the request to its answer."""
     timeouts: Mapping[str, float] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """The transcoder: an ASGI application that serves every binding of an image."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -34,11 +35,16 @@ class Transcoder:
         codec = Codec(image)
         self.faults = Faults(codec, self._options.error_domain)
         self._routes: Routes[Caller] = Routes()
+        self._drain = asyncio.Event()
         for binding in bindings(image):
             channel = channels.get(binding.service.full_name)
             if channel is not None and binding.is_servable:
-                caller = Caller(binding, channel, codec, self.faults, self._options)
+                caller = Caller(binding, channel, codec, self.faults, self._options, self._drain)
                 self._routes.add(binding.method, binding.template, caller)
+
+    def drain(self) -> None:
+        """End every stream of messages, properly and for good: its reader can resume it elsewhere."""
+        self._drain.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

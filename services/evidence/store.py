@@ -1,7 +1,6 @@
 """A log in its database: every SQL statement but those that check the whole of it."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +8,6 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.database import Database, driver_connection
 from services.evidence.entries import SIDES, Opening, Openings
 from services.evidence.ledger import StoredCheckpoint, StoredEntry
 from services.evidence.log import Log
@@ -159,21 +157,6 @@ class LogStore:
             origin,
             note,
         )
-
-
-class LogStores:
-    """Where units of work on one log begin that only read. See Ledgers."""
-
-    def __init__(self, database: Database, log: Log) -> None:
-        """Take the database and what the log is."""
-        self._database = database
-        self.log = log
-
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[LogStore]:
-        """Open a unit of work."""
-        async with self._database.read() as session:
-            yield LogStore(await driver_connection(session), self.log)
 
 
 def openings(text: str) -> tuple[Openings, list[str]]:

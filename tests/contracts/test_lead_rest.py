@@ -248,6 +248,7 @@ async def test_suggestions_are_decided_over_http(api: httpx.AsyncClient, stores:
     ]
     dismissed = await api.post(f"{path}/suggestions/{shown[1]['id']}:dismiss")
     assert dismissed.status_code == 200, dismissed.text
+    assert (await api.get(path)).json() == dismissed.json()
     etag = {"if-match": f'"{dismissed.json()["etag"]}"'}
     accepted = await api.post(f"{path}/suggestions/{shown[0]['id']}:accept", headers=etag)
     assert accepted.status_code == 200, accepted.text

@@ -81,6 +81,26 @@ async def test_it_serves_metrics_and_ends_a_running_call_before_itself(
         assert await process.running.wait() == 0
 
 
+async def test_it_ends_streams_that_would_go_on(services: Services, issuer: Issuer) -> None:
+    async def watch(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield new("leadfactory.lead.v1.LeadEvent", resume_token="a")
+        await asyncio.Event().wait()
+
+    services.answers["WatchLeads"] = watch
+    # Longer than this test may take: nobody is waited for.
+    async with started(services, issuer, drain_seconds="600") as process:
+        headers = {
+            "authorization": f"Bearer {issuer.person('ada', 'viewer')}",
+            "accept": "text/event-stream",
+        }
+        async with process.client.stream("GET", "/api/leads:watch", headers=headers) as reply:
+            pieces = reply.aiter_text()
+            assert (await anext(pieces)).startswith("id: a\n")
+            process.running.send_signal(signal.SIGTERM)
+            assert [piece async for piece in pieces] == []
+        assert await process.running.wait() == 0
+
+
 @pytest.mark.parametrize(
     "head",
     [

@@ -198,7 +198,7 @@ async def test_a_second_call_under_the_same_name_takes_the_import_up_and_the_fir
 
     first = asyncio.create_task(importing.bring_in(stores, Options(request_id="r"), halting(), utc_now))
     await first_waits.wait()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             async with stores.read() as store:
                 under_way = await store.find("ada", "r")

@@ -30,6 +30,12 @@ def test_migrations_go_up_and_leave_nothing_when_they_go_down(postgres: Postgres
 AS_ADA = json.dumps({"user_id": "ada", "roles": [], "user_agent": "", "request_id": "", "method": ""})
 
 
+COLUMNS = (
+    "id, email, domain, name, is_manual, enrichment_status, enrichment_attempts, enrichment_error,"
+    " created_by, created_at, updated_at"
+)
+
+
 @pytest.fixture
 def empty_database(postgres: Postgres) -> Iterator[TestDatabase]:
     database = postgres.empty("lead")
@@ -86,10 +92,8 @@ async def test_leads_that_share_a_registrable_domain_all_live_on_and_no_new_one_
     await connection.fetchval("SELECT set_config('leadfactory.context', $1, false)", AS_ADA)
     for number, (email, domain, deleted) in enumerate(SHARED):
         await connection.execute(
-            "INSERT INTO leads (id, email, domain, name, is_manual, enrichment_status, enrichment_attempts,"
-            " enrichment_error, created_by, created_at, updated_at, deleted_at)"
-            " VALUES (gen_random_uuid(), $1, $2, '', true, 'PENDING', 0, '', 'ada',"
-            " now() + $3 * interval '1 s', now(), $4)",
+            f"INSERT INTO leads ({COLUMNS}, deleted_at) VALUES (gen_random_uuid(), $1, $2, '', true,"
+            " 'PENDING', 0, '', 'ada', now() + $3 * interval '1 s', now(), $4)",
             *(email, domain, number, datetime.now(UTC) if deleted else None),
         )
     await asyncio.to_thread(migrations.upgrade, "lead_service", url)
@@ -115,9 +119,9 @@ async def test_leads_that_share_a_registrable_domain_all_live_on_and_no_new_one_
     for taken in ("example.co.uk", "example.org"):
         with pytest.raises(asyncpg.UniqueViolationError):
             await connection.execute(
-                "INSERT INTO leads SELECT gen_random_uuid(), email, 'new.' || $1, name, is_manual,"
-                " enrichment_status, NULL, 0, '', NULL, created_by, created_at, updated_at, 1, NULL, $1"
-                " FROM leads LIMIT 1",
+                f"INSERT INTO leads ({COLUMNS}, registrable_domain)"
+                " SELECT gen_random_uuid(), email, 'new.' || $1, '', true, 'PENDING', 0, '', 'ada', now(),"
+                " now(), $1 FROM leads LIMIT 1",
                 taken,
             )
     # A lead that was spared can be written as long as its address and its domain stay.
@@ -132,8 +136,8 @@ async def test_a_registrable_domain_that_is_not_the_domain_s_is_refused(lead_dat
     for wrong in ("example.org", "xample.com", "www.example.com", "com.", ""):
         with pytest.raises(asyncpg.CheckViolationError):
             await connection.execute(
-                "INSERT INTO leads VALUES (gen_random_uuid(), 'ada@example.com', 'www.example.com', '', true,"
-                " 'PENDING', NULL, 0, '', NULL, 'ada', now(), now(), 1, NULL, $1)",
+                f"INSERT INTO leads ({COLUMNS}, registrable_domain) VALUES (gen_random_uuid(),"
+                " 'ada@example.com', 'www.example.com', '', true, 'PENDING', 0, '', 'ada', now(), now(), $1)",
                 wrong,
             )
     await connection.close()

@@ -4,6 +4,7 @@ The worker is a process of its own here, as in production, so that it can be kil
 """
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -184,6 +185,44 @@ async def test_a_look_up_whose_job_is_lost_gets_another_one(
         lead = await until(leads, ada, added.id, STATUS.COMPLETED, STATUS.FAILED)
         assert lead.enrichment_status == STATUS.COMPLETED
         assert lead.enrichment_task_id != added.enrichment_task_id
+
+
+async def test_a_server_that_stops_ends_its_watches_at_once_and_in_order(
+    issuer: Issuer, lead_database: TestDatabase
+) -> None:
+    settings = {name.upper(): str(value) for name, value in issuer.settings("lead").items()}
+    # Longer than this test may take: nobody is waited for.
+    settings |= {"LEAD_DATABASE_URL": lead_database.url, "DRAIN_SECONDS": "600"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "lead_service", "serve"),
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        while (line := json.loads(await process.stdout.readline()))["event"] != "process.ready":
+            pass
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{line['port']}") as channel:
+            metadata = [("authorization", f"Bearer {issuer.person('ada', 'viewer')}")]
+            stub = lead_pb2_grpc.LeadServiceStub(channel)
+            while True:
+                watch = stub.WatchLeads(pb.WatchLeadsRequest(), metadata=metadata)
+                try:
+                    await watch.read()
+                    break
+                except grpc.aio.AioRpcError as error:
+                    # It listens before it has read the database for the first time.
+                    if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                        raise
+            process.send_signal(signal.SIGTERM)
+            assert await watch.read() is grpc.aio.EOF
+            assert await watch.code() is grpc.StatusCode.OK
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def test_a_viewer_reads_leads_and_writes_none(

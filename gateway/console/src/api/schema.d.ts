@@ -125,8 +125,9 @@ export interface paths {
          * Brings a deleted lead back and returns it
          * @description Brings a deleted lead back and returns it.
          *
-         *     A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-         *     e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+         *     A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+         *     FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has
+         *     taken its e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
          */
         post: operations["LeadService_UndeleteLead"];
         delete?: never;
@@ -203,6 +204,90 @@ export interface paths {
          *     AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
          */
         post: operations["LeadService_DismissSuggestion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes two leads one: this one stays, with the values chosen, and the other one is deleted
+         * @description Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+         *     that stays.
+         *
+         *     Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+         *     it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+         *     the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+         *     reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+         *     ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+         *     the e-mail address and registrable domain that this one would get. See UnmergeLead.
+         */
+        post: operations["LeadService_MergeLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads/{id}:unmerge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undoes the merge that took this lead away, and returns this lead
+         * @description Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+         *
+         *     Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+         *     names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+         *     with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+         *     the e-mail address and registrable domain of either.
+         */
+        post: operations["LeadService_UnmergeLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leads:watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events over HTTP, or one JSON object a line
+         * @description Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+         *     over HTTP, or one JSON object a line.
+         *
+         *     Promises each change, once, in one order that is the same for everybody, and none of them missing:
+         *     a watch that is resumed with the token of the last event received goes on with the next one, whatever
+         *     happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+         *     the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+         *     stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+         *     when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+         *     to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+         *     and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+         *     has been restored since: list the leads, and watch anew.
+         */
+        get: operations["LeadService_WatchLeads"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -387,7 +472,7 @@ export interface paths {
          *     The file is UTF-8, with a header, separated by commas, semicolons or tabs (RFC 4180). Its rows are
          *     written in batches, each as a whole. A row that is no lead, or stands in the file twice, is passed over and
          *     told by ListLeadImportErrors; the others come in. A living lead with the same e-mail address and
-         *     domain is the same lead: see `existing`.
+         *     registrable domain is the same lead: see `existing`.
          *
          *     If the file breaks off, or cannot be read any further, the call fails, the import is FAILED, and what
          *     its batches wrote until then stays: `import` in the error's metadata names it. The same file sent
@@ -1108,6 +1193,171 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists versions by name, the newest of each first, one keyset page at a time
+         * @description Lists versions by name, the newest of each first, one keyset page at a time. Leaves out `files`.
+         */
+        get: operations["TemplateService_ListTemplateVersions"];
+        put?: never;
+        /**
+         * Keeps a bundle as DRAFT
+         * @description Keeps a bundle as DRAFT. The same bundle under the same name and version again returns the first.
+         *
+         *     Fails with INVALID_ARGUMENT if the archive is no bundle, naming each file that is at fault, and
+         *     with ALREADY_EXISTS if the version is taken by another bundle.
+         */
+        post: operations["TemplateService_CreateTemplateVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns one version with its files
+         * @description Returns one version with its files. Fails with NOT_FOUND for an unknown id.
+         */
+        get: operations["TemplateService_GetTemplateVersion"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes a draft, whose name and version are free again
+         * @description Removes a draft, whose name and version are free again. Fails with FAILED_PRECONDITION for a
+         *     version that was ever published.
+         */
+        delete: operations["TemplateService_DeleteTemplateVersion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{id}:publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publishes a draft: from now on reports can be made with it
+         * @description Publishes a draft: from now on reports can be made with it.
+         *
+         *     Checks the bundle first, in a render process under its limits: the schema and that the sample
+         *     fits it, the strings of every locale, that every name which the page uses is there, that every
+         *     letter has a glyph in the bundle's own fonts, and that nothing outside the bundle is asked for.
+         *     Fails with INVALID_ARGUMENT naming each file that is at fault, and with FAILED_PRECONDITION for
+         *     a version that is RETIRED. A version that is PUBLISHED is returned as it is.
+         */
+        post: operations["TemplateService_PublishTemplateVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{id}:retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retires a published version: no new report is made with it
+         * @description Retires a published version: no new report is made with it. Reports that were, and those already
+         *     queued, keep it for ever. Fails with FAILED_PRECONDITION for a draft, and for a version that
+         *     comes with the product.
+         */
+        post: operations["TemplateService_RetireTemplateVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{id}:preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what a version makes of the sample, or of the captured inputs of a past report: as PDF, or one page of it as PNG
+         * @description Shows what a version makes of the sample, or of the captured inputs of a past report: as PDF, or
+         *     one page of it as PNG. Made in a render process under its limits, and not kept.
+         *
+         *     A preview bears the nil UUID for lineage and report, so that nobody takes it for a report. Fails
+         *     with FAILED_PRECONDITION if the template fails on these inputs, with its reason, and with
+         *     NOT_FOUND for a report without captured inputs.
+         */
+        get: operations["TemplateService_PreviewTemplateVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams the bundle as a ZIP archive, the same bytes each time
+         * @description Streams the bundle as a ZIP archive, the same bytes each time.
+         */
+        get: operations["TemplateService_DownloadTemplateVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates:diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says in what two versions differ: files, the schema of the data, and the strings of each locale
+         * @description Says in what two versions differ: files, the schema of the data, and the strings of each locale.
+         */
+        get: operations["TemplateService_DiffTemplateVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1255,6 +1505,14 @@ export interface components {
              */
             request_id?: string;
         };
+        CreateTemplateVersionRequest: {
+            /** @description Lower-case letters, digits and underscores. */
+            name: string;
+            /** @description Semantic version: major.minor.patch, without leading zeros. */
+            version: string;
+            /** @description The bundle as a ZIP archive of at most 2 MiB, with `report.html.j2` at its root. */
+            archive: string;
+        };
         /** @description Captured lineage that can never be delivered as it is. */
         DeadLetter: {
             /** @description The report that this is the lineage of. */
@@ -1286,6 +1544,47 @@ export interface components {
             attempts: number;
             /** @description What the lineage service answered. */
             reason: string;
+        };
+        DeleteTemplateVersionResponse: Record<string, never>;
+        DiffTemplateVersionsResponse: {
+            /** @description Whether both are the same bundle, by digest. */
+            identical: boolean;
+            files: components["schemas"]["DiffTemplateVersionsResponse.FileChange"][];
+            schema: components["schemas"]["DiffTemplateVersionsResponse.SchemaChange"][];
+            strings: components["schemas"]["DiffTemplateVersionsResponse.StringChange"][];
+        };
+        /** @enum {string} */
+        "DiffTemplateVersionsResponse.Change": "CHANGE_UNSPECIFIED" | "ADDED" | "REMOVED" | "CHANGED";
+        /** @description A file that is not the same in both. */
+        "DiffTemplateVersionsResponse.FileChange": {
+            name: string;
+            change: components["schemas"]["DiffTemplateVersionsResponse.Change"];
+            /** @description Absent if ADDED. */
+            a?: components["schemas"]["TemplateVersion.File"];
+            /** @description Absent if REMOVED. */
+            b?: components["schemas"]["TemplateVersion.File"];
+            /** @description For text: what differs, in the unified format of diff(1). At most 64 KiB, cut at a line. */
+            text_diff: string;
+        };
+        /** @description A value of the schema that is not the same in both. */
+        "DiffTemplateVersionsResponse.SchemaChange": {
+            /** @description JSON Pointer (RFC 6901). */
+            path: string;
+            change: components["schemas"]["DiffTemplateVersionsResponse.Change"];
+            /** @description JSON text; empty if ADDED. */
+            a: string;
+            /** @description JSON text; empty if REMOVED. */
+            b: string;
+        };
+        /** @description A string that is not the same in both. */
+        "DiffTemplateVersionsResponse.StringChange": {
+            locale: string;
+            key: string;
+            change: components["schemas"]["DiffTemplateVersionsResponse.Change"];
+            /** @description Empty if ADDED. */
+            a: string;
+            /** @description Empty if REMOVED. */
+            b: string;
         };
         DiscardDeadLetterRequest: {
             /**
@@ -1520,6 +1819,8 @@ export interface components {
              * @description When the lead was deleted; absent while it lives.
              */
             readonly delete_time?: string;
+            /** @description The lead that this one was merged into, which is why it is deleted; empty otherwise. */
+            readonly merged_into: string;
             /**
              * @description Other values that look-ups found for what people may change, ordered by field and value. None is
              *     ever taken without being accepted. Empty in lists.
@@ -1537,6 +1838,23 @@ export interface components {
          * @enum {string}
          */
         "Lead.EnrichmentStatus": "ENRICHMENT_STATUS_UNSPECIFIED" | "PENDING" | "IN_PROGRESS" | "COMPLETED" | "FAILED";
+        /** @description One change of one lead, or the news that there is none. */
+        LeadEvent: {
+            kind: components["schemas"]["LeadEvent.Kind"];
+            /**
+             * @description The lead as it is when the event is sent, without its facts; absent from a HEARTBEAT. It may be newer
+             *     than this change; then more events follow.
+             */
+            lead?: components["schemas"]["Lead"];
+            /** @description Where to resume after this event. */
+            resume_token: string;
+        };
+        /**
+         * @description - `HEARTBEAT`: Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long.
+         *     - `DELETED`: Softly or for good; in the latter case the lead's id is all that is left.
+         * @enum {string}
+         */
+        "LeadEvent.Kind": "KIND_UNSPECIFIED" | "HEARTBEAT" | "CREATED" | "UPDATED" | "DELETED" | "UNDELETED";
         /** @description Which leads to report on, with the meaning that each field has in a list of leads. */
         LeadFilter: {
             /** @description Only leads whose e-mail address, domain or name contains this text, upper and lower case aside. */
@@ -1597,7 +1915,7 @@ export interface components {
             unchanged: number;
             /**
              * Format: int32
-             * @description Rows that repeat an earlier row's e-mail address and domain.
+             * @description Rows that repeat an earlier row's e-mail address and registrable domain.
              */
             duplicates: number;
             /**
@@ -1628,6 +1946,11 @@ export interface components {
             undone_by: string;
             /** Format: date-time */
             undone_at?: string;
+            /**
+             * Format: int32
+             * @description Leads whose look-up was asked for; fewer than `created` if the caller's quota was used up.
+             */
+            look_ups: number;
         };
         /**
          * @description - `RUNNING`: The file is being read.
@@ -1869,6 +2192,11 @@ export interface components {
              */
             total_size_estimate: number;
         };
+        ListTemplateVersionsResponse: {
+            template_versions: components["schemas"]["TemplateVersion"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
         LookupPdfResponse: {
             verdict: components["schemas"]["LookupPdfResponse.Verdict"];
             /** @description What the PDF was made from; unset if it is UNKNOWN. */
@@ -1894,6 +2222,44 @@ export interface components {
          * @enum {string}
          */
         "LookupPdfResponse.Verdict": "VERDICT_UNSPECIFIED" | "GENUINE" | "ALTERED" | "UNKNOWN";
+        MergeLeadRequest: {
+            /**
+             * Format: uuid
+             * @description UUID of the lead that stays.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description UUID of the lead that is merged into it.
+             */
+            other_id: string;
+            email?: components["schemas"]["MergeLeadRequest.Choice"];
+            /** @description What enrichment found goes with it. */
+            domain?: components["schemas"]["MergeLeadRequest.Choice"];
+            name?: components["schemas"]["MergeLeadRequest.Choice"];
+            is_manual?: components["schemas"]["MergeLeadRequest.Choice"];
+            /**
+             * @description `etag` of the lead that stays, as the caller knows it; if it is another one now, nothing happens. Over
+             *     HTTP, `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /** @description The same of the other lead. */
+            other_etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
+        };
+        /**
+         * @description Whose value the lead has that stays.
+         *     - `CHOICE_UNSPECIFIED`: The same as MINE.
+         *     - `MINE`: Of the lead that stays.
+         *     - `THEIRS`: Of the lead that goes.
+         * @enum {string}
+         */
+        "MergeLeadRequest.Choice": "CHOICE_UNSPECIFIED" | "MINE" | "THEIRS";
         /** @description A piece of the raw inputs: one gzip member (RFC 1952) of at most 2 MiB. */
         Part: {
             /**
@@ -1903,6 +2269,16 @@ export interface components {
             size_bytes: number;
             /** @description SHA-256 of the gzip bytes, in hexadecimal. */
             sha256: string;
+        };
+        /**
+         * @description - `PDF`: The whole document.
+         *     - `PNG`: One page as a picture.
+         * @enum {string}
+         */
+        "PreviewTemplateVersionRequest.Format": "FORMAT_UNSPECIFIED" | "PDF" | "PNG";
+        PublishTemplateVersionRequest: {
+            /** @description `name@version`. */
+            id: string;
         };
         QuickAddLeadRequest: {
             /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
@@ -2059,6 +2435,10 @@ export interface components {
          * @enum {string}
          */
         "RetentionPreview.Content": "CONTENT_UNSPECIFIED" | "RAW_INPUTS" | "LOGS" | "AUDIT_DETAILS";
+        RetireTemplateVersionRequest: {
+            /** @description `name@version`. */
+            id: string;
+        };
         RetryReportRequest: {
             /**
              * Format: uuid
@@ -2150,6 +2530,60 @@ export interface components {
          * @enum {string}
          */
         "Suggestion.State": "STATE_UNSPECIFIED" | "OPEN" | "ACCEPTED" | "DISMISSED";
+        /** @description One immutable version of one template. */
+        TemplateVersion: {
+            /** @description `name@version`. */
+            readonly id: string;
+            name: string;
+            /** @description Semantic version: major.minor.patch. */
+            version: string;
+            /** @description SHA-256 in hexadecimal over the manifest of all files: the identity of the bundle. */
+            readonly digest: string;
+            readonly status: components["schemas"]["TemplateVersion.Status"];
+            readonly origin: components["schemas"]["TemplateVersion.Origin"];
+            /** @description The languages it speaks, as BCP 47 tags, in alphabetical order. */
+            readonly locales: string[];
+            /** @description In alphabetical order. Empty in lists. */
+            readonly files: components["schemas"]["TemplateVersion.File"][];
+            /**
+             * Format: int32
+             * @description Size of all files together.
+             */
+            readonly size_bytes: number;
+            /** @description The subject that created it; empty if it comes with the product. */
+            readonly created_by: string;
+            /** Format: date-time */
+            readonly created_at?: string;
+            readonly published_by: string;
+            /** Format: date-time */
+            readonly published_at?: string;
+            readonly retired_by: string;
+            /** Format: date-time */
+            readonly retired_at?: string;
+        };
+        /** @description One file of the bundle. */
+        "TemplateVersion.File": {
+            /** @description Relative name, with slashes. */
+            name: string;
+            /** Format: int32 */
+            size_bytes: number;
+            /** @description SHA-256 in hexadecimal. */
+            sha256: string;
+        };
+        /**
+         * @description Where the bundle came from.
+         *     - `SHIPPED`: Comes with the product, published.
+         *     - `CREATED`: Created through this service.
+         * @enum {string}
+         */
+        "TemplateVersion.Origin": "ORIGIN_UNSPECIFIED" | "SHIPPED" | "CREATED";
+        /**
+         * @description - `DRAFT`: Can be previewed, published or removed; no report is made with it.
+         *     - `PUBLISHED`: Reports can be made with it.
+         *     - `RETIRED`: No new report is made with it.
+         * @enum {string}
+         */
+        "TemplateVersion.Status": "STATUS_UNSPECIFIED" | "DRAFT" | "PUBLISHED" | "RETIRED";
         UndeleteLeadRequest: {
             /**
              * Format: uuid
@@ -2168,6 +2602,24 @@ export interface components {
              * @description The import's UUID.
              */
             import_id: string;
+        };
+        UnmergeLeadRequest: {
+            /**
+             * Format: uuid
+             * @description UUID of the lead that was merged into another one.
+             */
+            id: string;
+            /**
+             * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+             *     `If-Match`. Empty: whatever it is now.
+             */
+            etag?: string;
+            /**
+             * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+             *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+             *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+             */
+            request_id?: string;
         };
     };
     responses: {
@@ -2398,6 +2850,8 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /** @description The lead that this one was merged into, which is why it is deleted; empty otherwise. */
+                    readonly merged_into?: string;
                     /**
                      * @description Other values that look-ups found for what people may change, ordered by field and value. None is
                      *     ever taken without being accepted. Empty in lists.
@@ -2535,6 +2989,8 @@ export interface operations {
                      * @description When the lead was deleted; absent while it lives.
                      */
                     readonly delete_time?: string;
+                    /** @description The lead that this one was merged into, which is why it is deleted; empty otherwise. */
+                    readonly merged_into?: string;
                     /**
                      * @description Other values that look-ups found for what people may change, ordered by field and value. None is
                      *     ever taken without being accepted. Empty in lists.
@@ -2729,6 +3185,147 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_MergeLead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUID of the lead that stays. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uuid
+                     * @description UUID of the lead that is merged into it.
+                     */
+                    other_id: string;
+                    email?: components["schemas"]["MergeLeadRequest.Choice"];
+                    /** @description What enrichment found goes with it. */
+                    domain?: components["schemas"]["MergeLeadRequest.Choice"];
+                    name?: components["schemas"]["MergeLeadRequest.Choice"];
+                    is_manual?: components["schemas"]["MergeLeadRequest.Choice"];
+                    /**
+                     * @description `etag` of the lead that stays, as the caller knows it; if it is another one now, nothing happens. Over
+                     *     HTTP, `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /** @description The same of the other lead. */
+                    other_etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_UnmergeLead: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+                /** @description Means `request_id`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description UUID of the lead that was merged into another one. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                     *     `If-Match`. Empty: whatever it is now.
+                     */
+                    etag?: string;
+                    /**
+                     * @description Names this request, so that it can be sent again: the same request gets the first answer again, a
+                     *     different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+                     *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+                     */
+                    request_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Someone who might buy an audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lead"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LeadService_WatchLeads: {
+        parameters: {
+            query?: {
+                /** @description `resume_token` of the last event received; empty to begin now. Over HTTP, `Last-Event-ID`. */
+                resume_token?: string;
+                /** @description Only these leads; empty for all. */
+                ids?: string[];
+                /** @description Only leads whose enrichment has come this far, or had before the change. */
+                enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
+                /** @description Only leads that a person typed in (true), or only others (false), now or before the change. */
+                is_manual?: boolean;
+                /** @description Only leads of exactly this host name, now or before the change. */
+                domain?: string;
+            };
+            header?: {
+                /** @description Means `resume_token`. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One JSON object a line, or in each event's `data`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": {
+                        result?: components["schemas"]["LeadEvent"];
+                        error?: unknown;
+                    };
+                    "text/event-stream": components["schemas"]["LeadEvent"];
                 };
             };
             default: components["responses"]["Error"];
@@ -2938,7 +3535,7 @@ export interface operations {
                 existing?: components["schemas"]["ImportLeadsRequest.Existing"];
                 /** @description Reads and judges every row, and writes no lead. */
                 dry_run?: boolean;
-                /** @description Has the leads that are created looked up as QuickAddLead does. */
+                /** @description Has the leads that are created looked up as QuickAddLead does, as far as the caller's quota goes. */
                 enrich?: boolean;
                 /** @description Names this request, so that it can be sent again. Over HTTP, `Idempotency-Key`. */
                 request_id?: string;
@@ -3659,7 +4256,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line. */
+            /** @description One JSON object a line, or in each event's `data`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3669,6 +4266,7 @@ export interface operations {
                         result?: components["schemas"]["Report"];
                         error?: unknown;
                     };
+                    "text/event-stream": components["schemas"]["Report"];
                 };
             };
             default: components["responses"]["Error"];
@@ -3800,7 +4398,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line. */
+            /** @description One JSON object a line, or in each event's `data`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3810,6 +4408,7 @@ export interface operations {
                         result?: components["schemas"]["ReportBatch"];
                         error?: unknown;
                     };
+                    "text/event-stream": components["schemas"]["ReportBatch"];
                 };
             };
             default: components["responses"]["Error"];
@@ -3862,6 +4461,250 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_ListTemplateVersions: {
+        parameters: {
+            query?: {
+                /** @description How many versions to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter; empty for the first page. */
+                page_token?: string;
+                /** @description Only versions of this template. */
+                name?: string;
+                /** @description Only versions in this status. */
+                status?: components["schemas"]["TemplateVersion.Status"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTemplateVersionsResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_CreateTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateTemplateVersionRequest"];
+            };
+        };
+        responses: {
+            /** @description One immutable version of one template. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateVersion"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_GetTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One immutable version of one template. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateVersion"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_DeleteTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeleteTemplateVersionResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_PublishTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One immutable version of one template. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateVersion"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_RetireTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One immutable version of one template. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateVersion"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_PreviewTemplateVersion: {
+        parameters: {
+            query?: {
+                /** @description A past report, whose captured inputs are used; the bundle's sample if empty. */
+                report_id?: string;
+                /** @description A language of the template, instead of the one that the inputs name. */
+                locale?: string;
+                /** @description PDF if unspecified. */
+                format?: components["schemas"]["PreviewTemplateVersionRequest.Format"];
+                /** @description The page to picture, counted from 1; 0 means the first. PNG only. */
+                page?: number;
+                /** @description Width of the picture in pixels; 0 means 1,000. PNG only. */
+                width?: number;
+            };
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_DownloadTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_DiffTemplateVersions: {
+        parameters: {
+            query: {
+                /** @description `name@version` to start from. */
+                a: string;
+                /** @description `name@version` to compare with it. */
+                b: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffTemplateVersionsResponse"];
                 };
             };
             default: components["responses"]["Error"];

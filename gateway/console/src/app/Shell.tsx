@@ -5,6 +5,7 @@ import { type Session, useSignOut } from "@/api/session";
 import { Button } from "@/components/Button";
 import { Badge } from "@/components/Status";
 import { Wordmark } from "@/components/Wordmark";
+import { LiveLeads } from "@/features/leads/LiveLeads";
 import styles from "./Shell.module.css";
 
 /** What surrounds every screen: the way around, who is signed in, and where the keyboard goes. */
@@ -38,7 +39,9 @@ export function Shell({ session }: { session: Session }) {
         </div>
       </header>
       <main id="main" className={styles.main} ref={main} tabIndex={-1}>
-        <Outlet />
+        <LiveLeads>
+          <Outlet />
+        </LiveLeads>
       </main>
       <ScrollRestoration />
     </>

@@ -72,6 +72,7 @@ class Lead(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     DELETE_TIME_FIELD_NUMBER: _builtins.int
+    MERGED_INTO_FIELD_NUMBER: _builtins.int
     SUGGESTIONS_FIELD_NUMBER: _builtins.int
     IMPORT_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
@@ -95,6 +96,8 @@ class Lead(_message.Message):
     """Stands for everything above as it is now, and means nothing else. Sent back with a change, it
     makes the change fail if somebody else was faster.
     """
+    merged_into: _builtins.str
+    """The lead that this one was merged into, which is why it is deleted; empty otherwise."""
     import_id: _builtins.str
     """The import that created the lead; empty if none did."""
     @_builtins.property
@@ -137,12 +140,13 @@ class Lead(_message.Message):
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
         delete_time: _timestamp_pb2.Timestamp | None = ...,
+        merged_into: _builtins.str = ...,
         suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
         import_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "delete_time", b"delete_time", "enriched_at", b"enriched_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "delete_time", b"delete_time", "domain", b"domain", "email", b"email", "enriched_at", b"enriched_at", "enrichment_error", b"enrichment_error", "enrichment_status", b"enrichment_status", "enrichment_task_id", b"enrichment_task_id", "etag", b"etag", "facts", b"facts", "id", b"id", "import_id", b"import_id", "is_manual", b"is_manual", "name", b"name", "suggestions", b"suggestions", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "delete_time", b"delete_time", "domain", b"domain", "email", b"email", "enriched_at", b"enriched_at", "enrichment_error", b"enrichment_error", "enrichment_status", b"enrichment_status", "enrichment_task_id", b"enrichment_task_id", "etag", b"etag", "facts", b"facts", "id", b"id", "import_id", b"import_id", "is_manual", b"is_manual", "merged_into", b"merged_into", "name", b"name", "suggestions", b"suggestions", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -730,6 +734,214 @@ class DismissSuggestionRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DismissSuggestionRequest: _TypeAlias = DismissSuggestionRequest  # noqa: Y015
+
+@_typing.final
+class MergeLeadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Choice:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ChoiceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MergeLeadRequest._Choice.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CHOICE_UNSPECIFIED: MergeLeadRequest._Choice.ValueType  # 0
+        """The same as MINE."""
+        MINE: MergeLeadRequest._Choice.ValueType  # 1
+        """Of the lead that stays."""
+        THEIRS: MergeLeadRequest._Choice.ValueType  # 2
+        """Of the lead that goes."""
+
+    class Choice(_Choice, metaclass=_ChoiceEnumTypeWrapper):
+        """Whose value the lead has that stays."""
+
+    CHOICE_UNSPECIFIED: MergeLeadRequest.Choice.ValueType  # 0
+    """The same as MINE."""
+    MINE: MergeLeadRequest.Choice.ValueType  # 1
+    """Of the lead that stays."""
+    THEIRS: MergeLeadRequest.Choice.ValueType  # 2
+    """Of the lead that goes."""
+
+    ID_FIELD_NUMBER: _builtins.int
+    OTHER_ID_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    IS_MANUAL_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    OTHER_ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the lead that stays."""
+    other_id: _builtins.str
+    """UUID of the lead that is merged into it."""
+    email: Global___MergeLeadRequest.Choice.ValueType
+    domain: Global___MergeLeadRequest.Choice.ValueType
+    """What enrichment found goes with it."""
+    name: Global___MergeLeadRequest.Choice.ValueType
+    is_manual: Global___MergeLeadRequest.Choice.ValueType
+    etag: _builtins.str
+    """`etag` of the lead that stays, as the caller knows it; if it is another one now, nothing happens. Over
+    HTTP, `If-Match`. Empty: whatever it is now.
+    """
+    other_etag: _builtins.str
+    """The same of the other lead."""
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        other_id: _builtins.str = ...,
+        email: Global___MergeLeadRequest.Choice.ValueType = ...,
+        domain: Global___MergeLeadRequest.Choice.ValueType = ...,
+        name: Global___MergeLeadRequest.Choice.ValueType = ...,
+        is_manual: Global___MergeLeadRequest.Choice.ValueType = ...,
+        etag: _builtins.str = ...,
+        other_etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain", b"domain", "email", b"email", "etag", b"etag", "id", b"id", "is_manual", b"is_manual", "name", b"name", "other_etag", b"other_etag", "other_id", b"other_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeLeadRequest: _TypeAlias = MergeLeadRequest  # noqa: Y015
+
+@_typing.final
+class UnmergeLeadRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """UUID of the lead that was merged into another one."""
+    etag: _builtins.str
+    """`etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+    `If-Match`. Empty: whatever it is now.
+    """
+    request_id: _builtins.str
+    """Names this request, so that it can be sent again: the same request gets the first answer again, a
+    different one under the same name fails with FAILED_PRECONDITION, reason IDEMPOTENCY_KEY_REUSED
+    (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "id", b"id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmergeLeadRequest: _TypeAlias = UnmergeLeadRequest  # noqa: Y015
+
+@_typing.final
+class WatchLeadsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    IDS_FIELD_NUMBER: _builtins.int
+    ENRICHMENT_STATUS_FIELD_NUMBER: _builtins.int
+    IS_MANUAL_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """`resume_token` of the last event received; empty to begin now. Over HTTP, `Last-Event-ID`."""
+    enrichment_status: Global___Lead.EnrichmentStatus.ValueType
+    """Only leads whose enrichment has come this far, or had before the change."""
+    is_manual: _builtins.bool
+    """Only leads that a person typed in (true), or only others (false), now or before the change."""
+    domain: _builtins.str
+    """Only leads of exactly this host name, now or before the change."""
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these leads; empty for all."""
+
+    def __init__(
+        self,
+        *,
+        resume_token: _builtins.str = ...,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+        enrichment_status: Global___Lead.EnrichmentStatus.ValueType = ...,
+        is_manual: _builtins.bool | None = ...,
+        domain: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "is_manual", b"is_manual"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual", "domain", b"domain", "enrichment_status", b"enrichment_status", "ids", b"ids", "is_manual", b"is_manual", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_manual: _TypeAlias = _typing.Literal["is_manual"]  # noqa: Y015
+    _WhichOneofArgType__is_manual: _TypeAlias = _typing.Literal["_is_manual", b"_is_manual"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_manual) -> _WhichOneofReturnType__is_manual | None: ...
+
+Global___WatchLeadsRequest: _TypeAlias = WatchLeadsRequest  # noqa: Y015
+
+@_typing.final
+class LeadEvent(_message.Message):
+    """One change of one lead, or the news that there is none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LeadEvent._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: LeadEvent._Kind.ValueType  # 0
+        HEARTBEAT: LeadEvent._Kind.ValueType  # 1
+        """Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long."""
+        CREATED: LeadEvent._Kind.ValueType  # 2
+        UPDATED: LeadEvent._Kind.ValueType  # 3
+        DELETED: LeadEvent._Kind.ValueType  # 4
+        """Softly or for good; in the latter case the lead's id is all that is left."""
+        UNDELETED: LeadEvent._Kind.ValueType  # 5
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    KIND_UNSPECIFIED: LeadEvent.Kind.ValueType  # 0
+    HEARTBEAT: LeadEvent.Kind.ValueType  # 1
+    """Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long."""
+    CREATED: LeadEvent.Kind.ValueType  # 2
+    UPDATED: LeadEvent.Kind.ValueType  # 3
+    DELETED: LeadEvent.Kind.ValueType  # 4
+    """Softly or for good; in the latter case the lead's id is all that is left."""
+    UNDELETED: LeadEvent.Kind.ValueType  # 5
+
+    KIND_FIELD_NUMBER: _builtins.int
+    LEAD_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    kind: Global___LeadEvent.Kind.ValueType
+    resume_token: _builtins.str
+    """Where to resume after this event."""
+    @_builtins.property
+    def lead(self) -> Global___Lead:
+        """The lead as it is when the event is sent, without its facts; absent from a HEARTBEAT. It may be newer
+        than this change; then more events follow.
+        """
+
+    def __init__(
+        self,
+        *,
+        kind: Global___LeadEvent.Kind.ValueType = ...,
+        lead: Global___Lead | None = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "lead", b"lead", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeadEvent: _TypeAlias = LeadEvent  # noqa: Y015
 
 @_typing.final
 class ListLeadAuditRequest(_message.Message):

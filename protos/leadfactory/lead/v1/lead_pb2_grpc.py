@@ -87,6 +87,21 @@ class LeadServiceStub:
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
                 _registered_method=True)
+        self.MergeLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/MergeLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.MergeLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
+        self.UnmergeLead = channel.unary_unary(
+                '/leadfactory.lead.v1.LeadService/UnmergeLead',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UnmergeLeadRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+                _registered_method=True)
+        self.WatchLeads = channel.unary_stream(
+                '/leadfactory.lead.v1.LeadService/WatchLeads',
+                request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.WatchLeadsRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.LeadEvent.FromString,
+                _registered_method=True)
         self.ListLeadAudit = channel.unary_unary(
                 '/leadfactory.lead.v1.LeadService/ListLeadAudit',
                 request_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.ListLeadAuditRequest.SerializeToString,
@@ -199,8 +214,9 @@ class LeadServiceServicer:
     def UndeleteLead(self, request, context):
         """Brings a deleted lead back and returns it.
 
-        A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-        e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+        A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+        FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has
+        taken its e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -236,6 +252,51 @@ class LeadServiceServicer:
 
         The same value is not suggested for this lead again, however often it is found. Fails as
         AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeLead(self, request, context):
+        """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+        that stays.
+
+        Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+        it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+        the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+        reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+        ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+        the e-mail address and registrable domain that this one would get. See UnmergeLead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnmergeLead(self, request, context):
+        """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+        Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+        names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+        with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+        the e-mail address and registrable domain of either.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchLeads(self, request, context):
+        """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+        over HTTP, or one JSON object a line.
+
+        Promises each change, once, in one order that is the same for everybody, and none of them missing:
+        a watch that is resumed with the token of the last event received goes on with the next one, whatever
+        happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+        the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+        stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+        when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+        to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+        and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+        has been restored since: list the leads, and watch anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -364,6 +425,21 @@ def add_LeadServiceServicer_to_server(servicer, server):
                     servicer.DismissSuggestion,
                     request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.FromString,
                     response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'MergeLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.MergeLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'UnmergeLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnmergeLead,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.UnmergeLeadRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.SerializeToString,
+            ),
+            'WatchLeads': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchLeads,
+                    request_deserializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.WatchLeadsRequest.FromString,
+                    response_serializer=leadfactory_dot_lead_dot_v1_dot_lead__pb2.LeadEvent.SerializeToString,
             ),
             'ListLeadAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLeadAudit,
@@ -672,6 +748,87 @@ class LeadService:
             '/leadfactory.lead.v1.LeadService/DismissSuggestion',
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.DismissSuggestionRequest.SerializeToString,
             leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MergeLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/MergeLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.MergeLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnmergeLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/UnmergeLead',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.UnmergeLeadRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.Lead.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchLeads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.lead.v1.LeadService/WatchLeads',
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.WatchLeadsRequest.SerializeToString,
+            leadfactory_dot_lead_dot_v1_dot_lead__pb2.LeadEvent.FromString,
             options,
             channel_credentials,
             insecure,

@@ -82,8 +82,9 @@ class LeadServiceStub:
     UndeleteLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.UndeleteLeadRequest, _lead_pb2.Lead]
     """Brings a deleted lead back and returns it.
 
-    A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-    e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+    A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+    FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has
+    taken its e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
     """
     EnrichLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.EnrichLeadRequest, _lead_pb2.Lead]
     """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
@@ -107,6 +108,39 @@ class LeadServiceStub:
 
     The same value is not suggested for this lead again, however often it is found. Fails as
     AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
+    """
+    MergeLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.MergeLeadRequest, _lead_pb2.Lead]
+    """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+    that stays.
+
+    Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+    it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+    the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+    reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+    ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+    the e-mail address and registrable domain that this one would get. See UnmergeLead.
+    """
+    UnmergeLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.UnmergeLeadRequest, _lead_pb2.Lead]
+    """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+    Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+    names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+    with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+    the e-mail address and registrable domain of either.
+    """
+    WatchLeads: _grpc.UnaryStreamMultiCallable[_lead_pb2.WatchLeadsRequest, _lead_pb2.LeadEvent]
+    """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+    over HTTP, or one JSON object a line.
+
+    Promises each change, once, in one order that is the same for everybody, and none of them missing:
+    a watch that is resumed with the token of the last event received goes on with the next one, whatever
+    happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+    the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+    stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+    when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+    to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+    and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+    has been restored since: list the leads, and watch anew.
     """
     ListLeadAudit: _grpc.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]
     """Lists who did what to a lead and when, newest first, one keyset page at a time.
@@ -203,8 +237,9 @@ class LeadServiceAsyncStub(LeadServiceStub):
     UndeleteLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.UndeleteLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Brings a deleted lead back and returns it.
 
-    A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-    e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+    A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+    FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has
+    taken its e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
     """
     EnrichLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.EnrichLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Looks a lead's domain up again, behind the scenes, and returns the lead as PENDING.
@@ -228,6 +263,39 @@ class LeadServiceAsyncStub(LeadServiceStub):
 
     The same value is not suggested for this lead again, however often it is found. Fails as
     AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
+    """
+    MergeLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.MergeLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+    that stays.
+
+    Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+    it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+    the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+    reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+    ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+    the e-mail address and registrable domain that this one would get. See UnmergeLead.
+    """
+    UnmergeLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.UnmergeLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
+    """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+    Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+    names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+    with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+    the e-mail address and registrable domain of either.
+    """
+    WatchLeads: _aio.UnaryStreamMultiCallable[_lead_pb2.WatchLeadsRequest, _lead_pb2.LeadEvent]  # type: ignore[assignment]
+    """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+    over HTTP, or one JSON object a line.
+
+    Promises each change, once, in one order that is the same for everybody, and none of them missing:
+    a watch that is resumed with the token of the last event received goes on with the next one, whatever
+    happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+    the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+    stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+    when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+    to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+    and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+    has been restored since: list the leads, and watch anew.
     """
     ListLeadAudit: _aio.UnaryUnaryMultiCallable[_lead_pb2.ListLeadAuditRequest, _lead_pb2.ListLeadAuditResponse]  # type: ignore[assignment]
     """Lists who did what to a lead and when, newest first, one keyset page at a time.
@@ -363,8 +431,9 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
         """Brings a deleted lead back and returns it.
 
-        A lead that lives is returned as it is. Fails with ALREADY_EXISTS if another lead has taken its
-        e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
+        A lead that lives is returned as it is. One that was merged into another is not deleted alone: fails with
+        FAILED_PRECONDITION, reason LEAD_MERGED; see UnmergeLead. Fails with ALREADY_EXISTS if another lead has
+        taken its e-mail address and registrable domain meanwhile; `name` in the error's metadata is that lead's id.
         """
 
     @_abc_1.abstractmethod
@@ -406,6 +475,57 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The same value is not suggested for this lead again, however often it is found. Fails as
         AcceptSuggestion does; one that was dismissed already leaves the lead as it is.
+        """
+
+    @_abc_1.abstractmethod
+    def MergeLead(
+        self,
+        request: _lead_pb2.MergeLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Makes two leads one: this one stays, with the values chosen, and the other one is deleted. Returns the one
+        that stays.
+
+        Promises all of it or nothing. The other lead is still returned by its id, with `merged_into` saying where
+        it went, and so are its reports: their `lead_id` is not rewritten. The history of both stays what it is, in
+        the audit of each. What enrichment found goes with the domain. Fails with FAILED_PRECONDITION,
+        reason LEAD_DELETED or LEAD_MERGED, if either is deleted or merged already, and with reason
+        ENRICHMENT_UNDER_WAY if the domain to take is just being looked up; with ALREADY_EXISTS if a third lead has
+        the e-mail address and registrable domain that this one would get. See UnmergeLead.
+        """
+
+    @_abc_1.abstractmethod
+    def UnmergeLead(
+        self,
+        request: _lead_pb2.UnmergeLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
+        """Undoes the merge that took this lead away, and returns this lead. Both are as they were before.
+
+        Promises all of it or nothing. Fails with FAILED_PRECONDITION, reason CHANGED_SINCE_MERGE and the
+        names of what changed in the metadata's `fields`, if the lead that stayed is not as the merge left it, and
+        with reason NOT_MERGED if there is no merge to undo; with ALREADY_EXISTS if another lead has taken
+        the e-mail address and registrable domain of either.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchLeads(
+        self,
+        request: _lead_pb2.WatchLeadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_lead_pb2.LeadEvent], _abc.AsyncIterator[_lead_pb2.LeadEvent]]:
+        """Tells what happens to leads from now on, or from where an earlier watch stopped: server-sent events
+        over HTTP, or one JSON object a line.
+
+        Promises each change, once, in one order that is the same for everybody, and none of them missing:
+        a watch that is resumed with the token of the last event received goes on with the next one, whatever
+        happened in between. The first event is a HEARTBEAT. A list read after it, and every event since, make up
+        the leads as they are; an event whose lead bears an etag that is known already tells nothing new. A
+        stream ends by itself after a few minutes, so that it never outlives its reader's rights for long, and
+        when its server stops: resume it. Fails with ABORTED, reason WATCHER_TOO_SLOW, if too many events wait
+        to be read: resume it, too. Fails with RESOURCE_EXHAUSTED, reason TOO_MANY_WATCHERS, if many others watch,
+        and with OUT_OF_RANGE, reason RESUME_TOKEN_UNKNOWN, for a token from the future of this database, which
+        has been restored since: list the leads, and watch anew.
         """
 
     @_abc_1.abstractmethod

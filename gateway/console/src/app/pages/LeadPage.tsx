@@ -4,7 +4,12 @@ import { ErrorNotice, Skeleton } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
 import { LeadFacts } from "@/features/leads/LeadFacts";
 import { LeadIdentity } from "@/features/leads/LeadIdentity";
+import { LeadSuggestions } from "@/features/leads/LeadSuggestions";
 import { LeadSummary } from "@/features/leads/LeadSummary";
+import { LiveState, useIsLive } from "@/features/leads/LiveLeads";
+import { LookUp } from "@/features/leads/LookUp";
+import { MergedInto } from "@/features/leads/MergedInto";
+import { MergeLead } from "@/features/leads/MergeLead";
 import { leadQuery } from "@/features/leads/queries";
 import { GenerateReport } from "@/features/reports/GenerateReport";
 import { ReportTable } from "@/features/reports/ReportTable";
@@ -12,7 +17,7 @@ import styles from "../Shell.module.css";
 
 export function LeadPage() {
   const { id = "" } = useParams();
-  const { data: lead, error, refetch } = useQuery(leadQuery(id));
+  const { data: lead, error, refetch } = useQuery(leadQuery(id, useIsLive()));
   const back = { to: "/leads", text: "Leads" };
   if (!lead) {
     return (
@@ -28,16 +33,34 @@ export function LeadPage() {
   }
   return (
     <>
-      <PageHeader title={lead.email} back={back} actions={<GenerateReport leadId={lead.id} />}>
+      <PageHeader
+        title={lead.email}
+        back={back}
+        actions={
+          !lead.delete_time && (
+            <>
+              <LookUp lead={lead} />
+              <MergeLead lead={lead} />
+              <GenerateReport leadId={lead.id} />
+            </>
+          )
+        }
+      >
         <LeadSummary lead={lead} />
+        <LiveState />
       </PageHeader>
+      {lead.enrichment_status === "FAILED" && (
+        <ErrorNotice title="The last look-up failed" error={new Error(lead.enrichment_error)} />
+      )}
       {error && <ErrorNotice title="The lead is no longer live" error={error} retry={refetch} />}
+      <MergedInto lead={lead} />
       <ReportTable
         leadId={lead.id}
         empty="“Generate report” makes a PDF of what is known about this lead’s domain."
       />
       <div className={styles.columns}>
         <div className={styles.column}>
+          <LeadSuggestions lead={lead} />
           <LeadFacts lead={lead} />
         </div>
         <LeadIdentity lead={lead} />

@@ -9,7 +9,6 @@ export function LeadSummary({ lead }: { lead: Lead }) {
       <span>{lead.domain}</span>
       <EnrichmentState lead={lead} />
       {lead.is_manual && <Badge>manual</Badge>}
-      {lead.enrichment_error && <span>{lead.enrichment_error}</span>}
     </>
   );
 }

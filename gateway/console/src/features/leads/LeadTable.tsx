@@ -12,6 +12,7 @@ import { formatCount } from "@/format";
 import { EnrichmentState } from "./EnrichmentState";
 import { readFilter } from "./filter";
 import { LeadFilters } from "./LeadFilters";
+import { useIsLive } from "./LiveLeads";
 import styles from "./leads.module.css";
 import { leadsQuery } from "./queries";
 
@@ -19,7 +20,7 @@ import { leadsQuery } from "./queries";
 export function LeadTable() {
   const [search, setSearch] = useSearchParams();
   const filter = readFilter(search);
-  const query = useInfiniteQuery(leadsQuery(filter));
+  const query = useInfiniteQuery(leadsQuery(filter, useIsLive()));
   const leads = query.data?.pages.flatMap((page) => page.leads) ?? [];
   const filtered = Object.keys(filter).length > 0;
   const total = query.hasNextPage

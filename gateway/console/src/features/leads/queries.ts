@@ -1,9 +1,14 @@
-import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  type QueryClient,
+  queryOptions,
+} from "@tanstack/react-query";
 import { answer, api } from "@/api/client";
 import type { EnrichmentStatus, Lead } from "@/api/types";
 
 /** What the list can be narrowed to; an absent key means all. */
-export type LeadFilter = { is_manual?: boolean; enrichment_status?: EnrichmentStatus };
+export type LeadFilter = { is_manual?: boolean; enrichment_status?: EnrichmentStatus; import_id?: string };
 
 /** True while a worker has this lead, or is about to. */
 export function isBeingEnriched(lead: Lead): boolean {
@@ -11,7 +16,10 @@ export function isBeingEnriched(lead: Lead): boolean {
   return lead.enrichment_status === "PENDING" && lead.enrichment_task_id !== "";
 }
 
-export const leadsQuery = (filter: LeadFilter) =>
+// How often what may change is looked at while nobody tells of it.
+const NOW_AND_THEN_MS = 10_000;
+
+export const leadsQuery = (filter: LeadFilter, isLive: boolean) =>
   infiniteQueryOptions({
     queryKey: ["leads", "list", filter],
     queryFn: ({ pageParam, signal }) =>
@@ -21,14 +29,25 @@ export const leadsQuery = (filter: LeadFilter) =>
     placeholderData: keepPreviousData,
     // Looking again reads every loaded page, so the more there are, the less often: one request a second.
     refetchInterval: ({ state }) => {
+      if (isLive) return false;
       const pages = state.data?.pages ?? [];
-      return pages.some((page) => page.leads.some(isBeingEnriched)) && 1000 * pages.length;
+      const moves = pages.some((page) => page.leads.some(isBeingEnriched));
+      return (moves ? 1000 : NOW_AND_THEN_MS) * Math.max(pages.length, 1);
     },
   });
 
-export const leadQuery = (id: string) =>
+export const leadQuery = (id: string, isLive = false) =>
   queryOptions({
     queryKey: ["leads", "one", id],
     queryFn: ({ signal }) => answer(api.GET("/api/leads/{id}", { params: { path: { id } }, signal })),
-    refetchInterval: ({ state }) => state.data !== undefined && isBeingEnriched(state.data) && 1000,
+    refetchInterval: ({ state }) => {
+      if (isLive || !state.data) return false;
+      return isBeingEnriched(state.data) ? 1000 : NOW_AND_THEN_MS;
+    },
   });
+
+/** Show a lead as a change has returned it, and read the lists anew. */
+export function keepLead(queries: QueryClient, lead: Lead): Promise<void> {
+  queries.setQueryData(leadQuery(lead.id).queryKey, lead);
+  return queries.invalidateQueries({ queryKey: ["leads", "list"] });
+}

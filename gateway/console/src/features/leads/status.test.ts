@@ -14,7 +14,10 @@ const lead = (enrichment_status: Lead["enrichment_status"], enrichment_task_id =
   enrichment_error: "",
   etag: "0190",
   facts: [],
+  suggestions: [],
+  import_id: "",
   created_by: "ada",
+  merged_into: "",
 });
 
 test("a pending lead that no job was made for reads as not enriched, and is not waited for", () => {
