@@ -15,7 +15,8 @@ from lead_service.domain import LeadFilter, Order, OrderKey, Position
 from lead_service.import_repository import PostgresImportStore
 from lead_service.import_upkeep import ImportUpkeep
 from lead_service.imports import Existing, LeadImport, Options, State
-from lead_service.repository import Explained, PostgresLeadStore, page_of_rows
+from lead_service.lists import Explained, page_of_rows
+from lead_service.repository import PostgresLeadStore
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
