@@ -1,4 +1,4 @@
-"""Promise: when the server that reads a file is killed, the same file goes on where it was; no row is lost."""
+"""Promise: when the server that reads a file is killed, the same file goes on where it was."""
 
 import asyncio
 import os
