@@ -178,12 +178,13 @@ class PostgresLineageStore(KeepingStatements):
         return Usage(row[0], dict(zip(KINDS, row[1:], strict=True)))
 
     async def reports(self, after: UUID | None, size: int) -> tuple[list[UUID], int]:
-        """Return the next reports that have a lineage, by their ids, and how many there are in all."""
+        """Return the next PDFs' reports that have a lineage, by their ids, and how many there are in all."""
         report_id = lineage_records.c.report_generation_id
-        following = select(report_id).order_by(report_id).limit(size)
+        has_pdf = lineage_records.c.pdf_sha256 != b""
+        following = select(report_id).where(has_pdf).order_by(report_id).limit(size)
         if after is not None:
             following = following.where(report_id > after)
-        total = await self._session.scalar(select(func.count()).select_from(lineage_records))
+        total = await self._session.scalar(select(func.count()).where(has_pdf))
         return list(await self._session.scalars(following)), int(total or 0)
 
     async def _known(self, facts: Facts) -> Lineage:

@@ -104,7 +104,7 @@ async def world(serve_in_process: ServeInProcess, issuer: Issuer) -> AsyncIterat
 async def test_a_preview_is_made_of_what_was_captured(world: World) -> None:
     (kept,) = world.lineages.kept.lineages.values()
     assert await world.preview(world.keep_report(kept.facts.lineage_id)) == INPUTS
-    (entry,) = world.lineages.kept.accesses
+    (entry,) = world.lineages.kept.noted
     assert entry.reader.subject == "ada"
 
 
