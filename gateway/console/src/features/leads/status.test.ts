@@ -18,8 +18,6 @@ const lead = (enrichment_status: Lead["enrichment_status"], enrichment_task_id =
   import_id: "",
   created_by: "ada",
   merged_into: "",
-  import_id: "",
-  suggestions: [],
 });
 
 test("a pending lead that no job was made for reads as not enriched, and is not waited for", () => {
