@@ -1,7 +1,7 @@
 """Batches of an import in PostgreSQL: rows written, and taken back, by the thousand."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_service.facts import EnrichmentTask
 from lead_service.imports import Batch, Counts, Existing, LeadImport, Outcome, Rejection, Row
-from lead_service.names import registered_apart
+from lead_service.lookup_repository import PostgresLookUpStore
+from lead_service.quota import Quota
 from lead_service.repository import ENRICH_LEAD
 from services.database import driver_connection
 from services.errors import Aborted
+from services.identity import current_actor
 from services.jobs import enqueue_all
 
 # Look-ups of imported leads wait for those of people who look at the screen.
@@ -54,7 +56,7 @@ SELECT lead_id, max(version) AS version FROM lead_audit
 _LEADS = (
     "id", "email", "domain", "name", "is_manual", "enrichment_status", "enrichment_job_id",
     "enrichment_attempts", "enrichment_error", "created_by", "created_at", "updated_at", "import_id",
-    "registrable_domain",
+    "registrable_domain", "enrichment_asked_by",
 )  # fmt: skip
 _ROWS = ("import_id", "row", "identity", "outcome", "lead_id", "audit_version")
 _ERRORS = ("import_id", "row", "field", "header", "value", "reason")
@@ -93,7 +95,7 @@ class _Judged:
 
 
 async def write(
-    session: AsyncSession, running: LeadImport, salt: bytes, batch: Batch, now: datetime
+    session: AsyncSession, running: LeadImport, salt: bytes, batch: Batch, now: datetime, quota: Quota
 ) -> Counts:
     """Write a batch and return what became of its rows. Raises Aborted if others were faster."""
     connection = await driver_connection(session)
@@ -102,8 +104,12 @@ async def write(
     created = [each for each in judged if each.outcome is Outcome.CREATED]
     updated = [each for each in judged if each.outcome is Outcome.UPDATED]
     versions: dict[UUID | None, int] = {}
+    look_ups = 0
     if not running.options.dry_run:
-        await _create(session, connection, running, created, now)
+        if running.options.enrich:
+            store = PostgresLookUpStore(session)
+            look_ups = await quota.charge_most(store, current_actor(), len(created), now)
+        await _create(session, connection, running, created, look_ups, now)
         await _rename(connection, updated, now)
         versions = dict.fromkeys((each.row.id for each in created), 1)
         touched = [each.lead_id for each in updated]
@@ -129,6 +135,7 @@ async def write(
         unchanged=len(judged) - len(created) - len(updated),
         duplicates=len(duplicates),
         refused=len({each.row for each in batch.rejections}),
+        look_ups=look_ups,
     )
 
 
@@ -142,7 +149,7 @@ async def _judge(
         salt,
         [each.row for each in rows],
         [each.email for each in rows],
-        [registered_apart(each.domain) or each.domain for each in rows],
+        [each.registrable_domain or each.domain for each in rows],
     )
     judged: list[_Judged] = []
     duplicates: list[Rejection] = []
@@ -169,16 +176,16 @@ async def _create(
     connection: asyncpg.Connection,
     running: LeadImport,
     created: Sequence[_Judged],
+    look_ups: int,
     now: datetime,
 ) -> None:
-    jobs: Iterable[int | None] = itertools.repeat(None, len(created))
-    if running.options.enrich:
-        tasks = [EnrichmentTask(each.row.id, running.created_by).to_bytes() for each in created]
-        jobs = map(int, await enqueue_all(session, ENRICH_LEAD, tasks, priority=PRIORITY))
+    by = running.created_by
+    tasks = [EnrichmentTask(each.row.id, by).to_bytes() for each in created[:look_ups]]
+    jobs = map(int, await enqueue_all(session, ENRICH_LEAD, tasks, priority=PRIORITY))
     records = (
-        (row.id, row.email, row.domain, row.name, False, "PENDING", job, 0, "", running.created_by, now, now,
-         running.id, registered_apart(row.domain))
-        for (row, *_), job in zip(((each.row,) for each in created), jobs, strict=True)
+        (row.id, row.email, row.domain, row.name, False, "PENDING", job, 0, "", by, now, now, running.id,
+         row.registrable_domain, job and by)
+        for row, job in itertools.zip_longest((each.row for each in created), jobs)
     )  # fmt: skip
     try:
         await connection.copy_records_to_table("leads", columns=_LEADS, records=records)

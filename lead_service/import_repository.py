@@ -26,6 +26,7 @@ from lead_service.imports import (
     another_file,
     taken_over,
 )
+from lead_service.quota import STANDARD, Quota
 from lead_service.tables import ImportedRow, ImportErrorRow, ImportRow
 from services.errors import Aborted, NotFound
 
@@ -45,9 +46,10 @@ DELETE FROM lead_import_errors WHERE ctid = ANY(ARRAY(
 class PostgresImportStore:
     """Imports inside one transaction. See ImportStore for what each method promises."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        """Speak in the session's transaction."""
+    def __init__(self, session: AsyncSession, quota: Quota = STANDARD) -> None:
+        """Speak in the session's transaction; look-ups are asked for within the quota."""
         self._session = session
+        self._quota = quota
 
     async def find(self, created_by: str, request_id: str) -> LeadImport | None:
         """See ImportStore."""
@@ -88,7 +90,12 @@ class PostgresImportStore:
         rejections = [each for each in batch.rejections if each.row > row.last_row]
         assert row.salt is not None, "the salt goes when the file is read"
         counts = await import_batches.write(
-            self._session, running, row.salt, replace(batch, rows=rows, rejections=rejections), now
+            self._session,
+            running,
+            row.salt,
+            replace(batch, rows=rows, rejections=rejections),
+            now,
+            self._quota,
         )
         for name, count in asdict(counts).items():
             setattr(row, name, getattr(row, name) + count)
@@ -266,7 +273,7 @@ def _import(row: ImportRow) -> LeadImport:
         created_by=row.created_by,
         created_at=row.created_at,
         runner=row.runner,
-        counts=Counts(row.created, row.updated, row.unchanged, row.duplicates, row.refused),
+        counts=Counts(row.created, row.updated, row.unchanged, row.duplicates, row.refused, row.look_ups),
         last_row=row.last_row,
         content_sha256=row.content_sha256,
         error=row.error,

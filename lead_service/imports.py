@@ -73,6 +73,8 @@ class Counts:
     unchanged: int = 0
     duplicates: int = 0
     refused: int = 0
+    look_ups: int = 0
+    """Leads among the created ones that are looked up."""
 
     @property
     def rows(self) -> int:
@@ -153,13 +155,17 @@ def sees_all(actor: Actor) -> bool:
 
 
 class Row(NamedTuple):
-    """A row that is a lead, checked and normalised; `id` is for the lead that it may become."""
+    """A row that is a lead, checked and normalised; `id` is for the lead that it may become.
+
+    `registrable_domain` is None if it is the domain itself, as in leads.
+    """
 
     row: int
     id: UUID
     email: str
     domain: str
     name: str
+    registrable_domain: str | None
 
 
 class Rejection(NamedTuple):

@@ -51,6 +51,16 @@ class Quota:
             raise _exceeded("at_once", self.at_once, running, _SOON_SECONDS)
         await store.note_asked(actor.subject, [*recent, now])
 
+    async def charge_most(self, store: QuotaStore, actor: Actor, wanted: int, now: datetime) -> int:
+        """Count as many of the wanted look-ups as there is room for, and return how many these are."""
+        if not actor.is_person or "admin" in actor.roles:
+            return wanted
+        moments, running = await store.asked(actor.subject)
+        recent = sorted(moment for moment in moments if moment > now - WINDOW)
+        admitted = max(0, min(wanted, self.hourly - len(recent), self.at_once - running))
+        await store.note_asked(actor.subject, [*recent, *[now] * admitted])
+        return admitted
+
 
 STANDARD: Final = Quota()
 

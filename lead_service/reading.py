@@ -8,6 +8,7 @@ from typing import Final
 
 from lead_service.columns import Columns
 from lead_service.imports import Batch, Rejection, Row, another_file
+from lead_service.names import registered_apart
 from lead_service.records import Record, Records, Unreadable
 from services.errors import DeadlineExceeded, InvalidArgument
 from services.ids import uuid7
@@ -102,7 +103,7 @@ class Reading:
                     Rejection(record.row, violation.field, column, value, violation.description)
                 )
             return None
-        return Row(record.row, uuid7(), lead.email, lead.domain, lead.name)
+        return Row(record.row, uuid7(), lead.email, lead.domain, lead.name, registered_apart(lead.domain))
 
 
 async def _slices(pieces: AsyncIterator[bytes]) -> AsyncIterator[tuple[bytes, bool]]:

@@ -1,7 +1,5 @@
 """Leads in PostgreSQL: every SQL statement of the lead context."""
 
-import json
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -9,9 +7,7 @@ from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from sqlalchemy import (
-    ClauseElement,
     ColumnElement,
-    Executable,
     Select,
     Text,
     cast,
@@ -21,18 +17,14 @@ from sqlalchemy import (
     insert,
     literal,
     select,
-    true,
     tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 
-from lead_service import merge_rows, past
+from lead_service import lists, merge_rows, past
 from lead_service.domain import (
-    EXACT_TOTAL_LIMIT,
     NEWEST_FIRST,
     Lead,
     LeadFilter,
@@ -49,7 +41,6 @@ from lead_service.suggestions import Suggestion
 from lead_service.tables import (
     LIVING,
     REGISTERED,
-    SEARCHED,
     UNIQUE,
     AnswerRow,
     FactRow,
@@ -173,13 +164,13 @@ class PostgresLeadStore(PostgresLookUpStore):
     ) -> LeadPage:
         """See LeadStore."""
         leads, more = await self.following(lead_filter, size, after, order)
-        return LeadPage(leads, more, await self._total(lead_filter))
+        return LeadPage(leads, more, await lists.total(self._session, lead_filter))
 
     async def following(
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> tuple[tuple[Lead, ...], Position | None]:
         """See LeadStore. It costs the same at any depth: the index is entered at the position."""
-        rows = (await self._session.scalars(page_of_rows(lead_filter, size + 1, after, order))).all()
+        rows = (await self._session.scalars(lists.page_of_rows(lead_filter, size + 1, after, order))).all()
         leads = tuple(map(_lead, rows[:size]))
         more = Position(getattr(leads[-1], order.key), leads[-1].id) if len(rows) > size else None
         return leads, more
@@ -221,72 +212,6 @@ class PostgresLeadStore(PostgresLookUpStore):
         if row is None:
             raise NotFound("lead", str(lead_id))
         return row
-
-    async def _total(self, lead_filter: LeadFilter) -> int:
-        matching = select(true()).select_from(LeadRow).where(*_conditions(lead_filter))
-        counted = await self._session.scalar(
-            select(func.count()).select_from(matching.limit(EXACT_TOTAL_LIMIT + 1).subquery())
-        )
-        if counted is not None and counted <= EXACT_TOTAL_LIMIT:
-            return int(counted)
-        return max(EXACT_TOTAL_LIMIT + 1, await self._planned_rows(matching))
-
-    async def _planned_rows(self, statement: Select[Any]) -> int:
-        # The planner's guess costs no more than planning does.
-        plan = await self._session.scalar(Explained(statement))
-        return int((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
-
-
-class Explained(Executable, ClauseElement):
-    """The plan of a statement, as JSON, instead of its rows."""
-
-    inherit_cache = False
-
-    def __init__(self, statement: Select[Any]) -> None:
-        """Take the statement, which is planned and not run."""
-        self.statement = statement
-
-
-@compiles(Explained)
-def _explain(element: Explained, compiler: SQLCompiler, **keywords: Any) -> str:
-    return "EXPLAIN (FORMAT JSON) " + compiler.process(element.statement, **keywords)
-
-
-def page_of_rows(
-    lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
-) -> Select[LeadRow]:
-    """Return the statement of one page."""
-    statement = select(LeadRow).where(*_conditions(lead_filter))
-    columns = (getattr(LeadRow, order.key), LeadRow.id)
-    if after is not None:
-        here, place = tuple_(*columns), tuple_(literal(after.value), literal(after.id))
-        statement = statement.where(here < place if order.descending else here > place)
-    directed = (each.desc() if order.descending else each.asc() for each in columns)
-    return statement.order_by(*directed).limit(size)
-
-
-def _conditions(wanted: LeadFilter) -> Iterable[ColumnElement[bool]]:
-    if wanted.is_manual is not None:
-        yield LeadRow.is_manual == wanted.is_manual
-    if wanted.enrichment_status is not None:
-        yield LeadRow.enrichment_status == wanted.enrichment_status.value
-    if wanted.q:
-        escaped = re.sub(r"([\\%_])", r"\\\1", wanted.q)
-        yield SEARCHED.like(func.lower(f"%{escaped}%"))
-    if wanted.email:
-        yield func.lower(LeadRow.email) == func.lower(wanted.email)
-    if wanted.domain:
-        yield LeadRow.domain == wanted.domain
-    if wanted.created_by:
-        yield LeadRow.created_by == wanted.created_by
-    if wanted.created_after is not None:
-        yield LeadRow.created_at >= wanted.created_after
-    if wanted.created_before is not None:
-        yield LeadRow.created_at < wanted.created_before
-    if wanted.import_id is not None:
-        yield LeadRow.import_id == wanted.import_id
-    if not wanted.show_deleted:
-        yield LIVING
 
 
 def _is(request: RequestKey) -> ColumnElement[bool]:

@@ -41,8 +41,8 @@ async def serve(settings: ServerSettings) -> None:
     )
     kept = records(database)
     leads = UnitsOfWork(database, PostgresLeadStore)
-    imports = UnitsOfWork(database, PostgresImportStore)
     quota = Quota(settings.enrichment_hourly_quota, settings.enrichment_running_quota)
+    imports = UnitsOfWork(database, partial(PostgresImportStore, quota=quota))
     hints = Hints(settings.lead_database_url, CHANNEL, name=f"{PROCESS} listener")
     # Who watches takes up a call for minutes: half of them are left to everybody else.
     feed = Feed(

@@ -46,10 +46,14 @@ def _living(*columns: str) -> Index:
     return Index(name, *columns, "id", postgresql_where=text("deleted_at IS NULL"))
 
 
-class LeadRow(Base):
-    """One lead. Every index of a filter ends in the order of lists, so that each pages along its own.
+def _deleted(column: str) -> Index:
+    return Index(f"ix_leads_deleted_{column}", column, "id", postgresql_where=text("deleted_at IS NOT NULL"))
 
-    They hold the living, whom nearly every list is about; the deleted are found by time alone.
+
+class LeadRow(Base):
+    """One lead. Every index of a filter ends in an order of lists, so that each pages along its own.
+
+    They hold the living, whom nearly every list is about. The deleted have indexes of the orders alone.
     """
 
     __tablename__ = "leads"
@@ -82,15 +86,14 @@ class LeadRow(Base):
             "enrichment_status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED', 'FAILED')",
             name="enrichment_status",
         ),
-        Index(None, "created_at", "id"),
         Index(None, "import_id", "created_at", "id", postgresql_where=text("import_id IS NOT NULL")),
-        _living("created_at"),
-        _living("is_manual", "created_at"),
-        _living("enrichment_status", "created_at"),
-        _living("created_by", "created_at"),
-        _living("domain", "created_at"),
-        _living("email"),
-        _living("domain"),
+        *(
+            _living(*filtered, order)
+            for filtered in ([], ["is_manual"], ["enrichment_status"], ["created_by"], ["domain"])
+            for order in ("created_at", "email", "domain")
+            if order not in filtered
+        ),
+        *map(_deleted, ("created_at", "email", "domain")),
         Index(
             "ix_leads_under_way",
             "enrichment_job_id",
@@ -111,6 +114,7 @@ class LeadRow(Base):
 
 
 LIVING = LeadRow.deleted_at.is_(None)
+DELETED = LeadRow.deleted_at.is_not(None)
 # Look-ups that have not ended, in the words of the indexes that hold no other.
 UNDER_WAY: ColumnElement[bool] = literal_column(
     "leads.enrichment_status IN ('PENDING', 'IN_PROGRESS')", Boolean()
@@ -121,6 +125,7 @@ UNIQUE = (func.lower(LeadRow.email), REGISTERED)
 # What ix_leads_searched finds parts of; its words must be these.
 SEARCHED: ColumnElement[str] = literal_column(_SEARCHED, Text())
 Index("uq_leads_living", *UNIQUE, unique=True, postgresql_where=LIVING)
+Index("ix_leads_deleted_lower_email", func.lower(LeadRow.email), postgresql_where=DELETED)
 
 
 class MergeRow(Base):
@@ -287,6 +292,7 @@ class ImportRow(Base):
     unchanged: Mapped[int] = mapped_column(Integer)
     duplicates: Mapped[int] = mapped_column(Integer)
     refused: Mapped[int] = mapped_column(Integer)
+    look_ups: Mapped[int] = mapped_column(Integer)
     error: Mapped[str] = mapped_column(Text)
     created_by: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -76,6 +76,7 @@ def lead_import(value: LeadImport) -> pb.LeadImport:
         unchanged=counts.unchanged,
         duplicates=counts.duplicates,
         refused=counts.refused,
+        look_ups=counts.look_ups,
         error=value.error,
         created_by=value.created_by,
         created_at=_timestamp(value.created_at),

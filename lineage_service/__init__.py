@@ -8,6 +8,7 @@ audit of who read them. Invariants:
 - Bytes are stored only after every size and digest announced for them was found true, and they
   leave as they came.
 - Nothing is read without an entry in the access audit, which is committed before the first byte.
+- What is removed, by its age or an erasure, leaves its header, digests and audit. What is held stays.
 
 It calls no other context.
 """

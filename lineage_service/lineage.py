@@ -68,6 +68,6 @@ async def by_id(stores: LineageStores, lineage_id: UUID, reader: Reader, *, cloc
 
 
 async def reports(stores: LineageStores, after: UUID | None, size: int) -> tuple[list[UUID], int]:
-    """Return the next reports that have a lineage, by their ids, and how many there are in all."""
+    """Return the next PDFs' reports that have a lineage, by their ids, and how many there are in all."""
     async with stores.read() as store:
         return await store.reports(after, size)

@@ -52,18 +52,34 @@ class Reading:
         return sum(self.sizes)
 
     async def read(self, start: int, length: int) -> AsyncIterator[bytes]:
-        """Yield ``length`` bytes from ``start`` on, one piece in memory at a time.
+        """Yield ``length`` bytes from ``start`` on, two pieces in memory at most.
 
         No transaction is open while the reader takes its time: what is stored does not change.
         Raises DataLoss rather than pass on bytes that no longer have their digest.
         """
-        end, begins = start + length, 0
-        for number, size in enumerate(self.sizes, self.first + 1):
-            if begins < end and start < begins + size:
-                piece = (await self._piece(number))[max(start - begins, 0) : end - begins]
+        cuts = self._cuts(start, start + length)
+        ahead: asyncio.Task[bytes] | None = None
+        try:
+            for place, (number, cut) in enumerate(cuts):
+                piece = (await ahead if ahead else await self._piece(number))[cut]
+                # The next one is fetched while this one leaves.
+                following = cuts[place + 1 : place + 2]
+                ahead = asyncio.create_task(self._piece(following[0][0])) if following else None
                 yield piece
                 self.sent += len(piece)
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
+
+    def _cuts(self, start: int, end: int) -> list[tuple[int, slice]]:
+        """Return which pieces the bytes from ``start`` to ``end`` are in, and which part of each they are."""
+        cuts, begins = [], 0
+        for number, size in enumerate(self.sizes, self.first + 1):
+            if begins < end and start < begins + size:
+                cuts.append((number, slice(max(start - begins, 0), end - begins)))
             begins += size
+        return cuts
 
     async def _piece(self, number: int) -> bytes:
         async with self.stores.read() as store:

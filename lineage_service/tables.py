@@ -117,6 +117,8 @@ lineage_accesses = Table(
     Column("canonical", LargeBinary, nullable=False),
     Column("entry_hash", LargeBinary, nullable=False),
     Column("transaction_id", BigInteger, nullable=False),
+    Column("access_count", BigInteger),
+    Column("last_accessed_at", DateTime(timezone=True)),
     Index(
         "uq_lineage_accesses_lineage_id_version",
         "lineage_id",

@@ -17,6 +17,7 @@ from report_service.batch import (
     LeadSearch,
 )
 from report_service.domain import Report, RequestKey
+from report_service.rendering.bundles import Templates
 from services.clock import Clock
 from services.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from services.ids import uuid7
@@ -36,6 +37,7 @@ async def generate(
     *,
     limit: int,
     queue_limit: int,
+    templates: Templates,
 ) -> BatchProgress:
     """Queue a report on each lead: all rows and jobs in one transaction.
 
@@ -52,7 +54,7 @@ async def generate(
         async with stores.read() as store:
             if known := await store.first_answer(key):
                 return await store.batch(known)
-    choice = offers.choose(request.template, request.template_version, request.locale)
+    choice = await offers.choose(templates, request.template, request.template_version, request.locale)
     found = await _found(leads, request, limit)
     batch = Batch(
         id=uuid7(),

@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -27,7 +27,7 @@ from report_service.rendering import bundles
 from report_service.rendering.pool import PdfIdentity, RenderFailed, Rendering
 from services import jobs
 from services.clock import Clock
-from services.errors import FailedPrecondition, Unavailable
+from services.errors import Unavailable
 from services.identity import Actor, acting_as
 
 MAXIMUM_ATTEMPTS = 6
@@ -57,6 +57,9 @@ class Workshop:
     renderer: Renderer
     environment_digest: str
     clock: Clock
+    templates: bundles.Templates = field(default_factory=bundles.ShippedTemplates)
+    public_url: str = ""
+    """Where people reach the console, for the link that a PDF carries; no link if empty."""
     captures: bool = True
     """False while ENABLE_REPORT_LINEAGE is off."""
     captured: Callable[[], None] = lambda: None
@@ -101,7 +104,9 @@ class Run:
 
     def known_inputs(self) -> bytes:
         """Return the inputs as far as they were known, as RFC 8785 canonical JSON."""
-        return self.inputs or payload.canonical(_inputs(self.assignment, self.lead, None))
+        return self.inputs or payload.canonical(
+            _inputs(self.assignment, self.lead, None, self.workshop.public_url)
+        )
 
 
 async def generate(workshop: Workshop, job: jobs.Job) -> None:
@@ -132,7 +137,7 @@ async def _make(run: Run) -> None:
     with _step(capture, "lead"):
         run.lead = await workshop.leads.get(report.lead_id)
     with _step(capture, "assess"):
-        run.inputs = await asyncio.to_thread(canonical_inputs, run.assignment, run.lead)
+        run.inputs = await asyncio.to_thread(canonical_inputs, run.assignment, run.lead, workshop.public_url)
     await _advance(workshop, report, "render", 20)
     with _step(capture, "render"):
         rendering = await _while_wanted(run, _render(workshop, report, run.inputs, capture))
@@ -161,12 +166,7 @@ def _captured(run: Run, captured: Capture | None) -> None:
 
 
 async def _render(workshop: Workshop, report: Report, inputs: bytes, capture: LineageCapture) -> Rendering:
-    bundle = bundles.find(*report.template_version_id.split("@"))
-    if bundle.digest != report.template_digest:
-        raise FailedPrecondition(
-            f"The template {report.template_version_id} is no longer the one that was asked for.",
-            reason="TEMPLATE_CHANGED",
-        )
+    bundle = await workshop.templates.bring(report.template_version_id, report.template_digest)
     identity = PdfIdentity(
         lineage_id=str(report.lineage_id),
         report_id=str(report.id),
@@ -207,12 +207,15 @@ async def _is_wanted(run: Run) -> bool:
     return now.status is Status.RUNNING and now.attempts == run.report.attempts
 
 
-def canonical_inputs(assignment: Assignment, lead: Mapping[str, Any]) -> bytes:
+def canonical_inputs(assignment: Assignment, lead: Mapping[str, Any], public_url: str = "") -> bytes:
     """Return everything that the PDF is made from, as RFC 8785 canonical JSON."""
-    return payload.canonical(_inputs(assignment, lead, assessment.to_json(assessment.assess(lead))))
+    assessed = assessment.to_json(assessment.assess(lead))
+    return payload.canonical(_inputs(assignment, lead, assessed, public_url))
 
 
-def _inputs(assignment: Assignment, lead: Mapping[str, Any] | None, assessed: Any) -> dict[str, Any]:
+def _inputs(
+    assignment: Assignment, lead: Mapping[str, Any] | None, assessed: Any, public_url: str
+) -> dict[str, Any]:
     report = assignment.report
     assert report.render_time is not None
     given = assignment.assessment_data
@@ -221,7 +224,7 @@ def _inputs(assignment: Assignment, lead: Mapping[str, Any] | None, assessed: An
         "lead": lead,
         "assessment": assessed,
         "assessment_data": None if given is None else payload.parse(given),
-        "parameters": {},
+        "parameters": {"public_url": public_url} if public_url else {},
         "render_time": _instant(report.render_time),
         "locale": report.locale,
     }

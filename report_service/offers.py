@@ -14,9 +14,14 @@ class Choice(NamedTuple):
     locale: str
 
 
-def choose(template: str, version: str, locale: str) -> Choice:
-    """Return what empty texts leave to us; raises NotFound, or InvalidArgument for another locale."""
-    bundle, locale = bundles.find(template or DEFAULT_TEMPLATE, version), locale or DEFAULT_LOCALE
+async def choose(templates: bundles.Templates, template: str, version: str, locale: str) -> Choice:
+    """Return what empty texts leave to us.
+
+    Raises NotFound, FailedPrecondition for a version that is not published, or InvalidArgument for
+    another locale.
+    """
+    bundle = await templates.choose(template or DEFAULT_TEMPLATE, version)
+    locale = locale or DEFAULT_LOCALE
     if bundle.locales.isdisjoint({locale, locale.partition("-")[0].lower()}):
         spoken = ", ".join(sorted(bundle.locales))
         raise InvalidArgument(

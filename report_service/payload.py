@@ -8,12 +8,15 @@ is what is hashed and sent.
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from math import ceil
 from typing import Any
 
 import rfc8785
 from isal import igzip
+
+from services.errors import DataLoss, ResourceExhausted
 
 PART_LIMIT_BYTES = 2 * 1024 * 1024
 LEVEL = 3
@@ -37,6 +40,26 @@ def sha256(data: bytes) -> str:
 def compress(data: bytes | memoryview) -> bytes:
     """Return one gzip member (RFC 1952) without a time in its header."""
     return igzip.compress(data, LEVEL, mtime=0)
+
+
+def expand(data: bytes, limit: int) -> bytes:
+    """Return what gzip members unpack to, one after the other.
+
+    Raises ``DataLoss`` if they are damaged, and ``ResourceExhausted`` for more than ``limit`` bytes.
+    """
+    whole = bytearray()
+    while data:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            whole += member.decompress(data, limit + 1 - len(whole))
+        except zlib.error as error:
+            raise DataLoss("What was stored is damaged.", reason="INPUTS_DAMAGED") from error
+        if len(whole) > limit:
+            raise ResourceExhausted(f"The inputs have more than {limit:,} bytes.", reason="INPUTS_TOO_LARGE")
+        if not member.eof:
+            raise DataLoss("What was stored is cut short.", reason="INPUTS_DAMAGED")
+        data = member.unused_data
+    return bytes(whole)
 
 
 def members(data: bytes, limit: int = PART_LIMIT_BYTES) -> list[bytes]:

@@ -14,7 +14,7 @@ from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
 from report_service.batch import FoundLead, LeadSelection
 from report_service.deliveries import Delivery, Fault, Undelivered
-from services.errors import NotFound, ServiceError
+from services.errors import NotFound, ResourceExhausted, ServiceError
 
 CHUNK_BYTES = 256 * 1024
 LEADS_PAGE = 200
@@ -107,6 +107,18 @@ class LineagePeer:
         except ServiceError as error:
             code = _code(error)
             raise Undelivered(FAULTS.get(code, Fault.PASSING), f"{code}: {error.message}") from error
+
+    async def raw_inputs(self, lineage_id: UUID, limit: int) -> bytes:
+        """Return the inputs as gzip, at most ``limit`` bytes of them; raises NotFound if there are none."""
+        packed = bytearray()
+        request = lineage_pb2.DownloadRawInputsRequest(lineage_id=str(lineage_id))
+        async for body in self._stub.DownloadRawInputs(request):
+            packed += body.data
+            if len(packed) > limit:
+                raise ResourceExhausted(
+                    f"The inputs have more than {limit:,} bytes.", reason="INPUTS_TOO_LARGE"
+                )
+        return bytes(packed)
 
 
 def lead_json(lead: lead_pb2.Lead) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from report_service.domain import (
     RequestKey,
     Status,
 )
+from report_service.rendering.bundles import Templates
 from services import paging
 from services.clock import Clock
 from services.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
@@ -54,20 +55,21 @@ async def generate(
     clock: Clock,
     *,
     queue_limit: int,
+    templates: Templates,
 ) -> Report:
     """Queue a report: the row and its job in one transaction.
 
     A request that was sent before under the same name is answered with the report that it made. Raises
     NotFound for an unknown lead or template version, InvalidArgument for assessment data of more than
-    1 MiB, FailedPrecondition for another request under the same name, and ResourceExhausted while
-    ``queue_limit`` reports wait for a worker.
+    1 MiB, FailedPrecondition for another request under the same name and for a template version that is
+    not published, and ResourceExhausted while ``queue_limit`` reports wait for a worker.
     """
     if len(request.assessment_data or b"") > MAXIMUM_ASSESSMENT_BYTES:
         raise InvalidArgument("assessment_data", "must be at most 1 MiB of canonical JSON", "TOO_LARGE")
     key = RequestKey(created_by, "GenerateReport", request.request_id, _digest(request))
     if (known := await _known(stores, key)) is not None:
         return known
-    report = await _ordered(leads, request, created_by, clock)
+    report = await _ordered(templates, leads, request, created_by, clock)
     return await _queue(stores, report, request.assessment_data, key, clock, queue_limit)
 
 
@@ -80,6 +82,7 @@ async def retry(
     clock: Clock,
     *,
     queue_limit: int,
+    templates: Templates,
 ) -> Report:
     """Queue a new report from the request of one that failed or was cancelled.
 
@@ -99,7 +102,7 @@ async def retry(
         )
     template, _, version = before.template_version_id.partition("@")
     request = ReportRequest(before.lead_id, template, version, before.pipeline_run_id, locale=before.locale)
-    report = replace(await _ordered(leads, request, created_by, clock), retry_of=report_id)
+    report = replace(await _ordered(templates, leads, request, created_by, clock), retry_of=report_id)
     return await _queue(stores, report, given, key, clock, queue_limit)
 
 
@@ -111,8 +114,12 @@ async def _known(stores: ReportStores, key: RequestKey) -> Report | None:
         return await store.get(made) if made else None
 
 
-async def _ordered(leads: Leads, request: ReportRequest, created_by: str, clock: Clock) -> Report:
-    bundle, locale = offers.choose(request.template, request.template_version, request.locale)
+async def _ordered(
+    templates: Templates, leads: Leads, request: ReportRequest, created_by: str, clock: Clock
+) -> Report:
+    bundle, locale = await offers.choose(
+        templates, request.template, request.template_version, request.locale
+    )
     lead = await leads.get(request.lead_id)
     return Report(
         id=uuid7(),

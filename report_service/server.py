@@ -2,12 +2,18 @@
 
 from functools import partial
 
-from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
+from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc, template_pb2, template_pb2_grpc
 from report_service.batch_repository import PostgresBatchStore
+from report_service.inputs import CapturedInputs
+from report_service.library.repository import PostgresTemplateStore
+from report_service.library.servicer import TemplateServicer
+from report_service.library.shelf import Shelf
+from report_service.library.versions import Library
 from report_service.objects import StoredObjects
 from report_service.outbox import PostgresOutboxStore
-from report_service.peers import LeadPeer
+from report_service.peers import LeadPeer, LineagePeer
 from report_service.redaction import Redaction
+from report_service.rendering.standby import StandbyPool
 from report_service.servicer import Limits, ReportServicer
 from report_service.session import ReportSession
 from report_service.settings import ServerSettings
@@ -28,17 +34,29 @@ async def serve(settings: ServerSettings) -> None:
         session_class=ReportSession,
     )
     key = settings.redaction_key.get_secret_value() if settings.redaction_key else ""
-    channel = open_channel(settings.lead_service_address, settings)
-    servicer = ReportServicer(
-        UnitsOfWork(database, PostgresBatchStore),
+    lead_channel = open_channel(settings.lead_service_address, settings)
+    lineage_channel = open_channel(settings.lineage_service_address, settings)
+    stores = UnitsOfWork(database, PostgresBatchStore)
+    templates = UnitsOfWork(database, PostgresTemplateStore)
+    objects = StoredObjects(settings.objects_url)
+    shelf = Shelf(templates, objects)
+    studio = StandbyPool()
+    reports = ReportServicer(
+        stores,
         UnitsOfWork(database, PostgresOutboxStore),
-        LeadPeer(channel),
-        StoredObjects(settings.objects_url),
+        LeadPeer(lead_channel),
+        objects,
         redaction=Redaction(key),
         limits=Limits(
             settings.report_queue_limit, settings.report_batch_limit, settings.report_batch_queue_limit
         ),
         clock=utc_now,
+        templates=shelf,
+    )
+    library = TemplateServicer(
+        Library(templates, objects, shelf, utc_now),
+        studio,
+        CapturedInputs(stores, LineagePeer(lineage_channel)),
     )
     await server.serve(
         settings,
@@ -47,10 +65,18 @@ async def serve(settings: ServerSettings) -> None:
             server.Service(
                 report_pb2.DESCRIPTOR.services_by_name["ReportService"],
                 report_pb2_grpc.add_ReportServiceServicer_to_server,
-                servicer,
-            )
+                reports,
+            ),
+            server.Service(
+                template_pb2.DESCRIPTOR.services_by_name["TemplateService"],
+                template_pb2_grpc.add_TemplateServiceServicer_to_server,
+                library,
+            ),
         ],
         ready=partial(schema.check, "report_service", database),
     )
-    await channel.close()
+    await studio.close()
+    shelf.close()
+    await lead_channel.close()
+    await lineage_channel.close()
     await database.close()

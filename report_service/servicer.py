@@ -15,6 +15,7 @@ from report_service.batch import BatchStores, LeadSearch
 from report_service.deliveries import OutboxStores
 from report_service.domain import Leads, Objects
 from report_service.redaction import Redaction
+from report_service.rendering.bundles import ShippedTemplates, Templates
 from services import downloads
 from services.clock import Clock
 from services.identity import current_actor
@@ -48,8 +49,12 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         redaction: Redaction,
         limits: Limits,
         clock: Clock,
+        templates: Templates | None = None,
     ) -> None:
-        """Take what reports are made of, how many may wait for a worker, and the time."""
+        """Take what reports are made of, how many may wait for a worker, and the time.
+
+        Without ``templates`` there are those that come with the product.
+        """
         self._outbox = outbox
         self._redaction = redaction
         self._stores = stores
@@ -57,6 +62,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         self._objects = objects
         self._limits = limits
         self._clock = clock
+        self._templates = templates or ShippedTemplates()
 
     async def GenerateReport(
         self, request: report_pb2.GenerateReportRequest, context: Context
@@ -71,6 +77,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             current_actor().subject,
             self._clock,
             queue_limit=self._limits.queue,
+            templates=self._templates,
         )
         return wire.report_message(queued)
 
@@ -159,6 +166,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             current_actor().subject,
             self._clock,
             queue_limit=self._limits.queue,
+            templates=self._templates,
         )
         return wire.report_message(queued)
 
@@ -174,6 +182,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             self._clock,
             limit=self._limits.batch,
             queue_limit=self._limits.batch_queue,
+            templates=self._templates,
         )
         return wire.batch_message(queued)
 

@@ -21,6 +21,7 @@ class ReportSettings(ServiceSettings):
         description="Where PDFs are kept: `file:///folder`, `s3://bucket/prefix`, `gs://…` or `az://…`; "
         "credentials come from the provider's own environment variables."
     )
+    lineage_service_address: str = Field(description="Where the lineage service listens: `host:port`.")
 
 
 class ServerSettings(ReportSettings):
@@ -49,12 +50,19 @@ class ServerSettings(ReportSettings):
 class WorkerSettings(ReportSettings):
     """Settings of `work`."""
 
-    lineage_service_address: str = Field(description="Where the lineage service listens: `host:port`.")
     render_workers: int = Field(
         os.cpu_count() or 1,
         gt=0,
         le=256,
         description="Render processes, each making one report at a time; the number of CPUs if unset.",
+    )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*[^\s?#/])?)?$",
+        max_length=200,
+        description="Where people reach the console, without a slash at the end: "
+        "`https://leads.example.com`. Printed at the end of each report, as a link and QR code to its "
+        "lineage; if unset, the code holds the lineage id alone.",
     )
     enable_report_lineage: bool = Field(
         True,

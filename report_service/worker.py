@@ -5,6 +5,8 @@ from functools import partial
 import structlog
 
 from report_service import generation, metrics
+from report_service.library.repository import PostgresTemplateStore
+from report_service.library.shelf import Shelf
 from report_service.objects import StoredObjects
 from report_service.outbox import PostgresOutboxStore
 from report_service.peers import LeadPeer, LineagePeer
@@ -44,15 +46,19 @@ async def work(settings: WorkerSettings) -> None:
     outbox = UnitsOfWork(database, PostgresOutboxStore)
     lead_channel = open_channel(settings.lead_service_address, settings)
     lineage_channel = open_channel(settings.lineage_service_address, settings)
+    objects = StoredObjects(settings.objects_url)
+    shelf = Shelf(UnitsOfWork(database, PostgresTemplateStore), objects)
     relay = Relay(outbox, LineagePeer(lineage_channel))
     try:
         workshop = generation.Workshop(
             stores=reports,
             leads=LeadPeer(lead_channel),
-            objects=StoredObjects(settings.objects_url),
+            objects=objects,
             renderer=pool,
             environment_digest=environment.digest(),
             clock=utc_now,
+            templates=shelf,
+            public_url=settings.public_url,
             captures=settings.enable_report_lineage,
             captured=relay.wake,
         )
@@ -70,6 +76,7 @@ async def work(settings: WorkerSettings) -> None:
         )
     finally:
         await pool.close()
+        shelf.close()
     await lead_channel.close()
     await lineage_channel.close()
     await database.close()

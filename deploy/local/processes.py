@@ -135,6 +135,7 @@ def _settings(home: Home, addresses: Addresses, postgres: Postgres, name: str) -
         settings["EVIDENCE_CHECKPOINTS_FILE"] = str(home.checkpoints / "leads")
     if context == "report":
         settings["OBJECTS_URL"] = home.objects.as_uri()
+        settings["PUBLIC_URL"] = os.environ.get("PUBLIC_URL", f"http://{LOOPBACK}:{addresses.gateway}")
     if name == "report":
         settings["REDACTION_KEY"] = keys.redaction_key(home)
     if name == GATEWAY:

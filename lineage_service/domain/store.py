@@ -93,7 +93,7 @@ class LineageStore(KeepingStore, Protocol):
         """Measure what is kept."""
 
     async def reports(self, after: UUID | None, size: int) -> tuple[list[UUID], int]:
-        """Return the next reports that have a lineage, by their ids, and how many there are in all."""
+        """Return the next PDFs' reports that have a lineage, by their ids, and how many there are in all."""
 
 
 class LineageStores(Protocol):

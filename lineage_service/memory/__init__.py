@@ -118,8 +118,8 @@ class MemoryLineageStore(MemoryKeeping):
         return Usage(len(self.lineages), sizes | dict.fromkeys(("words", "records", "accesses"), 0))
 
     async def reports(self, after: UUID | None, size: int) -> tuple[list[UUID], int]:
-        """Return the next reports that have a lineage, by their ids, and how many there are in all."""
-        ids = sorted(each.facts.report_id for each in self.lineages.values())
+        """Return the next PDFs' reports that have a lineage, by their ids, and how many there are in all."""
+        ids = sorted(each.facts.report_id for each in self.lineages.values() if each.facts.pdf_sha256)
         return [each for each in ids if after is None or each > after][:size], len(ids)
 
     def _shown(self, lineage: Lineage) -> Lineage:

@@ -30,7 +30,6 @@ from lineage_service.domain import (
 from lineage_service.repository import accesses, pages, rows
 from lineage_service.repository.keeping import KeepingStatements
 from lineage_service.tables import (
-    lineage_access_counts,
     lineage_accesses,
     lineage_log_words,
     lineage_logs,
@@ -143,18 +142,12 @@ class PostgresLineageStore(KeepingStatements):
 
         A trigger counts it, and links it to the entry before.
         """
-        await self._session.execute(insert(lineage_accesses).values(accesses.values(access)))
-        if access.lineage_id is None:
-            return Readings()
-        counts = lineage_access_counts.c
+        entries = lineage_accesses.c
+        added = insert(lineage_accesses).values(accesses.values(access))
         row = (
-            await self._session.execute(
-                select(counts.access_count, counts.last_accessed_at).where(
-                    counts.lineage_id == access.lineage_id
-                )
-            )
+            await self._session.execute(added.returning(entries.access_count, entries.last_accessed_at))
         ).one()
-        return Readings(row.access_count, row.last_accessed_at)
+        return Readings(row.access_count or 0, row.last_accessed_at)
 
     async def conclude(self, access: Access, outcome: Outcome) -> None:
         """Add to the access audit how a reading ended."""
@@ -185,12 +178,13 @@ class PostgresLineageStore(KeepingStatements):
         return Usage(row[0], dict(zip(KINDS, row[1:], strict=True)))
 
     async def reports(self, after: UUID | None, size: int) -> tuple[list[UUID], int]:
-        """Return the next reports that have a lineage, by their ids, and how many there are in all."""
+        """Return the next PDFs' reports that have a lineage, by their ids, and how many there are in all."""
         report_id = lineage_records.c.report_generation_id
-        following = select(report_id).order_by(report_id).limit(size)
+        has_pdf = lineage_records.c.pdf_sha256 != b""
+        following = select(report_id).where(has_pdf).order_by(report_id).limit(size)
         if after is not None:
             following = following.where(report_id > after)
-        total = await self._session.scalar(select(func.count()).select_from(lineage_records))
+        total = await self._session.scalar(select(func.count()).where(has_pdf))
         return list(await self._session.scalars(following)), int(total or 0)
 
     async def _known(self, facts: Facts) -> Lineage:

@@ -1,7 +1,7 @@
 """A lineage as an OpenLineage RunEvent (https://openlineage.io/spec/2-0-2).
 
 The run is the report, the job its template. Inputs are the lead, in the version that the report saw, and the
-template bundle; the output is the PDF. Versions are digests, so that equal versions are equal bytes.
+template bundle; the output is the PDF, if there is one. Versions are digests: equal versions are equal bytes.
 """
 
 from datetime import datetime
@@ -29,7 +29,7 @@ def event(lineage: Lineage) -> dict[str, Any]:
     facts = lineage.facts
     template, _, version = facts.template_version_id.partition("@")
     return {
-        "eventType": "COMPLETE",
+        "eventType": "COMPLETE" if facts.pdf_sha256 else "FAIL",
         "eventTime": _time(facts.ended_at),
         "producer": PRODUCER,
         "schemaURL": f"{CORE}/RunEvent",
@@ -73,7 +73,9 @@ def event(lineage: Lineage) -> dict[str, Any]:
                 leadfactory_template=_facet(f"{CORE}/DatasetFacet", semanticVersion=version),
             ),
         ],
-        "outputs": [_dataset("leadfactory/reports", str(facts.report_id), facts.pdf_sha256)],
+        "outputs": [_dataset("leadfactory/reports", str(facts.report_id), facts.pdf_sha256)]
+        if facts.pdf_sha256
+        else [],
     }
 
 

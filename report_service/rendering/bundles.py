@@ -12,10 +12,11 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol
 
 import rfc8785
 
-from services.errors import NotFound
+from services.errors import FailedPrecondition, NotFound
 
 SHIPPED = Path(__file__).resolve().parent.parent / "templates"
 """The bundles that come with the product."""
@@ -43,6 +44,27 @@ class Bundle:
     def template_version_id(self) -> str:
         """The name people and lineage use: ``name@version``."""
         return f"{self.name}@{self.version}"
+
+
+class Templates(Protocol):
+    """Where the bundles of reports come from."""
+
+    async def choose(self, name: str, version: str) -> Bundle:
+        """Return what a new report is made with: this version, or the newest published if it is empty.
+
+        Raises ``NotFound``, or ``FailedPrecondition`` for a version that is not published.
+        """
+
+    async def bring(self, template_version_id: str, digest: str) -> Bundle:
+        """Return the bundle that a report was asked for, its files at hand.
+
+        Raises ``NotFound``, or ``FailedPrecondition`` if the version is another bundle now.
+        """
+
+
+def precedence(version: str) -> tuple[int, ...]:
+    """Return what orders versions of the form major.minor.patch (Semantic Versioning, item 11)."""
+    return tuple(int(part) for part in version.split("."))
 
 
 def read(path: Path) -> dict[str, bytes]:
@@ -88,7 +110,30 @@ def find(name: str, version: str = "") -> Bundle:
         bundle = shipped().get(f"{name}@{version}")
     else:
         named = [each for each in shipped().values() if each.name == name]
-        bundle = max(named, key=lambda each: [int(part) for part in each.version.split(".")], default=None)
+        bundle = max(named, key=lambda each: precedence(each.version), default=None)
     if bundle is None:
         raise NotFound("template version", f"{name}@{version}" if version else name)
     return bundle
+
+
+class ShippedTemplates:
+    """The bundles that come with the product, and no others."""
+
+    async def choose(self, name: str, version: str) -> Bundle:
+        """Return a shipped version, or the newest of them."""
+        return find(name, version)
+
+    async def bring(self, template_version_id: str, digest: str) -> Bundle:
+        """Return a shipped version if it still is the bundle with this digest."""
+        bundle = find(*template_version_id.split("@"))
+        if bundle.digest != digest:
+            raise changed(template_version_id)
+        return bundle
+
+
+def changed(template_version_id: str) -> FailedPrecondition:
+    """Return the failure of a report whose template is another bundle now."""
+    return FailedPrecondition(
+        f"The template {template_version_id} is no longer the one that was asked for.",
+        reason="TEMPLATE_CHANGED",
+    )

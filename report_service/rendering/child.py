@@ -48,15 +48,24 @@ class Renderer:
         gc.collect()
         gc.freeze()
 
-    def render(self, head: dict[str, Any], inputs: bytes) -> tuple[dict[str, Any], bytes]:
-        """Answer one request: ``{"pages", "log"}`` with the PDF, or ``{"error", "transient", "log"}``."""
+    def answer(self, head: dict[str, Any], inputs: bytes) -> tuple[dict[str, Any], bytes]:
+        """Answer one request.
+
+        With ``{"pages", "log"}`` and the PDF, or with a picture of the page that the request names, and
+        nothing if there is no such page; with ``{"flaws", "log"}`` if the bundle is to be inspected; with
+        ``{"error", "log"}`` if that cannot be done.
+        """
         log: list[dict[str, Any]] = []
         try:
+            if "digest" in head:
+                return {"flaws": self._flaws(Path(head["bundle"]), head["digest"]), "log": log}, b""
             identity = self._metadata.identity_from(head["identity"])
             template = self._template(Path(head["bundle"]), identity.template_digest)
             pdf, pages = self._document.make_pdf(template, inputs, identity, log)
             if len(pdf) > PDF_BYTES:
                 raise ValueError(f"the PDF is larger than {PDF_BYTES // 1024 // 1024} MiB")
+            if "page" in head:
+                pdf = self._picture(pdf, head["page"], head["width"])
         except MemoryError:
             return {"error": "the report needs more memory than a render may use", "log": log}, b""
         except Exception as failure:
@@ -64,14 +73,31 @@ class Renderer:
             return {"error": _reason(failure), "log": log}, b""
         return {"pages": pages, "log": log}, pdf
 
+    def _picture(self, pdf: bytes, page: int, width: int) -> bytes:
+        from report_service.rendering.picture import picture  # not in the memory of those that only render
+
+        try:
+            return picture(pdf, page, width)
+        except IndexError:
+            return b""
+
+    def _flaws(self, path: Path, digest: str) -> list[tuple[str, ...]]:
+        from report_service.rendering.inspection import inspect
+
+        return [tuple(each) for each in inspect(self._files(path, digest))]
+
+    def _files(self, path: Path, digest: str) -> dict[str, bytes]:
+        """Return the files of a bundle; raises ``ValueError`` if they are not those of the digest."""
+        files: dict[str, bytes] = self._bundles.read(path)
+        if self._bundles.digest_of(files) != digest:
+            raise ValueError("the template bundle's files are not those its digest names")
+        return files
+
     def _template(self, path: Path, digest: str) -> Any:
-        """Return the bundle with this digest, read once; raises ``ValueError`` if the files are others."""
+        """Return the bundle with this digest, read once."""
         template = self._templates.pop(digest, None)
         if template is None:
-            files = self._bundles.read(path)
-            if self._bundles.digest_of(files) != digest:
-                raise ValueError("the template bundle's files are not those its digest names")
-            template = self._make_template(files)
+            template = self._make_template(self._files(path, digest))
             while len(self._templates) >= TEMPLATES:
                 del self._templates[next(iter(self._templates))]
         self._templates[digest] = template
@@ -87,10 +113,10 @@ def serve(renderer: Renderer, requests: BinaryIO, replies: BinaryIO) -> None:
     while (request := frames.read(requests)) is not None:
         head, inputs = request
         allow_cpu(head["cpu_seconds"])
-        reply, pdf = renderer.render(head, inputs)
-        replies.write(frames.pack(reply, pdf))
+        reply, made = renderer.answer(head, inputs)
+        replies.write(frames.pack(reply, made))
         replies.flush()
-        del request, inputs, pdf
+        del request, inputs, made
         gc.collect()
         give_back_memory()
 

@@ -31,13 +31,22 @@ _PACKAGES = (
     "pydyf",
     "pyphen",
     "rfc8785",
+    "segno",
     "tinycss2",
     "tinyhtml5",
     "weasyprint",
 )
 
 # The modules of this package that have a say in the bytes; the others start and watch processes.
-_RENDERER = ("assets.py", "document.py", "metadata.py", "template.py", "text.py")
+_RENDERER = (
+    "assets.py",
+    "document.py",
+    "glyphs.py",
+    "metadata.py",
+    "symbol.py",
+    "template.py",
+    "text.py",
+)
 
 
 class _Library(NamedTuple):

@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # the worker needs the identity only, and not WeasyPrint in i
 NAMESPACE = "urn:leadfactory:lineage:1:"
 """The XMP namespace; its properties are the fields of ``PdfIdentity``."""
 
+NIL = "00000000-0000-0000-0000-000000000000"
+"""Stands for lineage, report and lead in what is no report: previews and checks."""
+
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
 

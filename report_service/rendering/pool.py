@@ -15,8 +15,9 @@ from typing import Any
 from report_service.rendering.bundles import Bundle
 from report_service.rendering.metadata import PdfIdentity
 from report_service.rendering.process import ProcessEnded, RenderProcess, sweep
+from services.errors import FieldViolation
 
-__all__ = ["PdfIdentity", "RenderFailed", "RenderPool", "Rendering"]
+__all__ = ["PdfIdentity", "Picture", "RenderFailed", "RenderPool", "Rendering"]
 
 MEMORY_BYTES = 1024 * 1024 * 1024
 """Address space of a render process: about twice what a report of a hundred pages takes."""
@@ -33,6 +34,15 @@ class Rendering:
     """From the request to the PDF, without the wait for a free process."""
     log: tuple[dict[str, Any], ...]
     """Steps with their seconds, and WeasyPrint's warnings, in order."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One page of a document as it would be."""
+
+    png: bytes
+    """Empty if the document has no such page."""
+    page_count: int
 
 
 class RenderFailed(Exception):
@@ -89,6 +99,29 @@ class RenderPool:
 
         The bundle's files must have the digest that the identity names, and the inputs theirs.
         """
+        head = {"bundle": str(bundle.path), "identity": asdict(identity)}
+        reply, pdf, seconds = await self._ask(head, inputs)
+        return Rendering(pdf, sha256(pdf).hexdigest(), reply["pages"], seconds, tuple(reply["log"]))
+
+    async def picture(
+        self, bundle: Bundle, inputs: bytes, identity: PdfIdentity, page: int, width: int
+    ) -> Picture:
+        """Make a picture of one page, counted from 1, ``width`` pixels wide; raises ``RenderFailed``."""
+        head = {"bundle": str(bundle.path), "identity": asdict(identity), "page": page, "width": width}
+        reply, png, _ = await self._ask(head, inputs)
+        return Picture(png, reply["pages"])
+
+    async def inspect(self, bundle: Bundle, seconds: float) -> list[FieldViolation]:
+        """Return what keeps a bundle from being published, within so many; raises ``RenderFailed``."""
+        head = {"bundle": str(bundle.path), "digest": bundle.digest}
+        reply, _, _ = await self._ask(head, b"", seconds)
+        return [FieldViolation(*each) for each in reply["flaws"]]
+
+    async def _ask(
+        self, head: dict[str, Any], inputs: bytes, seconds: float | None = None
+    ) -> tuple[dict[str, Any], bytes, float]:
+        """Have a process answer under the limits, or within fewer seconds; also return how long it took."""
+        wall_seconds = seconds or self._wall_seconds
         process = await self._places.get()
         if self._closed:
             self._places.put_nowait(process)
@@ -98,30 +131,23 @@ class RenderPool:
                 await self._discard(process)
                 process = await self._start_process()
             started = time.perf_counter()
-            head = {
-                "bundle": str(bundle.path),
-                "cpu_seconds": self._cpu_seconds,
-                "identity": asdict(identity),
-            }
-            async with asyncio.timeout(self._wall_seconds):
-                reply, pdf = await process.render(head, inputs)
+            async with asyncio.timeout(wall_seconds):
+                reply, made = await process.render(head | {"cpu_seconds": self._cpu_seconds}, inputs)
         except BaseException as failure:
             self._replace(process)
             if isinstance(failure, ProcessEnded):
                 raise self._explain(failure) from failure
             if isinstance(failure, TimeoutError):
-                reason = f"rendering took longer than {self._wall_seconds:g} s and was stopped"
+                reason = f"rendering took longer than {wall_seconds:g} s and was stopped"
                 raise RenderFailed(reason, transient=False) from failure
             raise
         if process.renders < self._recycle_after:
             self._places.put_nowait(process)
         else:
             self._replace(process)
-        log = tuple(reply["log"])
         if "error" in reply:
-            raise RenderFailed(reply["error"], transient=False, log=log)
-        seconds = time.perf_counter() - started
-        return Rendering(pdf, sha256(pdf).hexdigest(), reply["pages"], seconds, log)
+            raise RenderFailed(reply["error"], transient=False, log=tuple(reply["log"]))
+        return reply, made, time.perf_counter() - started
 
     async def close(self) -> None:
         """End all processes; renders that are under way fail."""

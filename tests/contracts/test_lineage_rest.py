@@ -164,3 +164,16 @@ async def test_who_looked_is_listed(api: Api) -> None:
 def field(data: bytes) -> str:
     """Repr-Digest as RFC 9530 writes it."""
     return f"sha-256=:{base64.b64encode(sha256(data).digest()).decode()}:"
+
+
+async def test_storage_retention_and_holds_are_told(api: Api) -> None:
+    sent: Sent = await api.record(a_report())
+    lead = str(sent.facts.lead_id)
+    stored = (await api.get("/api/lineage:storage")).json()
+    assert [(share["name"], share["records"]) for share in stored["by_lead"]] == [(lead, 1)]
+    assert (stored["alarm"], stored["alarm_bytes"]) == (False, 0)
+    held = await api.post("/api/lineage:hold", json={"lead_id": lead, "held": True, "reason": "lawsuit"})
+    assert (held.status_code, held.json()["held"]) == (200, True)
+    preview = (await api.get("/api/lineage:retention")).json()
+    assert [hold["lead_id"] for hold in preview["holds"]] == [lead]
+    assert (await api.post("/api/lineage:hold", json={"held": True})).status_code == 400

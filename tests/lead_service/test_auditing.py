@@ -14,7 +14,8 @@ import pytest
 from lead_service import refusals
 from lead_service.audit import Action, AuditEntry, AuditFilter, AuditPosition
 from lead_service.audit_repository import PostgresAuditStore, page_of_entries
-from lead_service.repository import Explained, PostgresLeadStore
+from lead_service.lists import Explained
+from lead_service.repository import PostgresLeadStore
 from lead_service.server import records
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2 as pb

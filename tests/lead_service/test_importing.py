@@ -15,7 +15,8 @@ from lead_service.domain import LeadFilter, Order, OrderKey, Position
 from lead_service.import_repository import PostgresImportStore
 from lead_service.import_upkeep import ImportUpkeep
 from lead_service.imports import Existing, LeadImport, Options, State
-from lead_service.repository import Explained, PostgresLeadStore, page_of_rows
+from lead_service.lists import Explained, page_of_rows
+from lead_service.repository import PostgresLeadStore
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
@@ -197,7 +198,7 @@ async def test_a_second_call_under_the_same_name_takes_the_import_up_and_the_fir
 
     first = asyncio.create_task(importing.bring_in(stores, Options(request_id="r"), halting(), utc_now))
     await first_waits.wait()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             async with stores.read() as store:
                 under_way = await store.find("ada", "r")

@@ -13,7 +13,8 @@ from lead_service.domain import (
     Position,
 )
 from lead_service.facts import EnrichmentStatus
-from lead_service.repository import Explained, PostgresLeadStore, page_of_rows
+from lead_service.lists import Explained, page_of_rows
+from lead_service.repository import PostgresLeadStore
 from services.database import Database
 from services.ids import uuid7
 from tests.fixtures.postgres import Postgres, TestDatabase
@@ -77,7 +78,6 @@ async def test_totals_are_exact_while_small_and_estimated_beyond(database: Datab
         ),
         (LeadFilter(created_by="ada7"), "ix_leads_living_created_by_created_at"),
         (LeadFilter(domain="d7.example"), "ix_leads_living_domain_created_at"),
-        (LeadFilter(show_deleted=True), "ix_leads_created_at_id"),
         (
             LeadFilter(created_after=datetime(2020, 1, 1, tzinfo=UTC)),
             "ix_leads_living_created_at",
@@ -101,21 +101,67 @@ async def test_a_page_is_entered_by_index_and_never_sorted(
     assert "Filter" not in plan
 
 
+PLACES = {
+    OrderKey.CREATED_AT: datetime.now(UTC) - timedelta(hours=4),
+    OrderKey.EMAIL: "ada2@example.com",
+    OrderKey.DOMAIN: "d5.example",
+}
+
+
 @pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("key", list(OrderKey))
 @pytest.mark.parametrize(
-    ("key", "value"), [(OrderKey.EMAIL, "ada2@example.com"), (OrderKey.DOMAIN, "d5.example")]
+    ("wanted", "filtered"),
+    [
+        (LeadFilter(), ""),
+        (LeadFilter(is_manual=True), "is_manual_"),
+        (LeadFilter(enrichment_status=EnrichmentStatus.FAILED), "enrichment_status_"),
+        (LeadFilter(created_by="ada7"), "created_by_"),
+        (LeadFilter(domain="d5.example"), "domain_"),
+    ],
 )
-async def test_every_order_has_its_index(
-    database: Database, key: OrderKey, value: str, descending: bool
+async def test_every_filter_has_an_index_for_every_order(
+    database: Database, wanted: LeadFilter, filtered: str, key: OrderKey, descending: bool
 ) -> None:
-    after = Position(value, uuid7())
+    after = Position(PLACES[key], uuid7())
     async with database.read() as session:
-        statement = page_of_rows(LeadFilter(), 51, after, Order(key, descending))
+        statement = page_of_rows(wanted, 51, after, Order(key, descending))
         plan = str(await session.scalar(Explained(statement)))
-    assert f"ix_leads_living_{key}" in plan
-    assert "Sort" not in plan
+    # Few leads are as well found along another order, and sorted.
+    if filtered in ("created_by_", "domain_"):
+        assert "ix_leads_living_" in plan
+    else:
+        assert f"ix_leads_living_{filtered}{key}'" in plan
+        assert "Sort" not in plan
+        assert "'Filter'" not in plan
     assert "Seq Scan" not in plan
-    assert "Filter" not in plan
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("key", list(OrderKey))
+async def test_a_list_of_the_deleted_too_takes_a_page_of_both(
+    database: Database, key: OrderKey, descending: bool
+) -> None:
+    after = Position(PLACES[key], uuid7())
+    async with database.read() as session:
+        statement = page_of_rows(LeadFilter(show_deleted=True), 51, after, Order(key, descending))
+        plan = str(await session.scalar(Explained(statement)))
+    assert f"ix_leads_living_{key}'" in plan
+    assert f"ix_leads_deleted_{key}'" in plan
+    assert "Seq Scan" not in plan
+    assert "'Filter'" not in plan
+
+
+@pytest.mark.parametrize("descending", [True, False])
+async def test_a_span_of_time_is_entered_at_the_page_s_place(database: Database, descending: bool) -> None:
+    now = datetime.now(UTC)
+    wanted = LeadFilter(created_after=now - timedelta(days=2), created_before=now)
+    after = Position(now - timedelta(hours=4), uuid7())
+    async with database.read() as session:
+        statement = page_of_rows(wanted, 51, after, Order(OrderKey.CREATED_AT, descending))
+        plan = str(await session.scalar(Explained(statement)))
+    assert plan.count("created_at <") == (0 if descending else 1)
+    assert plan.count("created_at >=") == (1 if descending else 0)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +169,7 @@ async def test_every_order_has_its_index(
     [
         (LeadFilter(q="ada29999"), "ix_leads_searched"),
         (LeadFilter(email="ADA7@example.com"), "uq_leads_living"),
+        (LeadFilter(email="ADA7@example.com", show_deleted=True), "ix_leads_deleted_lower_email"),
     ],
 )
 @pytest.mark.parametrize("key", list(OrderKey))

@@ -91,6 +91,7 @@ async def test_a_process_of_its_own_says_the_same() -> None:
 @pytest.mark.parametrize(
     "document",
     [b"no gzip", gzip.compress(b"no json"), gzip.compress(b"[" * 100_000), BOMB],
+    ids=["no gzip", "no JSON", "too deep", "too large"],
 )
 async def test_what_cannot_be_read_ends_the_process_and_nothing_else(document: bytes) -> None:
     assert await run(document, gzip.compress(b"1")) == b""

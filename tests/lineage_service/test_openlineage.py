@@ -47,6 +47,7 @@ def told(sent: Sent) -> dict[str, Any]:
     "facts",
     [
         {},
+        {"pdf_sha256": b""},
         {"template_version_id": "no version", "pipeline_run_id": 'a/b \u2028 "c"'},
         {"started_at": NOON.replace(microsecond=0), "ended_at": NOON + timedelta(days=3000)},
     ],
@@ -73,6 +74,12 @@ def test_versions_are_the_digests_that_lineage_keeps() -> None:
         each["facets"]["version"]["datasetVersion"] for each in (*whole["inputs"], *whole["outputs"])
     ] == [f"sha256:{value.hex()}" for value in (facts.inputs_sha256, facts.template_digest, facts.pdf_sha256)]
     assert whole["job"]["name"] == "website_audit"
+
+
+def test_a_generation_that_failed_has_no_output() -> None:
+    failed = told(a_report(pdf_sha256=b""))
+    assert (failed["eventType"], failed["outputs"]) == ("FAIL", [])
+    assert told(a_report())["eventType"] == "COMPLETE"
 
 
 async def test_it_is_read_like_the_record_and_noted(lineage: Lineage) -> None:

@@ -214,6 +214,8 @@ async def test_storage_is_told_by_month_template_and_lead(stores: LineageStores)
 async def test_recorded_reports_are_listed_in_order_and_counted(stores: LineageStores) -> None:
     sent = [await add(stores, NOW, b"%d" % number) for number in range(5)]
     ids = sorted(each.facts.report_id for each in sent)
+    # A generation that failed is recorded, and no completed report.
+    await add(stores, NOW, pdf_sha256=b"")
     async with stores.read() as store:
         assert await store.reports(None, 3) == (ids[:3], 5)
         assert await store.reports(ids[2], 3) == (ids[3:], 5)

@@ -72,3 +72,13 @@ async def test_measuring_ends_when_told_to() -> None:
     stop.set()
     await asyncio.wait_for(running, 10)
     assert registry.get_sample_value("leadfactory_lineage_records") == 0
+
+
+async def test_the_alarm_is_given_from_its_threshold_on(lineage_database: TestDatabase) -> None:
+    database = Database(lineage_database.url, name="test")
+    stores = UnitsOfWork(database, PostgresLineageStore)
+    for alarm_bytes, given in ((0, 0), (1, 1), (1 << 40, 0)):
+        registry = CollectorRegistry()
+        await UsageMeter(stores, seconds=60, alarm_bytes=alarm_bytes, registry=registry).measure()
+        assert registry.get_sample_value("leadfactory_lineage_storage_alarm") == given
+    await database.close()

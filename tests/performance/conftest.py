@@ -27,12 +27,20 @@ def note() -> Note:
 
 
 @pytest.fixture
-def unaudited_database(postgres: Postgres) -> Iterator[TestDatabase]:
-    """Make a fresh database with the lead context's schema, and leads that nobody watches."""
+def other_database(postgres: Postgres) -> Iterator[TestDatabase]:
+    """Make one more fresh database with the lead context's schema."""
     made = postgres.migrated("lead")
-    postgres.execute("ALTER TABLE leads DISABLE TRIGGER audit, DISABLE TRIGGER untouched", database=made.name)
     yield made
     postgres.drop(made)
+
+
+@pytest.fixture
+def unaudited_database(postgres: Postgres, other_database: TestDatabase) -> TestDatabase:
+    """Make a fresh database whose leads nobody watches."""
+    postgres.execute(
+        "ALTER TABLE leads DISABLE TRIGGER audit, DISABLE TRIGGER untouched", database=other_database.name
+    )
+    return other_database
 
 
 def pytest_terminal_summary() -> None:

@@ -104,6 +104,14 @@ async def test_the_inputs_hold_everything_in_canonical_form(memory: Memory, work
     assert inputs["parameters"] == {}
 
 
+async def test_the_address_of_the_console_is_part_of_the_inputs(memory: Memory, workshop: Workshop) -> None:
+    """So that a report that is made again elsewhere bears the link that it had."""
+    report = await queued(memory)
+    await generation.generate(replace(workshop, public_url="https://leads.example.com"), job(report))
+    inputs = json.loads(gzip.decompress(memory.outbox[report.id].delivery.capture.raw_inputs))
+    assert inputs["parameters"] == {"public_url": "https://leads.example.com"}
+
+
 async def test_the_renderer_gets_what_the_pdf_must_say_about_itself(
     memory: Memory, workshop: Workshop
 ) -> None:

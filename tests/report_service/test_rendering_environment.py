@@ -61,12 +61,17 @@ def test_every_module_of_a_render_is_known_to_have_a_say_or_not() -> None:
     folder = environment.FONTS.parent
     watching = {
         "__init__.py",
+        "archive.py",
         "bundles.py",
         "child.py",
         "confinement.py",
         "environment.py",
         "frames.py",
+        "inspection.py",
+        "picture.py",
         "pool.py",
         "process.py",
+        "shape.py",
+        "standby.py",
     }
     assert {path.name for path in folder.glob("*.py")} == watching | set(environment._RENDERER)

@@ -75,7 +75,7 @@ async def test_a_pdf_comes_with_its_digest_pages_and_log() -> None:
         made = await render(pool, the_bundle())
     assert made.pdf.startswith(b"%PDF-1.7")
     assert made.pdf_sha256 == sha256(made.pdf).hexdigest()
-    assert made.page_count == 4
+    assert made.page_count > 10
     assert [line["step"] for line in made.log] == ["fill", "layout", "write"]
     assert 0 < sum(line["seconds"] for line in made.log) < made.seconds
 
@@ -148,7 +148,7 @@ async def test_a_killed_render_fails_alone_and_is_replaced(tmp_path: Path) -> No
         with pytest.raises(RenderFailed, match="signal 9") as failure:
             await doomed
         assert failure.value.transient
-        assert (await healthy).page_count == 4
+        assert (await healthy).page_count > 10
         made = await asyncio.gather(*(render(pool, the_bundle()) for _ in range(3)))
         assert {each.pdf_sha256 for each in made} == {(await healthy).pdf_sha256}
         assert busy not in pool.pids
@@ -161,7 +161,7 @@ async def test_an_idle_process_that_was_killed_is_not_missed() -> None:
         os.kill(pid, signal.SIGKILL)
         await until(lambda: not psutil.pid_exists(pid))
         await asyncio.sleep(0.2)  # for the loop to notice the end
-        assert (await render(pool, the_bundle())).page_count == 4
+        assert (await render(pool, the_bundle())).page_count > 10
 
 
 @pytest.mark.parametrize(
@@ -189,14 +189,14 @@ async def test_a_template_that_eats_memory_is_stopped(tmp_path: Path) -> None:
     async with a_pool(memory_bytes=400 * 1024 * 1024) as pool:
         with pytest.raises(RenderFailed, match="memory"):
             await render(pool, hungry)
-        assert (await render(pool, the_bundle())).page_count == 4
+        assert (await render(pool, the_bundle())).page_count > 10
 
 
 def test_a_pdf_that_is_too_large_to_be_handed_over_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "PDF_BYTES", 1024)
     bundle, inputs = the_bundle(), canonical(sample())
     head = {"bundle": str(bundle.path), "identity": asdict(identity_of(bundle, inputs))}
-    reply, pdf = child.Renderer().render(head, inputs)
+    reply, pdf = child.Renderer().answer(head, inputs)
     assert "larger than" in reply["error"]
     assert pdf == b""
 
@@ -246,7 +246,7 @@ async def test_a_cancelled_render_gives_its_place_back(tmp_path: Path) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (await render(pool, the_bundle())).page_count == 4
+        assert (await render(pool, the_bundle())).page_count > 10
         assert pool.pids.isdisjoint(before)
 
 

@@ -1,15 +1,18 @@
 """Promise: a shipped bundle is complete in itself, and its digest fixes every byte of it."""
 
+import ast
+import inspect
 import json
 import re
 import shutil
+import string
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from report_service.assessment import assess, to_json
+from report_service.assessment import RULES, assess, to_json
 from report_service.rendering import bundles
 from report_service.rendering.bundles import Bundle
 from report_service.rendering.document import Line, make_pdf
@@ -40,6 +43,16 @@ def test_the_newest_version_is_the_highest_and_not_the_last_by_name(monkeypatch:
 def test_an_unknown_template_or_version_is_not_found(name: str, version: str) -> None:
     with pytest.raises(NotFound):
         bundles.find(name, version)
+
+
+PUBLISHED = {
+    "website_audit@1.0.0": "ec95221503cab4369a5835e40f110ba5fe1fae2b90d6d826d0d240369e637265",
+    "website_audit@2.0.0": "cb4c21b9cbf5a5a493543ed5c0e68a8798561390bb537bce04f1a0a4f994a274",
+}
+
+
+def test_a_published_version_is_never_changed() -> None:
+    assert {name: bundles.shipped()[name].digest for name in PUBLISHED} == PUBLISHED
 
 
 @shipped
@@ -116,23 +129,79 @@ def situations() -> dict[str, list[dict[str, Any]]]:
     }
 
 
+WORDS = {
+    "en": (
+        "60 of 100 values are shown",
+        "facts are shown",
+        "Nothing has been looked up for this domain",
+        "No score",
+    ),
+    "de": ("60 von 100 Werten", "Fakten sind gezeigt", "Zu dieser Domain wurde noch nichts", "Kein Ergebnis"),
+}
+
+
+@pytest.mark.parametrize("locale", WORDS)
 @pytest.mark.parametrize("situation", situations())
-def test_the_page_has_words_for_every_situation(situation: str) -> None:
+def test_the_page_has_words_for_every_situation(situation: str, locale: str) -> None:
+    values, facts, unasked, unscored = WORDS[locale]
     bundle = bundles.find("website_audit")
-    inputs = sample(assessment_data={str(number): [] for number in range(100)})
+    inputs = sample(assessment_data={str(number): [] for number in range(100)}, locale=locale)
     inputs["lead"]["facts"] = situations()[situation]
     inputs["assessment"] = to_json(assess(inputs["lead"]))
     html = Template(bundles.read(bundle.path)).html(inputs, identity_of(bundle, canonical(inputs)))
-    assert "60 of 100 values are shown" in html
-    assert (f"120 of {10 * len(sample()['lead']['facts'])} facts are shown" in html) == (
-        situation == "a great many"
-    )
-    assert ("Nothing has been looked up for this domain" in html) == (situation == "nothing asked")
-    assert ("No score" in html) == (situation in ("nothing asked", "nothing answered", "garbled"))
+    assert values in html
+    assert (facts in html) == (situation == "a great many")
+    assert (unasked in html) == (situation == "nothing asked")
+    assert (unscored in html) == (situation in ("nothing asked", "nothing answered", "garbled"))
+
+
+def sentences() -> dict[str, dict[str, str]]:
+    """Every verdict that a rule's judge can come to, with its sentence, by the rule's id."""
+    found: dict[str, dict[str, str]] = {}
+    for rule in RULES:
+        calls = ast.walk(ast.parse(inspect.getsource(rule.judge)))
+        verdicts = [
+            [each.value for each in call.args[1:3] if isinstance(each, ast.Constant)]
+            for call in calls
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Verdict"
+        ]
+        found[rule.id] = dict(verdicts)
+    return found
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_german_says_everything_that_english_says_and_every_finding() -> None:
+    files = bundles.read(bundles.find("website_audit").path)
+    english, german = (json.loads(files[f"strings/{locale}.json"]) for locale in ("en", "de"))
+    checks = {"check.unknown": "Could not be checked: {reason}."}
+    for rule in RULES:
+        said = {"title": rule.title, "why": rule.why, "remedy": rule.remedy} | sentences()[rule.id]
+        checks |= {f"check.{rule.id}.{part}": text for part, text in said.items()}
+    assert len(checks) > 130
+    expected = english | checks
+    assert set(german) == set(expected)
+    for key, text in expected.items():
+        if isinstance(text, str):
+            assert placeholders(german[key]) == placeholders(text), key
+
+
+def test_every_fact_that_a_page_shows_has_a_name_in_each_language() -> None:
+    files = bundles.read(bundles.find("website_audit").path)
+    asked = re.findall(r'"((?:dns|mail|tls|site|homepage)\.[a-z_.-]+)"', files["report.html.j2"].decode())
+    known = {f"{fact['provider']}.{fact['name']}" for fact in sample()["lead"]["facts"]}
+    for locale in ("en", "de"):
+        strings = json.loads(files[f"strings/{locale}.json"])
+        assert {name for name in asked if f"fact.{name}" in strings} == set(asked)
+    assert len(asked) > 40
+    assert set(asked) <= known
 
 
 @pytest.mark.parametrize(
-    ("locale", "lang"), [("en", "en"), ("en-GB", "en"), ("sv", "en"), ("../strings/en", "en")]
+    ("locale", "lang"),
+    [("en", "en"), ("en-GB", "en"), ("de", "de"), ("de-CH", "de"), ("sv", "en"), ("../strings/en", "en")],
 )
 def test_a_locale_without_strings_falls_back(locale: str, lang: str) -> None:
     template = Template(bundles.read(bundles.find("website_audit").path))

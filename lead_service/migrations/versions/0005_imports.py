@@ -25,10 +25,10 @@ def downgrade() -> None:
 
 
 # A row's identity is SHA-256, cut to 16 bytes, of the import's salt, the address in lower case and the
-# domain: it finds what stands in the file twice. The salt goes when the file is read, so that no address can
-# be guessed from what stays. `audit_version` is what the lead's audit ended with when the row was written:
-# an undo takes old values from there, and sees there what happened since. No foreign keys: a million rows
-# would be checked one by one, and an import is never deleted.
+# registrable domain: it finds what stands in the file twice. The salt goes when the file is read, so that
+# no address can be guessed from what stays. `audit_version` is what the lead's audit ended with when the row
+# was written: an undo takes old values from there, and sees there what happened since. No foreign keys:
+# a million rows would be checked one by one, and an import is never deleted.
 TABLES = """
 CREATE TABLE lead_imports (
     id              uuid        NOT NULL CONSTRAINT pk_lead_imports PRIMARY KEY,
@@ -52,6 +52,7 @@ CREATE TABLE lead_imports (
     unchanged       integer     NOT NULL,
     duplicates      integer     NOT NULL,
     refused         integer     NOT NULL,
+    look_ups        integer     NOT NULL,
     error           text        NOT NULL CONSTRAINT ck_lead_imports_error
                                 CHECK (state <> 'FAILED' OR error <> ''),
     created_by      text        NOT NULL,

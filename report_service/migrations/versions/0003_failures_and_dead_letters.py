@@ -5,7 +5,7 @@ from importlib import import_module
 from services.migrations import execute_script
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 ROLE = "report_app"
 

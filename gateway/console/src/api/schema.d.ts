@@ -472,7 +472,7 @@ export interface paths {
          *     The file is UTF-8, with a header, separated by commas, semicolons or tabs (RFC 4180). Its rows are
          *     written in batches, each as a whole. A row that is no lead, or stands in the file twice, is passed over and
          *     told by ListLeadImportErrors; the others come in. A living lead with the same e-mail address and
-         *     domain is the same lead: see `existing`.
+         *     registrable domain is the same lead: see `existing`.
          *
          *     If the file breaks off, or cannot be read any further, the call fails, the import is FAILED, and what
          *     its batches wrote until then stays: `import` in the error's metadata names it. The same file sent
@@ -1193,6 +1193,171 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists versions by name, the newest of each first, one keyset page at a time
+         * @description Lists versions by name, the newest of each first, one keyset page at a time. Leaves out `files`.
+         */
+        get: operations["TemplateService_ListTemplateVersions"];
+        put?: never;
+        /**
+         * Keeps a bundle as DRAFT
+         * @description Keeps a bundle as DRAFT. The same bundle under the same name and version again returns the first.
+         *
+         *     Fails with INVALID_ARGUMENT if the archive is no bundle, naming each file that is at fault, and
+         *     with ALREADY_EXISTS if the version is taken by another bundle.
+         */
+        post: operations["TemplateService_CreateTemplateVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns one version with its files
+         * @description Returns one version with its files. Fails with NOT_FOUND for an unknown id.
+         */
+        get: operations["TemplateService_GetTemplateVersion"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes a draft, whose name and version are free again
+         * @description Removes a draft, whose name and version are free again. Fails with FAILED_PRECONDITION for a
+         *     version that was ever published.
+         */
+        delete: operations["TemplateService_DeleteTemplateVersion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{id}:publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publishes a draft: from now on reports can be made with it
+         * @description Publishes a draft: from now on reports can be made with it.
+         *
+         *     Checks the bundle first, in a render process under its limits: the schema and that the sample
+         *     fits it, the strings of every locale, that every name which the page uses is there, that every
+         *     letter has a glyph in the bundle's own fonts, and that nothing outside the bundle is asked for.
+         *     Fails with INVALID_ARGUMENT naming each file that is at fault, and with FAILED_PRECONDITION for
+         *     a version that is RETIRED. A version that is PUBLISHED is returned as it is.
+         */
+        post: operations["TemplateService_PublishTemplateVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{id}:retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retires a published version: no new report is made with it
+         * @description Retires a published version: no new report is made with it. Reports that were, and those already
+         *     queued, keep it for ever. Fails with FAILED_PRECONDITION for a draft, and for a version that
+         *     comes with the product.
+         */
+        post: operations["TemplateService_RetireTemplateVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{id}:preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what a version makes of the sample, or of the captured inputs of a past report: as PDF, or one page of it as PNG
+         * @description Shows what a version makes of the sample, or of the captured inputs of a past report: as PDF, or
+         *     one page of it as PNG. Made in a render process under its limits, and not kept.
+         *
+         *     A preview bears the nil UUID for lineage and report, so that nobody takes it for a report. Fails
+         *     with FAILED_PRECONDITION if the template fails on these inputs, with its reason, and with
+         *     NOT_FOUND for a report without captured inputs.
+         */
+        get: operations["TemplateService_PreviewTemplateVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams the bundle as a ZIP archive, the same bytes each time
+         * @description Streams the bundle as a ZIP archive, the same bytes each time.
+         */
+        get: operations["TemplateService_DownloadTemplateVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/templates:diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says in what two versions differ: files, the schema of the data, and the strings of each locale
+         * @description Says in what two versions differ: files, the schema of the data, and the strings of each locale.
+         */
+        get: operations["TemplateService_DiffTemplateVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1340,6 +1505,14 @@ export interface components {
              */
             request_id?: string;
         };
+        CreateTemplateVersionRequest: {
+            /** @description Lower-case letters, digits and underscores. */
+            name: string;
+            /** @description Semantic version: major.minor.patch, without leading zeros. */
+            version: string;
+            /** @description The bundle as a ZIP archive of at most 2 MiB, with `report.html.j2` at its root. */
+            archive: string;
+        };
         /** @description Captured lineage that can never be delivered as it is. */
         DeadLetter: {
             /** @description The report that this is the lineage of. */
@@ -1371,6 +1544,47 @@ export interface components {
             attempts: number;
             /** @description What the lineage service answered. */
             reason: string;
+        };
+        DeleteTemplateVersionResponse: Record<string, never>;
+        DiffTemplateVersionsResponse: {
+            /** @description Whether both are the same bundle, by digest. */
+            identical: boolean;
+            files: components["schemas"]["DiffTemplateVersionsResponse.FileChange"][];
+            schema: components["schemas"]["DiffTemplateVersionsResponse.SchemaChange"][];
+            strings: components["schemas"]["DiffTemplateVersionsResponse.StringChange"][];
+        };
+        /** @enum {string} */
+        "DiffTemplateVersionsResponse.Change": "CHANGE_UNSPECIFIED" | "ADDED" | "REMOVED" | "CHANGED";
+        /** @description A file that is not the same in both. */
+        "DiffTemplateVersionsResponse.FileChange": {
+            name: string;
+            change: components["schemas"]["DiffTemplateVersionsResponse.Change"];
+            /** @description Absent if ADDED. */
+            a?: components["schemas"]["TemplateVersion.File"];
+            /** @description Absent if REMOVED. */
+            b?: components["schemas"]["TemplateVersion.File"];
+            /** @description For text: what differs, in the unified format of diff(1). At most 64 KiB, cut at a line. */
+            text_diff: string;
+        };
+        /** @description A value of the schema that is not the same in both. */
+        "DiffTemplateVersionsResponse.SchemaChange": {
+            /** @description JSON Pointer (RFC 6901). */
+            path: string;
+            change: components["schemas"]["DiffTemplateVersionsResponse.Change"];
+            /** @description JSON text; empty if ADDED. */
+            a: string;
+            /** @description JSON text; empty if REMOVED. */
+            b: string;
+        };
+        /** @description A string that is not the same in both. */
+        "DiffTemplateVersionsResponse.StringChange": {
+            locale: string;
+            key: string;
+            change: components["schemas"]["DiffTemplateVersionsResponse.Change"];
+            /** @description Empty if ADDED. */
+            a: string;
+            /** @description Empty if REMOVED. */
+            b: string;
         };
         DiscardDeadLetterRequest: {
             /**
@@ -1701,7 +1915,7 @@ export interface components {
             unchanged: number;
             /**
              * Format: int32
-             * @description Rows that repeat an earlier row's e-mail address and domain.
+             * @description Rows that repeat an earlier row's e-mail address and registrable domain.
              */
             duplicates: number;
             /**
@@ -1732,6 +1946,11 @@ export interface components {
             undone_by: string;
             /** Format: date-time */
             undone_at?: string;
+            /**
+             * Format: int32
+             * @description Leads whose look-up was asked for; fewer than `created` if the caller's quota was used up.
+             */
+            look_ups: number;
         };
         /**
          * @description - `RUNNING`: The file is being read.
@@ -1973,6 +2192,11 @@ export interface components {
              */
             total_size_estimate: number;
         };
+        ListTemplateVersionsResponse: {
+            template_versions: components["schemas"]["TemplateVersion"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
         LookupPdfResponse: {
             verdict: components["schemas"]["LookupPdfResponse.Verdict"];
             /** @description What the PDF was made from; unset if it is UNKNOWN. */
@@ -2045,6 +2269,16 @@ export interface components {
             size_bytes: number;
             /** @description SHA-256 of the gzip bytes, in hexadecimal. */
             sha256: string;
+        };
+        /**
+         * @description - `PDF`: The whole document.
+         *     - `PNG`: One page as a picture.
+         * @enum {string}
+         */
+        "PreviewTemplateVersionRequest.Format": "FORMAT_UNSPECIFIED" | "PDF" | "PNG";
+        PublishTemplateVersionRequest: {
+            /** @description `name@version`. */
+            id: string;
         };
         QuickAddLeadRequest: {
             /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
@@ -2201,6 +2435,10 @@ export interface components {
          * @enum {string}
          */
         "RetentionPreview.Content": "CONTENT_UNSPECIFIED" | "RAW_INPUTS" | "LOGS" | "AUDIT_DETAILS";
+        RetireTemplateVersionRequest: {
+            /** @description `name@version`. */
+            id: string;
+        };
         RetryReportRequest: {
             /**
              * Format: uuid
@@ -2292,6 +2530,60 @@ export interface components {
          * @enum {string}
          */
         "Suggestion.State": "STATE_UNSPECIFIED" | "OPEN" | "ACCEPTED" | "DISMISSED";
+        /** @description One immutable version of one template. */
+        TemplateVersion: {
+            /** @description `name@version`. */
+            readonly id: string;
+            name: string;
+            /** @description Semantic version: major.minor.patch. */
+            version: string;
+            /** @description SHA-256 in hexadecimal over the manifest of all files: the identity of the bundle. */
+            readonly digest: string;
+            readonly status: components["schemas"]["TemplateVersion.Status"];
+            readonly origin: components["schemas"]["TemplateVersion.Origin"];
+            /** @description The languages it speaks, as BCP 47 tags, in alphabetical order. */
+            readonly locales: string[];
+            /** @description In alphabetical order. Empty in lists. */
+            readonly files: components["schemas"]["TemplateVersion.File"][];
+            /**
+             * Format: int32
+             * @description Size of all files together.
+             */
+            readonly size_bytes: number;
+            /** @description The subject that created it; empty if it comes with the product. */
+            readonly created_by: string;
+            /** Format: date-time */
+            readonly created_at?: string;
+            readonly published_by: string;
+            /** Format: date-time */
+            readonly published_at?: string;
+            readonly retired_by: string;
+            /** Format: date-time */
+            readonly retired_at?: string;
+        };
+        /** @description One file of the bundle. */
+        "TemplateVersion.File": {
+            /** @description Relative name, with slashes. */
+            name: string;
+            /** Format: int32 */
+            size_bytes: number;
+            /** @description SHA-256 in hexadecimal. */
+            sha256: string;
+        };
+        /**
+         * @description Where the bundle came from.
+         *     - `SHIPPED`: Comes with the product, published.
+         *     - `CREATED`: Created through this service.
+         * @enum {string}
+         */
+        "TemplateVersion.Origin": "ORIGIN_UNSPECIFIED" | "SHIPPED" | "CREATED";
+        /**
+         * @description - `DRAFT`: Can be previewed, published or removed; no report is made with it.
+         *     - `PUBLISHED`: Reports can be made with it.
+         *     - `RETIRED`: No new report is made with it.
+         * @enum {string}
+         */
+        "TemplateVersion.Status": "STATUS_UNSPECIFIED" | "DRAFT" | "PUBLISHED" | "RETIRED";
         UndeleteLeadRequest: {
             /**
              * Format: uuid
@@ -3243,7 +3535,7 @@ export interface operations {
                 existing?: components["schemas"]["ImportLeadsRequest.Existing"];
                 /** @description Reads and judges every row, and writes no lead. */
                 dry_run?: boolean;
-                /** @description Has the leads that are created looked up as QuickAddLead does. */
+                /** @description Has the leads that are created looked up as QuickAddLead does, as far as the caller's quota goes. */
                 enrich?: boolean;
                 /** @description Names this request, so that it can be sent again. Over HTTP, `Idempotency-Key`. */
                 request_id?: string;
@@ -4169,6 +4461,250 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_ListTemplateVersions: {
+        parameters: {
+            query?: {
+                /** @description How many versions to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter; empty for the first page. */
+                page_token?: string;
+                /** @description Only versions of this template. */
+                name?: string;
+                /** @description Only versions in this status. */
+                status?: components["schemas"]["TemplateVersion.Status"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListTemplateVersionsResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_CreateTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateTemplateVersionRequest"];
+            };
+        };
+        responses: {
+            /** @description One immutable version of one template. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateVersion"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_GetTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One immutable version of one template. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateVersion"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_DeleteTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeleteTemplateVersionResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_PublishTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One immutable version of one template. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateVersion"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_RetireTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One immutable version of one template. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateVersion"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_PreviewTemplateVersion: {
+        parameters: {
+            query?: {
+                /** @description A past report, whose captured inputs are used; the bundle's sample if empty. */
+                report_id?: string;
+                /** @description A language of the template, instead of the one that the inputs name. */
+                locale?: string;
+                /** @description PDF if unspecified. */
+                format?: components["schemas"]["PreviewTemplateVersionRequest.Format"];
+                /** @description The page to picture, counted from 1; 0 means the first. PNG only. */
+                page?: number;
+                /** @description Width of the picture in pixels; 0 means 1,000. PNG only. */
+                width?: number;
+            };
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_DownloadTemplateVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    TemplateService_DiffTemplateVersions: {
+        parameters: {
+            query: {
+                /** @description `name@version` to start from. */
+                a: string;
+                /** @description `name@version` to compare with it. */
+                b: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffTemplateVersionsResponse"];
                 };
             };
             default: components["responses"]["Error"];

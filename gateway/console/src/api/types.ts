@@ -5,6 +5,7 @@ type Schemas = components["schemas"];
 export type Lead = Schemas["Lead"];
 export type LeadEvent = Schemas["LeadEvent"];
 export type EnrichmentStatus = Lead["enrichment_status"];
+export type LeadImport = Schemas["LeadImport"];
 export type Fact = Schemas["Fact"];
 export type Suggestion = Schemas["Suggestion"];
 export type Report = Schemas["Report"];

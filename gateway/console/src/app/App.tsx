@@ -5,6 +5,7 @@ import { endSession, sessionQuery } from "@/api/session";
 import { Announcer } from "@/components/Announcer";
 import { ErrorNotice } from "@/components/Notice";
 import { Failure } from "./Failure";
+import { ImportsPage } from "./pages/ImportsPage";
 import { LeadPage } from "./pages/LeadPage";
 import { LeadsPage } from "./pages/LeadsPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
@@ -40,6 +41,7 @@ const router = createBrowserRouter([
         children: [
           { path: "/leads", element: <LeadsPage /> },
           { path: "/leads/:id", element: <LeadPage /> },
+          { path: "/imports", element: <ImportsPage /> },
           { path: "/reports", element: <ReportsPage /> },
           { path: "/reports/:id", element: <ReportPage /> },
           { path: "*", element: <NotFoundPage /> },

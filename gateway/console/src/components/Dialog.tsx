@@ -1,30 +1,47 @@
 import { X } from "lucide-react";
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { Button } from "./Button";
 import styles from "./Dialog.module.css";
 
-/** A window above the screen; Escape and its cross close it, and the keyboard goes back to where it came from. */
+/** A modal dialog: the browser keeps the focus inside, and gives it back at the end. Escape closes it. */
 export function Dialog({
   title,
-  onClose,
+  close,
   children,
 }: {
   title: string;
-  onClose: () => void;
+  /** Absent while it must stay open. */
+  close?: (() => void) | undefined;
   children: ReactNode;
 }) {
-  const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
-    if (!dialog.current?.open) dialog.current?.showModal();
+  const dialog = useRef<HTMLDialogElement>(null);
+  // Before it is gone from the page: closing it is what gives the focus back.
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    return () => shown?.close();
   }, []);
   return (
-    <dialog ref={dialog} className={styles.dialog} aria-labelledby={heading} onClose={onClose}>
+    <dialog
+      ref={dialog}
+      className={styles.dialog}
+      aria-labelledby={heading}
+      onCancel={(event) => {
+        event.preventDefault();
+        close?.();
+      }}
+    >
       <header className={styles.header}>
         <h2 id={heading}>{title}</h2>
-        <Button variant="quiet" icon={X} aria-label="Close" onClick={() => dialog.current?.close()} />
+        <Button variant="quiet" icon={X} aria-label="Close" disabled={!close} onClick={close} />
       </header>
       <div className={styles.body}>{children}</div>
     </dialog>
   );
+}
+
+/** What can be done in a dialog, at its end. */
+export function DialogActions({ children }: { children: ReactNode }) {
+  return <footer className={styles.actions}>{children}</footer>;
 }

@@ -83,7 +83,7 @@ class ImportLeadsRequest(_message.Message):
     dry_run: _builtins.bool
     """Reads and judges every row, and writes no lead."""
     enrich: _builtins.bool
-    """Has the leads that are created looked up as QuickAddLead does."""
+    """Has the leads that are created looked up as QuickAddLead does, as far as the caller's quota goes."""
     request_id: _builtins.str
     """Names this request, so that it can be sent again. Over HTTP, `Idempotency-Key`."""
     filename: _builtins.str
@@ -206,6 +206,7 @@ class LeadImport(_message.Message):
     CONFLICTS_FIELD_NUMBER: _builtins.int
     UNDONE_BY_FIELD_NUMBER: _builtins.int
     UNDONE_AT_FIELD_NUMBER: _builtins.int
+    LOOK_UPS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID version 7 (RFC 9562)."""
     state: Global___LeadImport.State.ValueType
@@ -222,7 +223,7 @@ class LeadImport(_message.Message):
     unchanged: _builtins.int
     """Leads that were there already and stayed as they were."""
     duplicates: _builtins.int
-    """Rows that repeat an earlier row's e-mail address and domain."""
+    """Rows that repeat an earlier row's e-mail address and registrable domain."""
     refused: _builtins.int
     """Rows that are no lead."""
     error: _builtins.str
@@ -233,6 +234,8 @@ class LeadImport(_message.Message):
     conflicts: _builtins.int
     """Leads that were to be taken back, and were not, because somebody changed them since."""
     undone_by: _builtins.str
+    look_ups: _builtins.int
+    """Leads whose look-up was asked for; fewer than `created` if the caller's quota was used up."""
     @_builtins.property
     def columns(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The headers that each field was read from."""
@@ -274,10 +277,11 @@ class LeadImport(_message.Message):
         conflicts: _builtins.int = ...,
         undone_by: _builtins.str = ...,
         undone_at: _timestamp_pb2.Timestamp | None = ...,
+        look_ups: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "ended_at", b"ended_at", "undone_at", b"undone_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "conflicts", b"conflicts", "created", b"created", "created_at", b"created_at", "created_by", b"created_by", "dry_run", b"dry_run", "duplicates", b"duplicates", "ended_at", b"ended_at", "enrich", b"enrich", "error", b"error", "existing", b"existing", "filename", b"filename", "id", b"id", "ignored_columns", b"ignored_columns", "refused", b"refused", "rows", b"rows", "state", b"state", "unchanged", b"unchanged", "undone", b"undone", "undone_at", b"undone_at", "undone_by", b"undone_by", "updated", b"updated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "conflicts", b"conflicts", "created", b"created", "created_at", b"created_at", "created_by", b"created_by", "dry_run", b"dry_run", "duplicates", b"duplicates", "ended_at", b"ended_at", "enrich", b"enrich", "error", b"error", "existing", b"existing", "filename", b"filename", "id", b"id", "ignored_columns", b"ignored_columns", "look_ups", b"look_ups", "refused", b"refused", "rows", b"rows", "state", b"state", "unchanged", b"unchanged", "undone", b"undone", "undone_at", b"undone_at", "undone_by", b"undone_by", "updated", b"updated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -83,7 +83,7 @@ class LeadTransferServiceServicer:
         The file is UTF-8, with a header, separated by commas, semicolons or tabs (RFC 4180). Its rows are
         written in batches, each as a whole. A row that is no lead, or stands in the file twice, is passed over and
         told by ListLeadImportErrors; the others come in. A living lead with the same e-mail address and
-        domain is the same lead: see `existing`.
+        registrable domain is the same lead: see `existing`.
 
         If the file breaks off, or cannot be read any further, the call fails, the import is FAILED, and what
         its batches wrote until then stays: `import` in the error's metadata names it. The same file sent

@@ -247,8 +247,8 @@ class LineageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRecordedReports(self, request, context):
-        """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
-        compares them with the reports that were made.
+        """Lists the completed reports that have a lineage, in the order of their ids, and how many there are: for
+        whoever compares them with the reports that were made. Generations that failed are not among them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

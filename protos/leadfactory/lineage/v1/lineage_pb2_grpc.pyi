@@ -115,8 +115,8 @@ class LineageServiceStub:
     for a lead that is held. Promises an entry in each lineage's access audit.
     """
     ListRecordedReports: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.ListRecordedReportsRequest, _lineage_pb2.ListRecordedReportsResponse]
-    """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
-    compares them with the reports that were made.
+    """Lists the completed reports that have a lineage, in the order of their ids, and how many there are: for
+    whoever compares them with the reports that were made. Generations that failed are not among them.
     """
 
 @_typing.type_check_only
@@ -205,8 +205,8 @@ class LineageServiceAsyncStub(LineageServiceStub):
     for a lead that is held. Promises an entry in each lineage's access audit.
     """
     ListRecordedReports: _aio.UnaryUnaryMultiCallable[_lineage_pb2.ListRecordedReportsRequest, _lineage_pb2.ListRecordedReportsResponse]  # type: ignore[assignment]
-    """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
-    compares them with the reports that were made.
+    """Lists the completed reports that have a lineage, in the order of their ids, and how many there are: for
+    whoever compares them with the reports that were made. Generations that failed are not among them.
     """
 
 class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -376,8 +376,8 @@ class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lineage_pb2.ListRecordedReportsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lineage_pb2.ListRecordedReportsResponse, _abc.Awaitable[_lineage_pb2.ListRecordedReportsResponse]]:
-        """Lists the reports that have a lineage, in the order of their ids, and how many there are: for whoever
-        compares them with the reports that were made.
+        """Lists the completed reports that have a lineage, in the order of their ids, and how many there are: for
+        whoever compares them with the reports that were made. Generations that failed are not among them.
         """
 
 def add_LineageServiceServicer_to_server(servicer: LineageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -2,15 +2,17 @@ import { X } from "lucide-react";
 import { useSearchParams } from "react-router";
 import { Button } from "@/components/Button";
 import { Select } from "@/components/Field";
+import { Badge } from "@/components/Status";
 import { readFilter, withFilter } from "./filter";
 import styles from "./leads.module.css";
 
 /** Narrows the list; the address keeps the choice, so it can be shared and gone back to. */
 export function LeadFilters() {
   const [search, setSearch] = useSearchParams();
-  const { is_manual, enrichment_status } = readFilter(search);
+  const { is_manual, enrichment_status, import_id } = readFilter(search);
   return (
     <search className={styles.filters} aria-label="Filter leads">
+      {import_id && <Badge>of one import</Badge>}
       <Select
         label="Origin"
         value={is_manual === undefined ? "" : String(is_manual)}
@@ -33,7 +35,7 @@ export function LeadFilters() {
           ["FAILED", "Failed"],
         ]}
       />
-      {(is_manual !== undefined || enrichment_status) && (
+      {(is_manual !== undefined || enrichment_status || import_id) && (
         <Button variant="quiet" icon={X} onClick={() => setSearch({})}>
           Clear
         </Button>

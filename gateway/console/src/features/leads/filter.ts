@@ -3,11 +3,15 @@ import type { LeadFilter } from "./queries";
 
 const STATUSES: EnrichmentStatus[] = ["PENDING", "IN_PROGRESS", "COMPLETED", "FAILED"];
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** Reads the filter from the address; what is not a filter's value is as good as absent. */
 export function readFilter(search: URLSearchParams): LeadFilter {
   const manual = search.get("is_manual");
   const status = STATUSES.find((each) => each === search.get("enrichment_status"));
+  const importId = search.get("import_id") ?? "";
   return {
+    ...(UUID.test(importId) ? { import_id: importId } : {}),
     ...(manual === "true" || manual === "false" ? { is_manual: manual === "true" } : {}),
     ...(status ? { enrichment_status: status } : {}),
   };
