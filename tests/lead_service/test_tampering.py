@@ -307,7 +307,7 @@ async def test_a_log_that_is_gone_altogether_is_missed(thief: Thief, found: Foun
         (
             """CREATE OR REPLACE FUNCTION lead_audit_append(lead uuid, numbered boolean, act text,
                result text, why text, before jsonb, after jsonb, kept jsonb DEFAULT '{}')
-               RETURNS void LANGUAGE sql AS ''""",
+               RETURNS uuid LANGUAGE sql AS 'SELECT NULL::uuid'""",
             "function lead_audit_append(uuid,boolean,text,text,text,jsonb,jsonb,jsonb): is not defined",
         ),
         (
