@@ -24,7 +24,7 @@ LOG = Log(
         "trigger guard on lead_audit": "c3efbec08fba7b765c186ffaeca330305fbdc2ac81772fc3ec5faf417e3c03d7",
         "trigger guard on lead_audit_checkpoints": "ac7a45f85eee9da8c4fd9602378fd2097143a3883804306830ef07f3b512c414",
         "trigger guard on lead_audit_tree": "2cbf1cf5570189dc001f4c39372e7d41648981de5b8b1f11b7a50e466f676bd9",
-        "trigger hint on leads": "d123b267e43c38e5e48faa96d1a967f28957109e7c5ce109ec07f00ece589e30",
+        "trigger hint on leads": "0ee4c054e956a145b8fa8e2d8be9220739c516c0019dd2083f25531d9a0f0f82",
         "trigger no_truncate on lead_audit": "6bb99cd7d0db87e190d9963cdda0146feb34792b9dc88a70a3c928fd04086508",
         "trigger no_truncate on leads": "9c709120f2cd60cc3716a6fd714eff78efe362fb6d54f0c1805c15f4406862fc",
         "trigger untouched on leads": "d2ff1ea2f7bf015e1602f6858faf8c567787b81315362d317b2dc16695444389",

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gateway import app, backends, contract
 from gateway.settings import GatewaySettings
 from lead_service import refusals
 from lead_service.import_repository import PostgresImportStore
+from lead_service.quota import Quota
 from lead_service.repository import PostgresLeadStore
 from lead_service.server import records
 from lead_service.servicer import LeadServicer
@@ -28,6 +30,7 @@ from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
 from tests.gateway.transcoding.conftest import listening
 
+QUOTA = Quota(hourly=10, at_once=500)
 COUNTS = ("rows", "created", "updated", "unchanged", "duplicates", "refused")
 
 
@@ -82,7 +85,7 @@ async def api(
 ) -> AsyncIterator[Api]:
     database = Database(lead_database.url, name="test")
     leads, kept = UnitsOfWork(database, PostgresLeadStore), records(database)
-    imports = UnitsOfWork(database, PostgresImportStore)
+    imports = UnitsOfWork(database, partial(PostgresImportStore, quota=QUOTA))
     services = [
         Service(
             lead_pb2.DESCRIPTOR.services_by_name["LeadService"],
@@ -399,6 +402,24 @@ async def test_imported_leads_are_looked_up_if_asked_for(api: Api) -> None:
         "ada@a.example": False,
         "bob@b.example": True,
     }
+
+
+async def test_look_ups_are_asked_for_as_far_as_the_quota_goes(api: Api) -> None:
+    text = "email\n" + "".join(f"p{n}@a.example\n" for n in range(QUOTA.hourly + 5))
+    assert (await api.bring(text, "enrich=true&dry_run=true"))["look_ups"] == 0
+    done = await api.bring(text, "enrich=true")
+    assert (done["created"], done["look_ups"]) == (QUOTA.hourly + 5, QUOTA.hourly)
+    assert sum(bool(each["enrichment_task_id"]) for each in await api.leads()) == QUOTA.hourly
+    more = await api.bring("email\nmore@a.example\n", "enrich=true")
+    assert (more["created"], more["look_ups"]) == (1, 0)
+
+
+async def test_a_lead_of_the_same_registrable_domain_is_the_same_lead(api: Api) -> None:
+    first = await api.bring("email,domain\nada@a.co.uk,www.a.co.uk\nada@a.co.uk,shop.a.co.uk\n")
+    assert counts(first) == [2, 1, 0, 0, 1, 0]
+    second = await api.bring("email,domain,name\nADA@a.co.uk,a.co.uk,Ada\n", "existing=UPDATE")
+    assert counts(second) == [1, 0, 1, 0, 0, 0]
+    assert [(each["domain"], each["name"]) for each in await api.leads()] == [("www.a.co.uk", "Ada")]
 
 
 NASTY = [

@@ -25,7 +25,7 @@ from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import lead_pb2_grpc
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
-from services.errors import Aborted, InvalidArgument, ResourceExhausted
+from services.errors import Aborted, InvalidArgument, OutOfRange, ResourceExhausted
 from services.identity import Actor, acting_as
 from services.ids import uuid7
 from services.notifications import Hints
@@ -366,6 +366,23 @@ async def test_there_is_room_for_others(database: Database) -> None:
         with feed.watch(ChangeFilter()), pytest.raises(ResourceExhausted) as refused:
             await anext(watching.watch(feed, ChangeFilter(), None))
     assert refused.value.reason == "TOO_MANY_WATCHERS"
+
+
+async def test_a_database_that_was_restored_ends_every_watch(database: Database) -> None:
+    hints = Hints(database.url, CHANNEL, name=LISTENER)
+    feed = Feed(UnitsOfWork(database, PostgresChangeStore), hints, limit=1)
+    feed._position = ChangePosition(2**40)
+    with feed.watch(ChangeFilter()) as watcher:
+        with pytest.raises(OutOfRange):
+            await feed.run(asyncio.Event())
+        assert watcher.is_over
+    # The process runs it again, and it begins where the database is now.
+    running = asyncio.create_task(feed.run(stop := asyncio.Event()))
+    await until(lambda: feed._position is not None)
+    assert feed.position < ChangePosition(2**40)
+    stop.set()
+    hints.hint()
+    await running
 
 
 async def test_a_token_from_a_future_that_never_was_is_refused(client: Client) -> None:

@@ -32,6 +32,7 @@ BEGIN
 END $$;
 CREATE TRIGGER hint AFTER INSERT OR UPDATE OR DELETE ON leads
     FOR EACH STATEMENT EXECUTE FUNCTION lead_changed();
+ALTER TABLE leads ENABLE ALWAYS TRIGGER hint;
 """
 
 # `before` and `after` are what the merge found and left of the lead that stays, `facts` are its own if

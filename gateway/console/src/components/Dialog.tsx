@@ -1,40 +1,33 @@
 import { X } from "lucide-react";
-import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { Button } from "./Button";
 import styles from "./Dialog.module.css";
 
-/** A modal dialog: the browser keeps the focus inside, and gives it back at the end. Escape closes it. */
+/** A window above the screen; Escape and its cross close it, and the keyboard goes back to where it came from. */
 export function Dialog({
   title,
-  close,
+  onClose,
   children,
 }: {
   title: string;
-  /** Absent while it must stay open. */
-  close?: (() => void) | undefined;
+  onClose: () => void;
   children: ReactNode;
 }) {
-  const heading = useId();
   const dialog = useRef<HTMLDialogElement>(null);
-  // Before it is gone from the page: closing it is what gives the focus back.
-  useLayoutEffect(() => {
-    const shown = dialog.current;
-    shown?.showModal();
-    return () => shown?.close();
-  }, []);
+  const heading = useId();
+  const [before] = useState(() => document.activeElement);
+  useEffect(() => {
+    if (!dialog.current?.open) dialog.current?.showModal();
+    // Where its owner takes it off the screen instead of closing it, the browser loses the place.
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, [before]);
   return (
-    <dialog
-      ref={dialog}
-      className={styles.dialog}
-      aria-labelledby={heading}
-      onCancel={(event) => {
-        event.preventDefault();
-        close?.();
-      }}
-    >
+    <dialog ref={dialog} className={styles.dialog} aria-labelledby={heading} onClose={onClose}>
       <header className={styles.header}>
         <h2 id={heading}>{title}</h2>
-        <Button variant="quiet" icon={X} aria-label="Close" disabled={!close} onClick={close} />
+        <Button variant="quiet" icon={X} aria-label="Close" onClick={() => dialog.current?.close()} />
       </header>
       <div className={styles.body}>{children}</div>
     </dialog>

@@ -69,7 +69,7 @@ function Steps({ close }: { close: () => void }) {
   };
 
   return (
-    <Dialog title="Import leads" close={leave}>
+    <Dialog title="Import leads" onClose={leave}>
       {run.data && !run.data.dry_run ? (
         <Done done={run.data} close={close} />
       ) : (

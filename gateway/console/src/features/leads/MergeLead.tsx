@@ -52,7 +52,7 @@ function MergeDialog({ lead, onClose }: { lead: Lead; onClose: () => void }) {
     setChoices(firstChoices(lead, chosen));
   };
   return (
-    <Dialog title="Merge another lead into this one" close={onClose}>
+    <Dialog title="Merge another lead into this one" onClose={onClose}>
       <MergeSearch lead={lead} chosen={other} choose={choose} />
       {other && choices && (
         <>
