@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
@@ -25,12 +25,12 @@ from services.database import Database, driver_connection
 from services.identity import Actor, Call, acting_as, serving
 from services.ids import uuid7
 from tests.fixtures.postgres import TestDatabase
+from tests.lead_service.shapes import BY_HAND, IDS, Write
 
 NOW = datetime(2026, 11, 21, 9, 30, 0, 120000, tzinfo=UTC)
 ADA = Actor("ada", frozenset({"operator", "admin"}), None, "2001:db8::1%eth0", "it's \"Ada's\" \\ browser; é")
 CALL = Call("leadfactory.lead.v1.LeadService/CreateLead", "request-1")
 CONTEXT = json.dumps({"user_id": "root", "roles": [], "user_agent": "", "request_id": "", "method": ""})
-IDS = [uuid7(), uuid7()]
 
 
 @pytest.fixture
@@ -148,7 +148,8 @@ async def delete_object(session: AsyncSession) -> None:
         await session.delete(await session.get_one(LeadRow, each))
 
 
-Write = Callable[[AsyncSession], Awaitable[None]]
+async def bulk_update_by_key(session: AsyncSession) -> None:
+    await session.execute(update(LeadRow), [{"id": each, "name": "Ada"} for each in IDS])
 
 
 @pytest.mark.parametrize(
@@ -163,8 +164,14 @@ Write = Callable[[AsyncSession], Awaitable[None]]
         (Action.UPDATE, on_conflict),
         (Action.UPDATE, written_update),
         (Action.UPDATE, merge_statement),
+        (Action.UPDATE, bulk_update_by_key),
         (Action.DELETE, core_delete),
         (Action.DELETE, delete_object),
+        *(
+            pytest.param(action, write, id=f"{action}-by hand, {name}")
+            for action, writes in BY_HAND.items()
+            for name, write in writes.items()
+        ),
     ],
 )
 async def test_every_way_to_write_makes_one_entry_a_lead(
@@ -334,6 +341,21 @@ async def test_not_even_a_superuser_rewrites_it_in_passing(
     with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.RestrictViolationError)):
         await connection.execute(statement)
     await connection.close()
+
+
+async def test_a_session_that_claims_to_be_a_replica_is_audited_all_the_same(
+    database: Database, lead_database: TestDatabase
+) -> None:
+    await keep(database, IDS[0])
+    connection = await asyncpg.connect(lead_database.superuser_url)
+    await connection.execute(
+        f"SET session_replication_role = replica; SET leadfactory.context = '{CONTEXT}';"
+        "UPDATE leads SET name = 'Ada'"
+    )
+    await connection.close()
+    entries = await history(database, IDS[0])
+    assert (entries[-1].user_id, entries[-1].new_values) == ("root", {"name": "Ada"})
+    assert replay(entries) == await live(database, IDS[0])
 
 
 async def test_values_can_be_erased_and_every_hash_stays_right(

@@ -47,17 +47,17 @@ class Thief:
     @asynccontextmanager
     async def unseen(self) -> AsyncIterator[None]:
         """Switch every trigger off, and on again as it was."""
-        for table in TABLES:
-            await self.connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        triggers = await self.connection.fetch(
+            "SELECT tgrelid::regclass::text AS on, tgname, tgenabled = 'A' AS always FROM pg_trigger"
+            " WHERE tgrelid = ANY($1::text[]::regclass[]) AND NOT tgisinternal",
+            TABLES,
+        )
+        for each in triggers:
+            await self.connection.execute(f"ALTER TABLE {each['on']} DISABLE TRIGGER {each['tgname']}")
         yield
-        for table in TABLES:
-            await self.connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-            for trigger in await self.connection.fetch(
-                "SELECT tgname FROM pg_trigger WHERE tgrelid = $1::regclass AND NOT tgisinternal", table
-            ):
-                await self.connection.execute(
-                    f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger['tgname']}"
-                )
+        for each in triggers:
+            always = "ALWAYS " if each["always"] else ""
+            await self.connection.execute(f"ALTER TABLE {each['on']} ENABLE {always}TRIGGER {each['tgname']}")
 
     async def execute(self, statement: str, *arguments: Any) -> None:
         async with self.unseen():
