@@ -7,6 +7,7 @@ import pytest
 import structlog
 
 pytest_plugins = [
+    "tests.fixtures.door",
     "tests.fixtures.postgres",
     "tests.fixtures.evidence",
     "tests.fixtures.identity",

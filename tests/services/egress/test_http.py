@@ -4,10 +4,10 @@ import ssl
 
 import pytest
 
-from lead_service.egress import Garbled, Refused, Unreachable, Unresolved
-from lead_service.egress.dial import Door
-from lead_service.egress.http import Limits, Page, Visit, visit
-from tests.lead_service.conftest import Spy
+from services.egress import Garbled, Refused, Unreachable, Unresolved
+from services.egress.dial import Door
+from services.egress.http import Limits, Page, Visit, visit
+from tests.fixtures.door import Spy
 from tests.site import Site
 from tests.site.pages import SECURITY_HEADERS, document
 

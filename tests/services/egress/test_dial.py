@@ -7,12 +7,12 @@ from typing import Any
 import httpcore
 import pytest
 
-from lead_service.egress import Refused, Unreachable, Unresolved
-from lead_service.egress.addresses import Address, networks
-from lead_service.egress.dial import Door, Ports
-from lead_service.egress.resolver import Resolver
-from tests.lead_service.conftest import Spy
-from tests.lead_service.egress.test_addresses import HOSTILE
+from services.egress import Refused, Unreachable, Unresolved
+from services.egress.addresses import Address, networks
+from services.egress.dial import Door, Ports
+from services.egress.resolver import Resolver
+from tests.fixtures.door import Spy
+from tests.services.egress.test_addresses import HOSTILE
 from tests.site import Site
 
 HOSTILE_HOSTS = [

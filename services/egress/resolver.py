@@ -19,8 +19,8 @@ import dns.rdata
 import dns.rdatatype
 import dns.resolver
 
-from lead_service.egress import Unreachable, Unresolved
-from lead_service.egress.addresses import Address
+from services.egress import Unreachable, Unresolved
+from services.egress.addresses import Address
 
 
 class NoSuchName(Exception):

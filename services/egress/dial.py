@@ -9,16 +9,16 @@ from typing import Final, NamedTuple
 
 import httpcore
 
-from lead_service.egress import Refused, Unreachable
-from lead_service.egress.addresses import Address, Network, objection
-from lead_service.egress.resolver import Resolver
-from lead_service.names import host_name
+from services.egress import Refused, Unreachable
+from services.egress.addresses import Address, Network, objection
+from services.egress.resolver import Resolver
 from services.errors import InvalidArgument
+from services.hosts import host_name
 
 # A site that answers at none of its first few addresses is down for its visitors too.
 _MAX_DIALLED: Final = 3
 
-# What robots.txt may know us by.
+# What others know us by: in requests, and in robots.txt.
 PRODUCT: Final = "LeadFactory"
 
 SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
@@ -44,20 +44,15 @@ class Ports(NamedTuple):
 class Door(httpcore.AsyncNetworkBackend):
     """An httpcore network backend that lets through only what the egress rule allows.
 
-    `inner` opens the sockets; it is handed IP addresses only, each of them checked. `contact` is a URL
-    or an e-mail address where a site's owner can ask who visits.
+    `inner` opens the sockets; it is handed IP addresses only, each of them checked. `user_agent` is
+    how requests that go out here introduce themselves (RFC 9110 section 10.1.5).
     """
 
     resolver: Resolver
     inner: httpcore.AsyncNetworkBackend
     ports: Ports
     allowed: Sequence[Network] = ()
-    contact: str = ""
-
-    @property
-    def user_agent(self) -> str:
-        """How requests that go out here introduce themselves (RFC 9110 section 10.1.5)."""
-        return f"{PRODUCT}/1 (website audit{f'; {self.contact}' if self.contact else ''})"
+    user_agent: str = f"{PRODUCT}/1"
 
     async def admit(self, host: str) -> tuple[Address, ...]:
         """Return the addresses of `host`, all of which may be dialled.
@@ -86,22 +81,7 @@ class Door(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first address of `host` that answers, within `timeout` seconds."""
         dialled = self.ports.dialled(port)
-        addresses = await self.admit(host)
-        ends = time.monotonic() + timeout if timeout is not None else None
-        failure = "no address was dialled"
-        for place, address in enumerate(addresses[:_MAX_DIALLED]):
-            # What is left of the time is shared among the addresses that are left.
-            left = (ends - time.monotonic()) / (min(len(addresses), _MAX_DIALLED) - place) if ends else None
-            try:
-                stream = await self.inner.connect_tcp(str(address), dialled, left, None, socket_options)
-            except httpcore.ConnectTimeout:
-                failure = f"{address} port {dialled} did not answer"
-            except httpcore.ConnectError as error:
-                failure = f"{address} port {dialled}: {_words(error)}"
-            else:
-                await _insist(stream, address)
-                return stream
-        raise Unreachable(failure)
+        return await dial(self.inner, await self.admit(host), dialled, timeout, socket_options)
 
     async def connect_unix_socket(
         self,
@@ -111,6 +91,34 @@ class Door(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Refuse: there is no way to a local socket."""
         raise Refused("a local socket is not the internet")
+
+
+async def dial(
+    inner: httpcore.AsyncNetworkBackend,
+    addresses: Sequence[Address],
+    port: int,
+    seconds: float | None,
+    socket_options: Iterable[SocketOption] | None = None,
+) -> httpcore.AsyncNetworkStream:
+    """Connect to the first address that answers, all tries within so many seconds; raises Unreachable.
+
+    Whoever calls this has checked the addresses.
+    """
+    ends = time.monotonic() + seconds if seconds is not None else None
+    failure = "no address was dialled"
+    for place, address in enumerate(addresses[:_MAX_DIALLED]):
+        # What is left of the time is shared among the addresses that are left.
+        left = (ends - time.monotonic()) / (min(len(addresses), _MAX_DIALLED) - place) if ends else None
+        try:
+            stream = await inner.connect_tcp(str(address), port, left, None, socket_options)
+        except httpcore.ConnectTimeout:
+            failure = f"{address} port {port} did not answer"
+        except httpcore.ConnectError as error:
+            failure = f"{address} port {port}: {_words(error)}"
+        else:
+            await _insist(stream, address)
+            return stream
+    raise Unreachable(failure)
 
 
 async def _insist(stream: httpcore.AsyncNetworkStream, address: Address) -> None:

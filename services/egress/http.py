@@ -10,10 +10,10 @@ from typing import Final
 import httpcore
 import httpx
 
-from lead_service.egress import Garbled, Refused, Unreachable
-from lead_service.egress.dial import Door, Ports
-from lead_service.names import host_name
+from services.egress import Garbled, Refused, Unreachable
+from services.egress.dial import Door, Ports
 from services.errors import InvalidArgument
+from services.hosts import host_name
 
 MAX_REDIRECTS: Final = 3
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -64,7 +64,7 @@ class EgressTransport(httpx.AsyncBaseTransport):
     It is used without an `httpx.Client`, and therefore knows no proxies, cookies, netrc or redirects.
     """
 
-    def __init__(self, door: Door, tls: ssl.SSLContext, limits: Limits) -> None:
+    def __init__(self, door: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext, limits: Limits) -> None:
         """Take the door, whom to trust, and what a page may cost."""
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls, network_backend=door, max_connections=4, retries=0

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lead_service.egress import Unreachable, Unresolved
-from lead_service.egress.resolver import NoSuchName, Resolver, nameservers
+from services.egress import Unreachable, Unresolved
+from services.egress.resolver import NoSuchName, Resolver, nameservers
 from tests.site import Site
 
 

@@ -87,9 +87,9 @@ def objection(address: Address, allowed: Sequence[Network] = ()) -> str | None:
     that packets to it would reach; the other forms that embed one (IPv4-compatible, 6to4, Teredo)
     are refused whatever they embed, for no web site needs them any more.
     """
-    reached = _unwrapped(address)
-    if any(reached in network for network in allowed if network.version == reached.version):
+    if is_in(address, allowed):
         return None
+    reached = _unwrapped(address)
     if isinstance(reached, IPv4Address):
         name = next((name for network, name in _SPECIAL_IPV4 if reached in network), None)
     elif reached.scope_id is not None:
@@ -101,6 +101,12 @@ def objection(address: Address, allowed: Sequence[Network] = ()) -> str | None:
         return None
     through = "" if reached == address else f" (through {address})"
     return f"{reached}{through} is not a public address: {name}"
+
+
+def is_in(address: Address, allowed: Sequence[Network]) -> bool:
+    """Tell whether packets to `address` reach one of these networks."""
+    reached = _unwrapped(address)
+    return any(reached in network for network in allowed if network.version == reached.version)
 
 
 def networks(text: str) -> tuple[Network, ...]:
