@@ -8,6 +8,7 @@ import structlog
 
 pytest_plugins = [
     "tests.fixtures.door",
+    "tests.fixtures.receiver",
     "tests.fixtures.postgres",
     "tests.fixtures.evidence",
     "tests.fixtures.identity",

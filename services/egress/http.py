@@ -83,6 +83,7 @@ class EgressTransport(httpx.AsyncBaseTransport):
                         scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
                     ),
                     headers=request.headers.raw,
+                    content=request.read(),
                     extensions={"timeout": self._timeout},
                 )
             )
