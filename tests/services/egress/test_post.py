@@ -1,4 +1,4 @@
-"""Promise: a message goes once, within its time, to a public host over TLS or to a network allowed by name."""
+"""Promise: a message goes once, in time, to a public host over TLS or to a network allowed by name."""
 
 import ssl
 
@@ -55,7 +55,7 @@ async def test_a_redirect_is_an_answer_and_no_way_on(
 
 async def test_a_receiver_that_dawdles_is_left(receiver: Receiver, spy: Spy, resolver: Resolver) -> None:
     receiver.replies = [Reply(200, seconds=3)]
-    with pytest.raises(Unreachable, match="in time|within"):
+    with pytest.raises(Unreachable, match=r"in time|within"):
         await sent(slot(spy, resolver, allowed=LOOPBACK), receiver.url, seconds=0.3)
 
 
