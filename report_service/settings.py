@@ -110,7 +110,7 @@ class WorkerSettings(ReportSettings):
     ] = Field(
         default=(),
         validate_default=False,
-        description="Nameservers that know webhooks' receivers, `address:port,…`; empty asks the machine's own.",
+        description="Nameservers to ask for webhooks, `address:port,…`; empty asks the machine's own.",
     )
     webhook_ca_bundle: FilePath | None = Field(
         default=None,
