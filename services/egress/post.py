@@ -25,6 +25,8 @@ from services.errors import InvalidArgument
 from services.hosts import host_name
 
 LONGEST_URL: Final = 2000
+# Of public hosts, unless a setting opens others.
+PORTS: Final = frozenset({443})
 _PORTS: Final = {"http": 80, "https": 443}
 # Of an answer only the status counts; its first bytes may say what is wrong.
 _READ_BYTES: Final = 1024
@@ -35,7 +37,7 @@ _INSIDE_NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-
 class Reach:
     """How far messages may go: the ports of public hosts, and networks that are no strangers'."""
 
-    ports: frozenset[int] = frozenset({443})
+    ports: frozenset[int] = PORTS
     allowed: Sequence[Network] = ()
 
     def target(self, text: str) -> httpx.URL:
