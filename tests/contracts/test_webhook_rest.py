@@ -2,16 +2,14 @@
 
 import base64
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 from cryptography.fernet import Fernet
 
-from gateway import app, backends, contract
-from gateway.settings import GatewaySettings
 from protos.leadfactory.report.v1 import webhook_pb2, webhook_pb2_grpc
 from report_service.session import ReportSession
 from report_service.webhooks.endpoints import Webhooks
@@ -21,12 +19,12 @@ from report_service.webhooks.signing import Vault
 from services.database import Database, UnitsOfWork
 from services.ids import uuid7
 from services.server import Service
-from tests.fixtures.identity import Issuer
+from tests.fixtures.gateway import ThroughGateway
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
 
 URL = "https://hooks.example.com/leadfactory?customer=7"
-Client = Callable[..., httpx.AsyncClient]
+Client = Callable[[str], AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @pytest.fixture(params=[True])
@@ -38,29 +36,18 @@ def has_key(request: pytest.FixtureRequest) -> bool:
 async def client(
     report_database: TestDatabase,
     serve_in_process: ServeInProcess,
-    issuer: Issuer,
-    tmp_path: Path,
+    through_gateway: ThroughGateway,
     has_key: bool,
 ) -> AsyncIterator[Client]:
     database = Database(report_database.url, name="test", session_class=ReportSession)
     vault = Vault(Fernet.generate_key().decode()) if has_key else None
-    async with AsyncExitStack() as stack:
-        service = Service(
-            webhook_pb2.DESCRIPTOR.services_by_name["WebhookService"],
-            webhook_pb2_grpc.add_WebhookServiceServicer_to_server,
-            WebhookServicer(Webhooks(UnitsOfWork(database, PostgresWebhookStore), vault)),
-        )
-        address = await stack.enter_async_context(serve_in_process(service))
-        addresses = {f"{context}_service_address": address for context in ("lead", "report", "lineage")}
-        settings = GatewaySettings(**{**issuer.settings("gateway"), **addresses, "login_directory": tmp_path})
-        channels = await stack.enter_async_context(backends.connect(settings, contract.image()))
-        transport = httpx.ASGITransport(app=app.create(settings, channels, tmp_path))
-
-        def as_role(role: str) -> httpx.AsyncClient:
-            headers = {"authorization": f"Bearer {issuer.person('ada', role)}"}
-            return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", headers=headers)
-
-        yield as_role
+    service = Service(
+        webhook_pb2.DESCRIPTOR.services_by_name["WebhookService"],
+        webhook_pb2_grpc.add_WebhookServiceServicer_to_server,
+        WebhookServicer(Webhooks(UnitsOfWork(database, PostgresWebhookStore), vault)),
+    )
+    async with serve_in_process(service) as address:
+        yield partial(through_gateway, address)
     await database.close()
 
 

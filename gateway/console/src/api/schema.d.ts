@@ -3628,7 +3628,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3639,6 +3639,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["LeadEvent"];
+                    "application/json": {
+                        result?: components["schemas"]["LeadEvent"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
@@ -4569,7 +4573,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4580,6 +4584,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["Report"];
+                    "application/json": {
+                        result?: components["schemas"]["Report"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
@@ -4711,7 +4719,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4722,6 +4730,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["ReportBatch"];
+                    "application/json": {
+                        result?: components["schemas"]["ReportBatch"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
