@@ -11,3 +11,5 @@ export type Suggestion = Schemas["Suggestion"];
 export type Report = Schemas["Report"];
 export type Lineage = Schemas["Lineage"];
 export type Part = Schemas["Part"];
+export type AuditEntry = Schemas["AuditEntry"];
+export type LookupResult = Schemas["LookupPdfResponse"];

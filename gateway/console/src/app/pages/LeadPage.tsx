@@ -1,7 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { useParams } from "react-router";
-import { ErrorNotice, Skeleton } from "@/components/Notice";
+import { useEffect, useRef } from "react";
+import { useParams, useSearchParams } from "react-router";
+import { ApiError } from "@/api/errors";
+import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
+import { AuditTrail } from "@/features/audit/AuditTrail";
 import { LeadFacts } from "@/features/leads/LeadFacts";
 import { LeadIdentity } from "@/features/leads/LeadIdentity";
 import { LeadSuggestions } from "@/features/leads/LeadSuggestions";
@@ -14,11 +17,35 @@ import { leadQuery } from "@/features/leads/queries";
 import { GenerateReport } from "@/features/reports/GenerateReport";
 import { ReportTable } from "@/features/reports/ReportTable";
 import styles from "../Shell.module.css";
+import { PastLeadPage } from "./PastLeadPage";
 
 export function LeadPage() {
   const { id = "" } = useParams();
+  const [search] = useSearchParams();
+  const at = search.get("as_of");
+  const before = useRef(at);
+  useEffect(() => {
+    // Another time is another screen, though the same path.
+    if (before.current !== at) document.getElementById("main")?.focus({ preventScroll: true });
+    before.current = at;
+  }, [at]);
+  return at ? <PastLeadPage key={at} id={id} at={at} /> : <PresentLead id={id} />;
+}
+
+function PresentLead({ id }: { id: string }) {
   const { data: lead, error, refetch } = useQuery(leadQuery(id, useIsLive()));
   const back = { to: "/leads", text: "Leads" };
+  if (error instanceof ApiError && error.code === 404) {
+    return (
+      <>
+        <PageHeader title="No such lead" back={back} />
+        <EmptyState title="There is no such lead">
+          It never was, or everything about it was erased. Who erased it and when is in its audit trail.
+        </EmptyState>
+        <AuditTrail leadId={id} etag={undefined} />
+      </>
+    );
+  }
   if (!lead) {
     return (
       <>
@@ -65,6 +92,7 @@ export function LeadPage() {
         </div>
         <LeadIdentity lead={lead} />
       </div>
+      <AuditTrail leadId={lead.id} etag={lead.etag} />
     </>
   );
 }
