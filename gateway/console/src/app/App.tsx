@@ -8,6 +8,7 @@ import { Failure } from "./Failure";
 import { ImportsPage } from "./pages/ImportsPage";
 import { LeadPage } from "./pages/LeadPage";
 import { LeadsPage } from "./pages/LeadsPage";
+import { LookupPage } from "./pages/LookupPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { ReportPage } from "./pages/ReportPage";
 import { ReportsPage } from "./pages/ReportsPage";
@@ -41,6 +42,7 @@ const router = createBrowserRouter([
         children: [
           { path: "/leads", element: <LeadsPage /> },
           { path: "/leads/:id", element: <LeadPage /> },
+          { path: "/lookup", element: <LookupPage /> },
           { path: "/imports", element: <ImportsPage /> },
           { path: "/reports", element: <ReportsPage /> },
           { path: "/reports/:id", element: <ReportPage /> },
