@@ -13,3 +13,6 @@ export type Lineage = Schemas["Lineage"];
 export type Part = Schemas["Part"];
 export type AuditEntry = Schemas["AuditEntry"];
 export type LookupResult = Schemas["LookupPdfResponse"];
+export type LegalHold = Schemas["LegalHold"];
+export type LineageDiff = Schemas["LineageDiff"];
+export type LineageAccess = Schemas["LineageAccess"];

@@ -2,9 +2,17 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { ApiError } from "@/api/errors";
+import { useHasRole } from "@/api/session";
+import type { Lead } from "@/api/types";
+import { Card } from "@/components/Card";
 import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
 import { AuditTrail } from "@/features/audit/AuditTrail";
+import { LegalHold } from "@/features/holds/LegalHold";
+import { DeletedLead } from "@/features/leads/DeletedLead";
+import { DeleteLead } from "@/features/leads/DeleteLead";
+import { EditLead } from "@/features/leads/EditLead";
+import { EraseLead } from "@/features/leads/EraseLead";
 import { LeadFacts } from "@/features/leads/LeadFacts";
 import { LeadIdentity } from "@/features/leads/LeadIdentity";
 import { LeadSuggestions } from "@/features/leads/LeadSuggestions";
@@ -66,6 +74,7 @@ function PresentLead({ id }: { id: string }) {
         actions={
           !lead.delete_time && (
             <>
+              <EditLead lead={lead} />
               <LookUp lead={lead} />
               <MergeLead lead={lead} />
               <GenerateReport leadId={lead.id} />
@@ -81,18 +90,36 @@ function PresentLead({ id }: { id: string }) {
       )}
       {error && <ErrorNotice title="The lead is no longer live" error={error} retry={refetch} />}
       <MergedInto lead={lead} />
+      <DeletedLead lead={lead} />
       <ReportTable
         leadId={lead.id}
         empty="“Generate report” makes a PDF of what is known about this lead’s domain."
       />
+      <AuditTrail leadId={lead.id} etag={lead.etag} />
       <div className={styles.columns}>
         <div className={styles.column}>
           <LeadSuggestions lead={lead} />
           <LeadFacts lead={lead} />
         </div>
-        <LeadIdentity lead={lead} />
+        <div className={styles.column}>
+          <LeadIdentity lead={lead} />
+          <Keeping lead={lead} />
+        </div>
       </div>
-      <AuditTrail leadId={lead.id} etag={lead.etag} />
     </>
+  );
+}
+
+/** How long what is known of a lead stays, as far as the person may decide or see it. */
+function Keeping({ lead }: { lead: Lead }) {
+  const mayDelete = useHasRole("operator") && !lead.delete_time;
+  const concerned = useHasRole("auditor", "admin");
+  if (!mayDelete && !concerned) return null;
+  return (
+    <Card title="Keep or remove">
+      <DeleteLead lead={lead} />
+      <LegalHold leadId={lead.id} />
+      <EraseLead lead={lead} />
+    </Card>
   );
 }
