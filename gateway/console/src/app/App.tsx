@@ -5,6 +5,7 @@ import { endSession, sessionQuery } from "@/api/session";
 import { Announcer } from "@/components/Announcer";
 import { ErrorNotice } from "@/components/Notice";
 import { Failure } from "./Failure";
+import { ComparePage } from "./pages/ComparePage";
 import { ImportsPage } from "./pages/ImportsPage";
 import { LeadPage } from "./pages/LeadPage";
 import { LeadsPage } from "./pages/LeadsPage";
@@ -46,6 +47,7 @@ const router = createBrowserRouter([
           { path: "/imports", element: <ImportsPage /> },
           { path: "/reports", element: <ReportsPage /> },
           { path: "/reports/:id", element: <ReportPage /> },
+          { path: "/reports/:id/compare", element: <ComparePage /> },
           { path: "*", element: <NotFoundPage /> },
         ],
       },
