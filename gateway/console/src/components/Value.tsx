@@ -19,7 +19,11 @@ export function Value({ value }: { value: unknown }) {
       </time>
     );
   }
-  const text = typeof value === "string" ? value : JSON.stringify(value, null, 1);
+  return <Text text={typeof value === "string" ? value : JSON.stringify(value, null, 1)} />;
+}
+
+/** Text as it is; what is long is folded. */
+export function Text({ text }: { text: string }) {
   if (text.length <= SHORT) return text;
   return (
     <Fold summary={`${text.slice(0, SHORT / 4).trim()}… (${formatCount(text.length)} characters)`}>

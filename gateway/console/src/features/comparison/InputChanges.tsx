@@ -5,10 +5,10 @@ import { Difference, Differences } from "@/components/Difference";
 import { Select, TextField } from "@/components/Field";
 import { LoadMore } from "@/components/LoadMore";
 import { EmptyState } from "@/components/Notice";
-import { Value } from "@/components/Value";
+import { Text } from "@/components/Value";
 import { formatCount } from "@/format";
 import styles from "./comparison.module.css";
-import { filterChanges, parsed } from "./order";
+import { filterChanges } from "./order";
 
 type Change = LineageDiff["changes"][number];
 
@@ -63,8 +63,8 @@ export function InputChanges({ diff }: { diff: LineageDiff }) {
                 <Difference
                   key={change.path}
                   name={<code>{change.path}</code>}
-                  before={change.kind === "ADDED" ? undefined : <Value value={parsed(change.a)} />}
-                  after={change.kind === "REMOVED" ? undefined : <Value value={parsed(change.b)} />}
+                  before={change.kind === "ADDED" ? undefined : <Json text={change.a} />}
+                  after={change.kind === "REMOVED" ? undefined : <Json text={change.b} />}
                 />
               ))}
             </Differences>
@@ -80,5 +80,14 @@ export function InputChanges({ diff }: { diff: LineageDiff }) {
         </>
       )}
     </Card>
+  );
+}
+
+/** JSON as it was captured: of two times or numbers every digit counts. */
+function Json({ text }: { text: string }) {
+  return (
+    <div className={styles.json}>
+      <Text text={text} />
+    </div>
   );
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Report } from "@/api/types";
-import { filterChanges, inOrder, parsed } from "./order";
+import { filterChanges, inOrder } from "./order";
 
 const report = (id: string, created_at: string) => ({ id, created_at }) as Report;
 
@@ -19,9 +19,4 @@ test("changes are found by their place and their kind", () => {
   expect(filterChanges(changes, "", "CHANGED")).toEqual([changes[1]]);
   expect(filterChanges(changes, "lead", "CHANGED")).toEqual([]);
   expect(filterChanges(changes, " ", "")).toEqual(changes);
-});
-
-test("a value that was cut is shown as far as it goes", () => {
-  expect(parsed('"Ada"')).toBe("Ada");
-  expect(parsed('{"a": [1, ')).toBe('{"a": [1, …');
 });

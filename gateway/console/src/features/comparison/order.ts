@@ -14,12 +14,3 @@ export function filterChanges(changes: Change[], needle: string, kind: Change["k
     (change) => (!kind || change.kind === kind) && change.path.toLowerCase().includes(sought),
   );
 }
-
-/** What a value's JSON means. One that was cut off is no JSON any more, and stays text. */
-export function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return `${json}…`;
-  }
-}
