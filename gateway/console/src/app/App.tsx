@@ -5,9 +5,11 @@ import { endSession, sessionQuery } from "@/api/session";
 import { Announcer } from "@/components/Announcer";
 import { ErrorNotice } from "@/components/Notice";
 import { Failure } from "./Failure";
+import { ComparePage } from "./pages/ComparePage";
 import { ImportsPage } from "./pages/ImportsPage";
 import { LeadPage } from "./pages/LeadPage";
 import { LeadsPage } from "./pages/LeadsPage";
+import { LookupPage } from "./pages/LookupPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { ReportPage } from "./pages/ReportPage";
 import { ReportsPage } from "./pages/ReportsPage";
@@ -41,9 +43,11 @@ const router = createBrowserRouter([
         children: [
           { path: "/leads", element: <LeadsPage /> },
           { path: "/leads/:id", element: <LeadPage /> },
+          { path: "/lookup", element: <LookupPage /> },
           { path: "/imports", element: <ImportsPage /> },
           { path: "/reports", element: <ReportsPage /> },
           { path: "/reports/:id", element: <ReportPage /> },
+          { path: "/reports/:id/compare", element: <ComparePage /> },
           { path: "*", element: <NotFoundPage /> },
         ],
       },

@@ -1,6 +1,3 @@
-import { History } from "lucide-react";
-import { useHasRole } from "@/api/session";
-import { ButtonLink } from "@/components/Button";
 import { PageHeader } from "@/components/PageHeader";
 import { ImportDialog } from "@/features/imports/ImportDialog";
 import { ExportLink } from "@/features/leads/ExportLink";
@@ -9,18 +6,12 @@ import { LiveState } from "@/features/leads/LiveLeads";
 import { QuickAdd } from "@/features/leads/QuickAdd";
 
 export function LeadsPage() {
-  const seesImports = useHasRole("operator", "auditor", "admin");
   return (
     <>
       <PageHeader
         title="Leads"
         actions={
           <>
-            {seesImports && (
-              <ButtonLink variant="quiet" icon={History} to="/imports">
-                Imports
-              </ButtonLink>
-            )}
             <ImportDialog />
             <ExportLink />
           </>
