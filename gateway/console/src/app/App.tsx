@@ -5,6 +5,8 @@ import { endSession, sessionQuery } from "@/api/session";
 import { Announcer } from "@/components/Announcer";
 import { ErrorNotice } from "@/components/Notice";
 import { Failure } from "./Failure";
+import { BatchesPage } from "./pages/BatchesPage";
+import { BatchPage } from "./pages/BatchPage";
 import { ImportsPage } from "./pages/ImportsPage";
 import { LeadPage } from "./pages/LeadPage";
 import { LeadsPage } from "./pages/LeadsPage";
@@ -41,9 +43,30 @@ const router = createBrowserRouter([
         children: [
           { path: "/leads", element: <LeadsPage /> },
           { path: "/leads/:id", element: <LeadPage /> },
+          { path: "/batches", element: <BatchesPage /> },
+          { path: "/batches/:id", element: <BatchPage /> },
           { path: "/imports", element: <ImportsPage /> },
           { path: "/reports", element: <ReportsPage /> },
           { path: "/reports/:id", element: <ReportPage /> },
+          // Seldom visited, so read when they are.
+          {
+            path: "/templates",
+            lazy: async () => ({ Component: (await import("./pages/TemplatesPage")).TemplatesPage }),
+          },
+          {
+            path: "/templates/compare",
+            lazy: async () => ({
+              Component: (await import("./pages/TemplateComparePage")).TemplateComparePage,
+            }),
+          },
+          {
+            path: "/templates/:id",
+            lazy: async () => ({ Component: (await import("./pages/TemplatePage")).TemplatePage }),
+          },
+          {
+            path: "/operations",
+            lazy: async () => ({ Component: (await import("./pages/OperationsPage")).OperationsPage }),
+          },
           { path: "*", element: <NotFoundPage /> },
         ],
       },

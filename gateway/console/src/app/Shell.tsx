@@ -13,6 +13,7 @@ export function Shell({ session }: { session: Session }) {
   const main = useFocusOnArrival();
   useSlash();
   const signOut = useSignOut();
+  const operates = session.roles.some((role) => role === "auditor" || role === "admin");
   return (
     <>
       <a className={styles.skip} href="#main">
@@ -26,6 +27,9 @@ export function Shell({ session }: { session: Session }) {
           <nav className={styles.nav} aria-label="Main">
             <NavLink to="/leads">Leads</NavLink>
             <NavLink to="/reports">Reports</NavLink>
+            <NavLink to="/batches">Batches</NavLink>
+            <NavLink to="/templates">Templates</NavLink>
+            {operates && <NavLink to="/operations">Operations</NavLink>}
           </nav>
           <div className={styles.person}>
             <span>{session.subject}</span>

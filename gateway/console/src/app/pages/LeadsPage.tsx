@@ -1,7 +1,8 @@
 import { History } from "lucide-react";
-import { useHasRole } from "@/api/session";
+import { useHasRole, useIsOperator } from "@/api/session";
 import { ButtonLink } from "@/components/Button";
 import { PageHeader } from "@/components/PageHeader";
+import { StartBatch } from "@/features/batches/StartBatch";
 import { ImportDialog } from "@/features/imports/ImportDialog";
 import { ExportLink } from "@/features/leads/ExportLink";
 import { LeadTable } from "@/features/leads/LeadTable";
@@ -9,6 +10,7 @@ import { LiveState } from "@/features/leads/LiveLeads";
 import { QuickAdd } from "@/features/leads/QuickAdd";
 
 export function LeadsPage() {
+  const isOperator = useIsOperator();
   const seesImports = useHasRole("operator", "auditor", "admin");
   return (
     <>
@@ -29,7 +31,13 @@ export function LeadsPage() {
         <LiveState />
       </PageHeader>
       <QuickAdd />
-      <LeadTable />
+      <LeadTable
+        {...(isOperator && {
+          together: (leads) => (
+            <StartBatch wish={"ids" in leads ? { ...leads, count: leads.ids.length, exact: true } : leads} />
+          ),
+        })}
+      />
     </>
   );
 }
