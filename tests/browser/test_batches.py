@@ -1,4 +1,4 @@
-"""Promise: in a browser, many leads become reports at once, each with its own outcome, and come home as one file."""
+"""Promise: in a browser, many leads become reports at once, each with its own outcome, in one file."""
 
 import io
 import json

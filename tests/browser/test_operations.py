@@ -1,4 +1,4 @@
-"""Promise: in a browser, lineage that cannot be delivered is seen, mended and redriven, or given up knowingly."""
+"""Promise: in a browser, lineage that cannot be delivered is redriven once mended, or given up knowingly."""
 
 import gzip
 import hashlib

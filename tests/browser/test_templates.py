@@ -1,4 +1,4 @@
-"""Promise: in a browser, a template is seen page by page with a past report's inputs, compared, and published."""
+"""Promise: in a browser, a template is seen with a past report's inputs, compared, and published."""
 
 import io
 import zipfile
