@@ -1108,6 +1108,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/report-batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists batches, newest first, each with how far it has come, one keyset page at a time
+         * @description Lists batches, newest first, each with how far it has come, one keyset page at a time.
+         */
+        get: operations["ReportService_ListReportBatches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/report-batches/{id}": {
         parameters: {
             query?: never;
@@ -2347,6 +2367,11 @@ export interface components {
         };
         ListLineageAccessesResponse: {
             accesses: components["schemas"]["LineageAccess"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
+        ListReportBatchesResponse: {
+            report_batches: components["schemas"]["ReportBatch"][];
             /** @description Empty on the last page. */
             next_page_token: string;
         };
@@ -4678,6 +4703,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReportBatch"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_ListReportBatches: {
+        parameters: {
+            query?: {
+                /** @description How many batches to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListReportBatchesResponse"];
                 };
             };
             default: components["responses"]["Error"];
