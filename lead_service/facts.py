@@ -63,6 +63,11 @@ class Enrichment:
         return self.status in (EnrichmentStatus.COMPLETED, EnrichmentStatus.FAILED)
 
     @property
+    def was_asked_for(self) -> bool:
+        """True once anybody has asked for a look-up."""
+        return bool(self.task_id) or self.ended
+
+    @property
     def is_under_way(self) -> bool:
         """True from when a look-up is asked for until it has ended."""
         return bool(self.task_id) and not self.ended
@@ -87,6 +92,16 @@ class Enrichment:
         """
         lost = self.attempts + (self.status is EnrichmentStatus.PENDING)
         return self._to(EnrichmentStatus.PENDING, task_id=task_id, attempts=lost)
+
+    def renewed(self, task_id: str, asked_by: str) -> Self:
+        """Return the state of a look-up that starts over, since what it asks about is another now.
+
+        Without a `task_id` it waits to be asked for. One that is under way is overtaken: its job is not this
+        one's, so that it keeps nothing of what it finds.
+        """
+        return self._to(
+            EnrichmentStatus.PENDING, task_id=task_id, attempts=0, error="", ended_at=None, asked_by=asked_by
+        )
 
     def begun(self) -> Self:
         """Return the state of a look-up that a worker has taken up, for the first time or again."""
