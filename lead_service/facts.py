@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 from uuid import UUID
 
 from lead_service.names import is_harmless
@@ -72,12 +72,12 @@ class Enrichment:
         """True from when a look-up is asked for until it has ended."""
         return bool(self.task_id) and not self.ended
 
-    def _to(self, status: EnrichmentStatus, **changes: object) -> Self:
+    def _to(self, status: EnrichmentStatus, **changes: Any) -> Self:
         if status not in _LEGAL[self.status]:
             raise FailedPrecondition(
                 f"enrichment cannot go from {self.status} to {status}", reason="ENRICHMENT_TRANSITION"
             )
-        return replace(self, status=status, **changes)  # type: ignore[arg-type]
+        return replace(self, status=status, **changes)
 
     def requested(self, task_id: str, asked_by: str) -> Self:
         """Return the state of a look-up asked for, the first one or after the last one has ended."""
