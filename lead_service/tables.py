@@ -86,6 +86,7 @@ class LeadRow(Base):
             "enrichment_status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED', 'FAILED')",
             name="enrichment_status",
         ),
+        Index("ix_leads_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
         Index(None, "import_id", "created_at", "id", postgresql_where=text("import_id IS NOT NULL")),
         *(
             _living(*filtered, order)

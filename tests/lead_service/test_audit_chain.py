@@ -15,6 +15,7 @@ from sqlalchemy import text, update
 
 from lead_service.audit import Action, AuditEntry, replay, verify
 from lead_service.tables import LeadRow
+from services import migrations
 from services.database import Database
 from services.ids import uuid7
 from tests.fixtures.postgres import TestDatabase
@@ -66,8 +67,6 @@ async def test_versions_have_no_gap_under_many_writers(database: Database) -> No
 async def test_a_lead_older_than_the_audit_begins_with_what_it_was(
     database: Database, lead_database: TestDatabase
 ) -> None:
-    from services import migrations
-
     await asyncio.to_thread(migrations.downgrade, "lead_service", lead_database.owner_url, "0002")
     await keep(database, *IDS)
     await asyncio.to_thread(migrations.upgrade, "lead_service", lead_database.owner_url, "0003")
@@ -76,6 +75,25 @@ async def test_a_lead_older_than_the_audit_begins_with_what_it_was(
         assert (entry.action, entry.user_id, entry.version) == (Action.BASELINE, "system:migrate", 1)
         assert verify(entries) == []
         assert replay(entries) == await live(database, each)
+
+
+async def test_entries_of_before_and_after_another_function_wrote_them_are_one_chain(
+    database: Database, lead_database: TestDatabase
+) -> None:
+    await asyncio.to_thread(migrations.downgrade, "lead_service", lead_database.owner_url, "0008")
+    await keep(database, IDS[0])
+    for version, name in enumerate(("A", "B", "C"), 2):
+        if name == "B":
+            await asyncio.to_thread(migrations.upgrade, "lead_service", lead_database.owner_url)
+        async with database.write() as session:
+            await session.execute(update(LeadRow).values(name=name, version=version))
+    assert replay(await history(database, IDS[0])) == await live(database, IDS[0])
+    async with database.write() as session:
+        await session.execute(text("DELETE FROM leads"))
+    entries = await history(database, IDS[0])
+    assert [each.version for each in entries] == [1, 2, 3, 4, 5]
+    assert verify(entries) == []
+    assert replay(entries) is None
 
 
 CHANGES: dict[str, Callable[[AuditEntry], dict[str, Any]]] = {
