@@ -3,6 +3,7 @@
 from pydantic import AliasChoices, Field
 
 from lineage_service.domain import MIB, Keeping, Limits, Policy
+from services.evidence.sealing import SealingSettings, origin
 from services.settings import ServiceSettings
 
 
@@ -81,8 +82,10 @@ class ServerSettings(LineageSettings):
         )
 
 
-class WorkerSettings(LineageSettings):
+class WorkerSettings(LineageSettings, SealingSettings):
     """Settings of `work`."""
+
+    evidence_origin: str = origin("leadfactory.local/lineage")
 
     lineage_measure_seconds: float = Field(
         60.0, gt=0, description="Seconds between two measurements of the storage that is used."

@@ -1,7 +1,8 @@
-"""The process that measures what is stored and removes what is due: ``lineage-worker``."""
+"""The process that seals the audit, measures what is stored and removes what is due: ``lineage-worker``."""
 
 from functools import partial
 
+from lineage_service.audit_log import LOG
 from lineage_service.domain import Reader
 from lineage_service.repository import PostgresLineageStore
 from lineage_service.retention import Retention
@@ -10,13 +11,14 @@ from lineage_service.usage import UsageMeter
 from services import schema
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.evidence.sealing import sequencers
 from services.process import live
 
 PROCESS = "lineage-worker"
 
 
 async def work(settings: WorkerSettings) -> None:
-    """Measure and remove until told to stop."""
+    """Seal, measure and remove until told to stop."""
     database = Database(
         settings.lineage_database_url, name=PROCESS, pool_size=settings.lineage_database_connections
     )
@@ -33,10 +35,11 @@ async def work(settings: WorkerSettings) -> None:
         seconds=settings.lineage_retention_seconds,
         clock=utc_now,
     )
+    sealers = sequencers(settings, LOG, settings.lineage_database_url)
     await live(
         settings,
         process=PROCESS,
-        loops=[meter.run, retention.run],
+        loops=[meter.run, retention.run, *(each.run for each in sealers)],
         ready=partial(schema.check, "lineage_service", database),
     )
     await database.close()
