@@ -25,7 +25,7 @@ from lead_service.settings import WorkerSettings
 from services import schema
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
-from services.evidence.sealing import sequencers
+from services.evidence.sealing import sealer
 from services.jobs import Worker
 from services.process import live
 
@@ -75,12 +75,12 @@ async def work(settings: WorkerSettings) -> None:
         {ENRICH_LEAD: jobs.enrich},
         concurrency=settings.enrichment_concurrency,
     )
-    sealers = sequencers(settings, LOG, settings.lead_database_url)
+    seal = sealer(settings, LOG, settings.lead_database_url)
     upkeep = ImportUpkeep(UnitsOfWork(database, PostgresImportStore), utc_now)
     await live(
         settings,
         process=PROCESS,
-        loops=[worker.run, jobs.sweep, upkeep.sweep, *(each.run for each in sealers)],
+        loops=[worker.run, jobs.sweep, upkeep.sweep, seal],
         ready=partial(schema.check, "lead_service", database),
     )
     await database.close()

@@ -11,7 +11,7 @@ from lineage_service.usage import UsageMeter
 from services import schema
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
-from services.evidence.sealing import sequencers
+from services.evidence.sealing import sealer
 from services.process import live
 
 PROCESS = "lineage-worker"
@@ -35,11 +35,11 @@ async def work(settings: WorkerSettings) -> None:
         seconds=settings.lineage_retention_seconds,
         clock=utc_now,
     )
-    sealers = sequencers(settings, LOG, settings.lineage_database_url)
+    seal = sealer(settings, LOG, settings.lineage_database_url)
     await live(
         settings,
         process=PROCESS,
-        loops=[meter.run, retention.run, *(each.run for each in sealers)],
+        loops=[meter.run, retention.run, seal],
         ready=partial(schema.check, "lineage_service", database),
     )
     await database.close()

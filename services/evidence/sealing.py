@@ -1,5 +1,7 @@
 """How a worker is told to seal its context's log."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,11 +63,15 @@ class SealingSettings(ServiceSettings):
     )
 
 
-def sequencers(settings: SealingSettings, sealed: Log, url: str) -> list[Sequencer]:
-    """Return what seals the log in a database, if there is a key; raises InvalidSettings if it is none."""
+def sealer(
+    settings: SealingSettings, sealed: Log, url: str
+) -> Callable[[asyncio.Event], Coroutine[Any, Any, None]]:
+    """Return the loop that seals the log in a database; without a key, one that says so and does nothing.
+
+    Raises InvalidSettings for a key that is none.
+    """
     if settings.evidence_signing_key_file is None:
-        log.warning(LOG_UNSEALED, setting="EVIDENCE_SIGNING_KEY_FILE")
-        return []
+        return _leave_unsealed
     try:
         signer = Signer.from_pem(settings.evidence_origin, settings.evidence_signing_key_file)
     except InvalidKey as error:
@@ -78,4 +84,9 @@ def sequencers(settings: SealingSettings, sealed: Log, url: str) -> list[Sequenc
         CheckpointFile(outside) if outside else None,
         settings.evidence_interval_seconds,
     )
-    return [Sequencer(url, sealing, utc_now)]
+    return Sequencer(url, sealing, utc_now).run
+
+
+async def _leave_unsealed(stop: asyncio.Event) -> None:
+    log.warning(LOG_UNSEALED, setting="EVIDENCE_SIGNING_KEY_FILE")
+    await stop.wait()
