@@ -160,7 +160,8 @@ def _files(file: BinaryIO) -> tuple[dict[str, bytes], dict[str, Digests]]:
         if len(archive.infolist()) > MOST_FILES:
             raise InvalidArchive(f"there are more than {MOST_FILES} files in it")
         attached = _attached(json.loads(b"".join(_pieces(archive, "manifest.json", LARGEST_FILE_BYTES))))
-        for info in archive.infolist():
+        # Folders are what other programs add that pack the files again.
+        for info in (each for each in archive.infolist() if not each.is_dir()):
             name = info.filename
             if name in read or name in digested:
                 raise InvalidArchive("a file is there twice")

@@ -129,6 +129,10 @@ def test_an_honest_pack_is_intact(verify: Verify) -> None:
     assert "report.pdf: its SHA-256 is to be the recorded pdf_sha256" in out
 
 
+def test_a_pack_that_was_unpacked_and_packed_again_is_the_same(verify: Verify) -> None:
+    assert verify({"entries/": b"", **files()})[0] == 0
+
+
 def test_the_pack_says_in_plain_words_what_each_file_is() -> None:
     every = files()
     told = every["README.txt"].decode()

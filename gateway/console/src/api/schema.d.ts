@@ -3409,7 +3409,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3420,6 +3420,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["LeadEvent"];
+                    "application/json": {
+                        result?: components["schemas"]["LeadEvent"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
@@ -4445,7 +4449,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4456,6 +4460,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["Report"];
+                    "application/json": {
+                        result?: components["schemas"]["Report"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
@@ -4587,7 +4595,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4598,6 +4606,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["ReportBatch"];
+                    "application/json": {
+                        result?: components["schemas"]["ReportBatch"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
