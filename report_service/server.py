@@ -53,11 +53,13 @@ async def serve(settings: ServerSettings) -> None:
     objects = StoredObjects(settings.objects_url)
     shelf = Shelf(templates, objects)
     studio = StandbyPool()
+    lineages = LineagePeer(lineage_channel)
     reports = ReportServicer(
         stores,
         UnitsOfWork(database, PostgresOutboxStore),
         LeadPeer(lead_channel),
         objects,
+        lineages=lineages,
         redaction=Redaction(key),
         limits=Limits(
             settings.report_queue_limit, settings.report_batch_limit, settings.report_batch_queue_limit
@@ -68,7 +70,7 @@ async def serve(settings: ServerSettings) -> None:
     library = TemplateServicer(
         Library(templates, objects, shelf, utc_now),
         studio,
-        CapturedInputs(stores, LineagePeer(lineage_channel)),
+        CapturedInputs(stores, lineages),
     )
     webhooks = WebhookServicer(
         Webhooks(
