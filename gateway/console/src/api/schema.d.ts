@@ -3340,7 +3340,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3351,6 +3351,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["LeadEvent"];
+                    "application/json": {
+                        result?: components["schemas"]["LeadEvent"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
@@ -4281,7 +4285,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4292,6 +4296,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["Report"];
+                    "application/json": {
+                        result?: components["schemas"]["Report"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
@@ -4449,7 +4457,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4460,6 +4468,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["ReportBatch"];
+                    "application/json": {
+                        result?: components["schemas"]["ReportBatch"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
