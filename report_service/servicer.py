@@ -10,8 +10,8 @@ import grpc
 from google.api.httpbody_pb2 import HttpBody
 
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
-from report_service import archive, batches, dead_letters, reports, wire
-from report_service.batch import BatchStores, LeadSearch
+from report_service import archive, batches, dead_letters, reissues, reports, wire
+from report_service.batch import BatchStores, LeadSearch, UsedInputs
 from report_service.deliveries import OutboxStores
 from report_service.domain import Leads, Objects
 from report_service.redaction import Redaction
@@ -45,6 +45,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         outbox: OutboxStores,
         leads: AllLeads,
         objects: Objects,
+        lineages: UsedInputs,
         *,
         redaction: Redaction,
         limits: Limits,
@@ -56,6 +57,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         Without ``templates`` there are those that come with the product.
         """
         self._outbox = outbox
+        self._lineages = lineages
         self._redaction = redaction
         self._stores = stores
         self._leads = leads
@@ -174,9 +176,10 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         self, request: report_pb2.GenerateReportsRequest, context: Context
     ) -> report_pb2.ReportBatch:
         """Queue many reports."""
-        queued = await batches.generate(
+        queued = await reissues.generate(
             self._stores,
             self._leads,
+            self._lineages,
             wire.batch_request(request),
             current_actor().subject,
             self._clock,

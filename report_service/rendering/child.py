@@ -1,7 +1,7 @@
 """The render process: reads a frame, makes a PDF, writes a frame; one at a time, until its input ends.
 
-Started by ``process`` as ``python -m report_service.rendering.child WORKER_PID MEMORY_BYTES``. It imports
-neither grpc nor SQLAlchemy, holds no secret and has no network.
+Started by ``process`` as ``python -m report_service.rendering.child WORKER_PID MEMORY_BYTES
+NICENESS``. It imports neither grpc nor SQLAlchemy, holds no secret and has no network.
 """
 
 import gc
@@ -22,6 +22,7 @@ PDF_BYTES = 64 * 1024 * 1024
 def main() -> None:
     """Confine this process, warm it up, say so, then serve."""
     confine(worker=int(sys.argv[1]), memory_bytes=int(sys.argv[2]))
+    os.nice(int(sys.argv[3]))
     # Frames have the first two descriptors to themselves; whatever a library prints goes elsewhere.
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -53,12 +54,15 @@ class Renderer:
 
         With ``{"pages", "log"}`` and the PDF, or with a picture of the page that the request names, and
         nothing if there is no such page; with ``{"flaws", "log"}`` if the bundle is to be inspected; with
-        ``{"error", "log"}`` if that cannot be done.
+        ``{"compared", "shares", "log"}`` if two PDFs are to be; with ``{"error", "log"}`` if that
+        cannot be done.
         """
         log: list[dict[str, Any]] = []
         try:
             if "digest" in head:
                 return {"flaws": self._flaws(Path(head["bundle"]), head["digest"]), "log": log}, b""
+            if "first" in head:
+                return self._comparison(inputs[: head["first"]], inputs[head["first"] :]) | {"log": log}, b""
             identity = self._metadata.identity_from(head["identity"])
             template = self._template(Path(head["bundle"]), identity.template_digest)
             pdf, pages = self._document.make_pdf(template, inputs, identity, log)
@@ -80,6 +84,12 @@ class Renderer:
             return picture(pdf, page, width)
         except IndexError:
             return b""
+
+    def _comparison(self, first: bytes, second: bytes) -> dict[str, Any]:
+        from report_service.rendering.picture import compared
+
+        count, shares = compared(first, second)
+        return {"compared": count, "shares": list(shares.items())}
 
     def _flaws(self, path: Path, digest: str) -> list[tuple[str, ...]]:
         from report_service.rendering.inspection import inspect

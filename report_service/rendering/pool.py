@@ -8,6 +8,7 @@ and is replaced.
 import asyncio
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -17,7 +18,7 @@ from report_service.rendering.metadata import PdfIdentity
 from report_service.rendering.process import ProcessEnded, RenderProcess, sweep
 from services.errors import FieldViolation
 
-__all__ = ["PdfIdentity", "Picture", "RenderFailed", "RenderPool", "Rendering"]
+__all__ = ["Comparison", "PdfIdentity", "Picture", "RenderFailed", "RenderPool", "Rendering"]
 
 MEMORY_BYTES = 1024 * 1024 * 1024
 """Address space of a render process: about twice what a report of a hundred pages takes."""
@@ -45,6 +46,16 @@ class Picture:
     page_count: int
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """How the pages of two PDFs look beside each other."""
+
+    pages: int
+    """How many were compared."""
+    shares: Mapping[int, float]
+    """By page, counted from 1: the share of its pixels that differ. Pages that look the same are left out."""
+
+
 class RenderFailed(Exception):
     """No PDF was made. The message is fit for the person who asked for the report."""
 
@@ -66,13 +77,18 @@ class RenderPool:
         cpu_seconds: int = 60,
         memory_bytes: int = MEMORY_BYTES,
         recycle_after: int = 100,
+        niceness: int = 0,
     ) -> None:
-        """Set the limits of each render; a process is replaced after ``recycle_after`` of them."""
+        """Set the limits of each render; a process is replaced after ``recycle_after`` of them.
+
+        With a niceness, 1 to 19, the processes give way to others that want the processor.
+        """
         self._workers = workers
         self._wall_seconds = wall_seconds
         self._cpu_seconds = cpu_seconds
         self._memory_bytes = memory_bytes
         self._recycle_after = recycle_after
+        self._niceness = niceness
         # A place holds a warm process, or nothing if its last one could not be replaced.
         self._places: asyncio.Queue[RenderProcess | None] = asyncio.Queue()
         self._processes: set[RenderProcess] = set()
@@ -116,6 +132,11 @@ class RenderPool:
         head = {"bundle": str(bundle.path), "digest": bundle.digest}
         reply, _, _ = await self._ask(head, b"", seconds)
         return [FieldViolation(*each) for each in reply["flaws"]]
+
+    async def compare(self, first: bytes, second: bytes) -> Comparison:
+        """Say how the pages of two PDFs look beside each other; raises ``RenderFailed``."""
+        reply, _, _ = await self._ask({"first": len(first)}, first + second)
+        return Comparison(reply["compared"], dict(reply["shares"]))
 
     async def _ask(
         self, head: dict[str, Any], inputs: bytes, seconds: float | None = None
@@ -163,7 +184,7 @@ class RenderPool:
 
     async def _start_process(self) -> RenderProcess:
         try:
-            process = await RenderProcess.start(self._memory_bytes)
+            process = await RenderProcess.start(self._memory_bytes, self._niceness)
         except (ProcessEnded, TimeoutError, OSError) as failure:
             # The cause, which the log shows, has the process's last words; users need not read them.
             raise RenderFailed("no render process can be started", transient=True) from failure

@@ -99,6 +99,9 @@ class Objects:
         self.mishap = mishap
         self.kept: dict[str, bytes] = {}
 
+    def key(self, sha256: str) -> str:
+        return f"sha256/{sha256}"
+
     async def put(self, data: bytes, sha256: str) -> str:
         self.mishap()
         self.kept[f"sha256/{sha256}"] = data
@@ -116,6 +119,10 @@ class Lineages:
         self.loses_replies = False
         self.recorded: dict[UUID, Delivery] = {}
         self.calls: list[UUID] = []
+
+    async def reports_from(self, inputs_sha256: str, limit: int) -> Sequence[UUID]:
+        made = self.recorded.items()
+        return [key for key, each in made if each.capture.inputs_sha256 == inputs_sha256][:limit]
 
     async def record(self, delivery: Delivery, deadline: float) -> None:
         self.calls.append(delivery.report_id)

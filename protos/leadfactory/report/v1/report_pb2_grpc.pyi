@@ -90,7 +90,9 @@ class ReportServiceStub:
     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-    Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+    With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+    BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+    none, and as GenerateReport does.
     """
     GetReportBatch: _grpc.UnaryUnaryMultiCallable[_report_pb2.GetReportBatchRequest, _report_pb2.ReportBatch]
     """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
@@ -169,7 +171,9 @@ class ReportServiceAsyncStub(ReportServiceStub):
     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-    Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+    With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+    BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+    none, and as GenerateReport does.
     """
     GetReportBatch: _aio.UnaryUnaryMultiCallable[_report_pb2.GetReportBatchRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
     """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
@@ -311,7 +315,9 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
         lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
         right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-        Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+        With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+        BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+        none, and as GenerateReport does.
         """
 
     @_abc_1.abstractmethod
