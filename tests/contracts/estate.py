@@ -22,12 +22,13 @@ from lineage_service.servicer import LineageServicer
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
 from protos.leadfactory.report.v1 import assurance_pb2, assurance_pb2_grpc, report_pb2, report_pb2_grpc
-from report_service import generation
+from report_service import generation, payload
 from report_service.assurance.domain import Environment
 from report_service.assurance.repository import PostgresAssuranceStore
 from report_service.assurance.reproduction import Workbench
 from report_service.assurance.servicer import AssuranceServicer
 from report_service.batch_repository import PostgresBatchStore
+from report_service.domain import Pdf
 from report_service.library.repository import PostgresTemplateStore
 from report_service.library.shelf import Shelf
 from report_service.objects import StoredObjects
@@ -50,6 +51,7 @@ from tests.fixtures.identity import Issuer
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
 from tests.report_service import stubs
+from tests.report_service.builders import NOON, a_capture
 
 HERE = Environment(environment.digest(), environment.describe())
 
@@ -204,8 +206,8 @@ class Estate:
         return answer
 
     async def ordered(self, lead_id: str = "", **request: Any) -> str:
-        """Order a report; return its id."""
-        body = {"lead_id": lead_id or str(uuid7()), **request}
+        """Order a report, a short one unless told otherwise; return its id."""
+        body = {"lead_id": lead_id or str(uuid7()), "template_version": "1.0.0", **request}
         return str((await self.got("POST", "/api/reports", body))["id"])
 
     async def make(self, report_id: str, *, captures: bool = True) -> None:
@@ -227,6 +229,23 @@ class Estate:
         await self.make(report_id)
         await self.deliver()
         return report_id
+
+    async def completed(
+        self, lead_id: str = "", *, captures: bool = True, delivers: bool = True, **request: Any
+    ) -> str:
+        """Return a report that was completed with some PDF and some inputs, at once."""
+        report_id = UUID(await self.ordered(lead_id, **request))
+        pdf = b"%PDF-1.7 " + report_id.bytes
+        inputs = payload.canonical({"report": str(report_id)})
+        async with self.stores.write() as store:
+            assert await store.claim(report_id, NOON)
+            key = await self.objects.put(pdf, payload.sha256(pdf))
+            kept = Pdf(payload.sha256(pdf), len(pdf), 1, key)
+            capture = a_capture(inputs) if captures else None
+            assert await store.complete(report_id, 1, kept, capture, NOON)
+        if delivers:
+            await self.deliver()
+        return str(report_id)
 
     async def sql(self, context: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """Say something to a database as its superuser, whom no trigger stops."""

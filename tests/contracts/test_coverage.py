@@ -14,12 +14,11 @@ from report_service.domain import LineageStatus, Status
 from report_service.memory import Memory
 from report_service.memory.state import MemoryUnitsOfWork
 from report_service.metrics import COVERAGE_GAPS
-from report_service.payload import canonical
 from report_service.records import Window
 from services.clock import utc_now
 from services.ids import uuid7
 from tests.contracts.estate import Estate
-from tests.report_service.builders import NOON, a_capture, a_pdf, a_report
+from tests.report_service.builders import a_pdf, a_report
 
 
 async def counted(estate: Estate, **query: str) -> dict[str, Any]:
@@ -32,24 +31,10 @@ def numbers(found: dict[str, Any]) -> dict[str, int]:
     return {name: found[name] for name in names}
 
 
-async def quickly(estate: Estate, *, captures: bool = True, delivers: bool = True) -> str:
-    """Complete a report without the renderer, of which nothing here depends."""
-    report_id = UUID(await estate.ordered())
-    pdf = a_pdf(report_id.bytes)
-    capture = a_capture(canonical({"report": str(report_id)})) if captures else None
-    async with estate.stores.write() as store:
-        claimed = await store.claim(report_id, NOON)
-        assert claimed
-        assert await store.complete(report_id, 1, pdf, capture, NOON)
-    if delivers:
-        await estate.deliver()
-    return str(report_id)
-
-
 async def test_every_completed_report_is_counted_once_on_both_sides(estate: Estate) -> None:
-    recorded = [await quickly(estate) for _ in range(3)]
-    await quickly(estate, captures=False)
-    await quickly(estate, delivers=False)
+    recorded = [await estate.completed() for _ in range(3)]
+    await estate.completed(captures=False)
+    await estate.completed(delivers=False)
     await estate.ordered()
     found = await counted(estate)
     assert found["complete"]
@@ -65,9 +50,9 @@ async def test_every_completed_report_is_counted_once_on_both_sides(estate: Esta
 
 
 async def test_what_only_one_side_has_is_named(estate: Estate) -> None:
-    lost, unknown, denied, dropped, _ = [await quickly(estate) for _ in range(5)]
-    await quickly(estate, delivers=False)
-    waiting = await quickly(estate, delivers=False)
+    lost, unknown, denied, dropped, _ = [await estate.completed() for _ in range(5)]
+    await estate.completed(delivers=False)
+    waiting = await estate.completed(delivers=False)
     await estate.sql("lineage", "DELETE FROM lineage_records WHERE report_generation_id = $1", lost)
     await estate.sql("report", "DELETE FROM reports WHERE id = $1", unknown)
     await estate.sql("report", "UPDATE reports SET lineage_status = 'DISABLED' WHERE id = $1", denied)
@@ -88,7 +73,7 @@ async def test_what_only_one_side_has_is_named(estate: Estate) -> None:
 
 
 async def test_a_month_counts_the_reports_that_were_asked_for_in_it(estate: Estate) -> None:
-    await quickly(estate)
+    await estate.completed()
     now = utc_now()
     assert (await counted(estate, month=f"{now:%Y-%m}"))["completed"] == 1
     before = f"{now.year - 1}-{now.month:02}"
@@ -100,7 +85,7 @@ async def test_a_month_counts_the_reports_that_were_asked_for_in_it(estate: Esta
 
 
 async def test_the_watch_raises_the_alarm(estate: Estate) -> None:
-    lost = await quickly(estate)
+    lost = await estate.completed()
     watch = CoverageWatch(estate.assurances, estate.worker_lineages)
     await watch.look()
     assert COVERAGE_GAPS._value.get() == 0

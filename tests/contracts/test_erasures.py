@@ -146,7 +146,7 @@ class Broken:
 @pytest.mark.parametrize(("part", "method"), [("lineages", "erase"), ("objects", "remove")])
 async def test_what_was_cut_short_is_done_the_next_time(estate: Estate, part: str, method: str) -> None:
     lead_id = str(uuid7())
-    report_id = await estate.made(lead_id)
+    report_id = await estate.completed(lead_id)
     estate.leads.erase(lead_id)
     whole = {"lineages": estate.worker_lineages, "objects": estate.objects}[part]
     broken = Broken(whole, method)
@@ -169,7 +169,7 @@ async def test_erasures_are_pulled_on_from_the_last_known(
 
 
 async def test_the_application_can_empty_a_report_for_an_erased_lead_only(estate: Estate) -> None:
-    report_id = await estate.made()
+    report_id = await estate.completed()
     for change in (
         "erased_at = now(), domain = '', assessment_data = NULL",
         "domain = 'other.example'",
@@ -182,7 +182,7 @@ async def test_the_application_can_empty_a_report_for_an_erased_lead_only(estate
 
 async def test_the_zip_of_a_batch_leaves_out_what_was_erased_and_says_so(estate: Estate) -> None:
     leads = [str(uuid7()) for _ in range(2)]
-    batch = await estate.got("POST", "/api/reports:batch", {"lead_ids": leads})
+    batch = await estate.got("POST", "/api/reports:batch", {"lead_ids": leads, "template_version": "1.0.0"})
     listed = await estate.got("GET", f"/api/reports?batch_id={batch['id']}")
     for each in listed["reports"]:
         await estate.make(each["id"])
