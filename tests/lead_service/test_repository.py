@@ -13,10 +13,11 @@ from lead_service.domain import (
     Position,
 )
 from lead_service.facts import EnrichmentStatus
-from lead_service.lists import Explained, page_of_rows
+from lead_service.lists import page_of_rows
 from lead_service.repository import PostgresLeadStore
 from services.database import Database
 from services.ids import uuid7
+from services.plans import Explained
 from tests.fixtures.postgres import Postgres, TestDatabase
 
 LEADS = 30_000
