@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from report_service.deliveries import Capture, Delivery
@@ -193,8 +194,8 @@ class MemoryReportStore:
             return None
         return report
 
-    def _change(self, report: Report, **values: object) -> Report:
-        changed = replace(report, version=report.version + 1, **values)  # type: ignore[arg-type]
+    def _change(self, report: Report, **values: Any) -> Report:
+        changed = replace(report, version=report.version + 1, **values)
         self._memory.reports[report.id] = changed
         return changed
 

@@ -23,7 +23,7 @@ async def refused(estate: Estate, body: dict[str, Any] | None = None, **wanted: 
 
 async def reports_of(estate: Estate, batch: dict[str, Any]) -> list[dict[str, Any]]:
     listed = await estate.got("GET", f"/api/reports?batch_id={batch['id']}")
-    return sorted(listed["reports"], key=lambda each: str(each["id"]))
+    return sorted(listed["reports"], key=lambda each: str(each["supersedes"]))
 
 
 async def test_reports_of_a_template_version_are_listed_and_issued_again_each_linked_to_its_own(
