@@ -37,7 +37,6 @@ from services.database import Database, UnitsOfWork
 PROCESS = "report"
 # Whoever has a report made again waits behind those who have one made.
 REPRODUCTIONS_WAITING = 8
-REPRODUCTION_NICENESS = 5
 
 
 async def serve(settings: ServerSettings) -> None:
@@ -61,7 +60,6 @@ async def serve(settings: ServerSettings) -> None:
         REPRODUCTIONS_WAITING,
         what="reports",
         reason="REPRODUCTIONS_BUSY",
-        niceness=REPRODUCTION_NICENESS,
     )
     reports = ReportServicer(
         stores,

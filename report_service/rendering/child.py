@@ -1,7 +1,7 @@
 """The render process: reads a frame, makes a PDF, writes a frame; one at a time, until its input ends.
 
-Started by ``process`` as ``python -m report_service.rendering.child WORKER_PID MEMORY_BYTES
-NICENESS``. It imports neither grpc nor SQLAlchemy, holds no secret and has no network.
+Started by ``process`` as ``python -m report_service.rendering.child WORKER_PID MEMORY_BYTES``. It imports
+neither grpc nor SQLAlchemy, holds no secret and has no network.
 """
 
 import gc
@@ -22,7 +22,6 @@ PDF_BYTES = 64 * 1024 * 1024
 def main() -> None:
     """Confine this process, warm it up, say so, then serve."""
     confine(worker=int(sys.argv[1]), memory_bytes=int(sys.argv[2]))
-    os.nice(int(sys.argv[3]))
     # Frames have the first two descriptors to themselves; whatever a library prints goes elsewhere.
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -77,18 +77,13 @@ class RenderPool:
         cpu_seconds: int = 60,
         memory_bytes: int = MEMORY_BYTES,
         recycle_after: int = 100,
-        niceness: int = 0,
     ) -> None:
-        """Set the limits of each render; a process is replaced after ``recycle_after`` of them.
-
-        With a niceness, 1 to 19, the processes give way to others that want the processor.
-        """
+        """Set the limits of each render; a process is replaced after ``recycle_after`` of them."""
         self._workers = workers
         self._wall_seconds = wall_seconds
         self._cpu_seconds = cpu_seconds
         self._memory_bytes = memory_bytes
         self._recycle_after = recycle_after
-        self._niceness = niceness
         # A place holds a warm process, or nothing if its last one could not be replaced.
         self._places: asyncio.Queue[RenderProcess | None] = asyncio.Queue()
         self._processes: set[RenderProcess] = set()
@@ -184,7 +179,7 @@ class RenderPool:
 
     async def _start_process(self) -> RenderProcess:
         try:
-            process = await RenderProcess.start(self._memory_bytes, self._niceness)
+            process = await RenderProcess.start(self._memory_bytes)
         except (ProcessEnded, TimeoutError, OSError) as failure:
             # The cause, which the log shows, has the process's last words; users need not read them.
             raise RenderFailed("no render process can be started", transient=True) from failure

@@ -53,11 +53,8 @@ class RenderProcess:
         """How many renders it was asked for."""
 
     @classmethod
-    async def start(cls, memory_bytes: int, niceness: int = 0) -> "RenderProcess":
-        """Start a process and wait until it is warm; raises ``ProcessEnded`` if it does not get there.
-
-        A process with a niceness gives way to others that want the processor.
-        """
+    async def start(cls, memory_bytes: int) -> "RenderProcess":
+        """Start a process and wait until it is warm; raises ``ProcessEnded`` if it does not get there."""
         scratch = tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-{_RUN}-")
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
         command = [
@@ -67,7 +64,6 @@ class RenderProcess:
             "report_service.rendering.child",
             str(os.getpid()),
             str(memory_bytes),
-            str(niceness),
         ]
         process = await asyncio.create_subprocess_exec(
             *command,

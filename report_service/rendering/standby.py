@@ -28,13 +28,11 @@ class StandbyPool:
         *,
         what: str = "previews and checks",
         reason: str = "PREVIEWS_BUSY",
-        niceness: int = 0,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         """Start nothing yet. ``what`` and ``reason`` are for those who are refused."""
         self._waiting = waiting
         self._refusal = f"Other {what} are being made. Try again in a moment.", reason
-        self._niceness = niceness
         self._patience = patience
         self._pool: RenderPool | None = None
         self._busy = asyncio.Lock()
@@ -80,7 +78,7 @@ class StandbyPool:
                 raise self._refused() from None
             try:
                 if self._pool is None:
-                    pool = RenderPool(1, niceness=self._niceness)
+                    pool = RenderPool(1)
                     await pool.start()
                     self._pool = pool
                 yield self._pool
