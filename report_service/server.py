@@ -9,6 +9,8 @@ from protos.leadfactory.report.v1 import (
     report_pb2_grpc,
     template_pb2,
     template_pb2_grpc,
+    webhook_pb2,
+    webhook_pb2_grpc,
 )
 from report_service.assurance.domain import Environment
 from report_service.assurance.repository import PostgresAssuranceStore
@@ -29,10 +31,15 @@ from report_service.rendering.standby import StandbyPool
 from report_service.servicer import Limits, ReportServicer
 from report_service.session import ReportSession
 from report_service.settings import ServerSettings
+from report_service.webhooks.endpoints import Webhooks
+from report_service.webhooks.repository import PostgresWebhookStore
+from report_service.webhooks.servicer import WebhookServicer
+from report_service.webhooks.signing import Vault
 from services import schema, server
 from services.channels import open_channel
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.egress.post import Reach
 
 PROCESS = "report"
 # Whoever has a report made again waits behind those who have one made.
@@ -88,6 +95,13 @@ async def serve(settings: ServerSettings) -> None:
         turns=press,
         environment=Environment(environment.digest(), environment.describe()),
     )
+    webhooks = WebhookServicer(
+        Webhooks(
+            UnitsOfWork(database, PostgresWebhookStore),
+            Vault(settings.webhook_key.get_secret_value()) if settings.webhook_key else None,
+            Reach(settings.webhook_ports, settings.webhook_allowed_networks),
+        )
+    )
     await server.serve(
         settings,
         process=PROCESS,
@@ -106,6 +120,11 @@ async def serve(settings: ServerSettings) -> None:
                 assurance_pb2.DESCRIPTOR.services_by_name["AssuranceService"],
                 assurance_pb2_grpc.add_AssuranceServiceServicer_to_server,
                 AssuranceServicer(bench, lineages, utc_now),
+            ),
+            server.Service(
+                webhook_pb2.DESCRIPTOR.services_by_name["WebhookService"],
+                webhook_pb2_grpc.add_WebhookServiceServicer_to_server,
+                webhooks,
             ),
         ],
         ready=partial(schema.check, "report_service", database),

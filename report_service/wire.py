@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.report.v1 import report_pb2
 from report_service import payload
-from report_service.batch import BatchProgress, BatchRequest, LeadSelection, Reissue
+from report_service.batch import BatchPage, BatchProgress, BatchRequest, LeadSelection, Reissue
 from report_service.deliveries import DeadLetter, DeadLetterPage
 from report_service.domain import Report, ReportFilter, ReportPage, ReportRequest, Status
 from report_service.redaction import Redaction
@@ -125,6 +125,13 @@ def _reissue(message: report_pb2.Reissue) -> Reissue:
         template_digest=message.template_digest,
         inputs_sha256=message.inputs_sha256,
         report_ids=tuple(map(UUID, message.report_ids)),
+    )
+
+
+def batches_message(page: BatchPage) -> report_pb2.ListReportBatchesResponse:
+    """Write a page of batches."""
+    return report_pb2.ListReportBatchesResponse(
+        report_batches=map(batch_message, page.batches), next_page_token=page.next_page_token
     )
 
 
