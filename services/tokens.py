@@ -214,7 +214,8 @@ async def signed_claims(token: str, keys: Keys, types: frozenset[str]) -> dict[s
         raise Unauthenticated(
             "The token's signature is not the issuer's. Get a new one.", reason="TOKEN_SIGNATURE_INVALID"
         ) from failure
-    if str(decoded.header.get("typ", "")).lower() not in types:
+    # Whoever names something critical means what is not understood here (RFC 7515 section 4.1.11).
+    if "crit" in decoded.header or str(decoded.header.get("typ", "")).lower() not in types:
         raise Unauthenticated("The token was made for something else.", reason="TOKEN_TYPE_INVALID")
     return decoded.claims
 
