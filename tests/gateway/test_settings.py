@@ -60,3 +60,11 @@ def test_a_client_that_could_not_sign_anybody_in_safely_does_not_start(
     assert GatewaySettings(**CLIENT).oidc_client_id
     with pytest.raises(ValidationError, match=named):
         GatewaySettings(**{**CLIENT, **change})
+
+
+@pytest.mark.parametrize("origins", ["*", "https://a.example,b.example", "https://a.example/x"])
+def test_sites_that_may_call_are_origins(origins: str) -> None:
+    with pytest.raises(ValidationError, match="origin"):
+        GatewaySettings(gateway_cors_origins=origins)
+    found = GatewaySettings(gateway_cors_origins=" https://a.example/, http://b.example:8080,")
+    assert found.gateway_cors_origins == ("https://a.example", "http://b.example:8080")
