@@ -69,9 +69,9 @@ class PostgresBatchStore(PostgresReportStore):
         query = select(BatchRow).order_by(BatchRow.id.desc()).limit(size)
         return await self._progress(query if after is None else query.where(BatchRow.id < after))
 
-    async def _progress(self, query: Select[tuple[BatchRow]]) -> Sequence[BatchProgress]:
+    async def _progress(self, query: Select[BatchRow]) -> Sequence[BatchProgress]:
         rows = (await self._session.scalars(query)).all()
-        counts = defaultdict[UUID, dict[Status, int]](dict)
+        counts = defaultdict[UUID | None, dict[Status, int]](dict)
         counted = select(ReportRow.batch_id, ReportRow.status, func.count())
         counted = counted.where(ReportRow.batch_id.in_([row.id for row in rows]))
         for batch_id, status, count in await self._session.execute(
