@@ -1,7 +1,7 @@
 """The other contexts, called over gRPC: leads are read from one, lineage is handed to another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,6 +22,8 @@ from services.errors import FailedPrecondition, NotFound, ResourceExhausted, Ser
 
 CHUNK_BYTES = 256 * 1024
 LEADS_PAGE = 200
+# How long a pack may take to leave: whoever reads may be slow.
+EVIDENCE_SECONDS = 600.0
 # Leads that are looked up at once.
 LOOKUPS = 16
 LINEAGES_PAGE = 200
@@ -126,6 +128,18 @@ class LineagePeer:
         except ServiceError as error:
             code = _code(error)
             raise Undelivered(FAULTS.get(code, Fault.PASSING), f"{code}: {error.message}") from error
+
+    async def evidence(self, report_id: UUID) -> AsyncGenerator[tuple[str, bytes], None]:
+        """Yield the files of a report's pack but the PDF, in pieces, each with its name; raises NotFound."""
+        request = lineage_pb2.CollectEvidenceRequest(report_id=str(report_id))
+        call, name = self._stub.CollectEvidence(request, timeout=EVIDENCE_SECONDS), ""
+        try:
+            async for piece in call:
+                name = piece.name or name
+                yield name, piece.data
+        finally:
+            # Whoever reads may go away: the lineage service is to know.
+            call.cancel()
 
     async def recorded(self, report_id: UUID) -> Recorded:
         """Return what is recorded of a report; raises NotFound."""

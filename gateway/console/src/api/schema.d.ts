@@ -87,6 +87,11 @@ export interface paths {
          *     lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
          *     ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
          *     with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+         *
+         *     A lead that was looked up is looked up anew under another e-mail address or domain: its facts and open
+         *     suggestions go, it is PENDING again with a new task, and a look-up that was under way is dropped. That
+         *     counts towards the quotas of EnrichLead; where they are used up the change is made all the same, and
+         *     the lead is PENDING without a task until EnrichLead asks for one.
          */
         put: operations["LeadService_UpdateLead"];
         post?: never;
@@ -108,6 +113,11 @@ export interface paths {
          *     lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
          *     ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
          *     with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+         *
+         *     A lead that was looked up is looked up anew under another e-mail address or domain: its facts and open
+         *     suggestions go, it is PENDING again with a new task, and a look-up that was under way is dropped. That
+         *     counts towards the quotas of EnrichLead; where they are used up the change is made all the same, and
+         *     the lead is PENDING without a task until EnrichLead asks for one.
          */
         patch: operations["LeadService_UpdateLead2"];
         trace?: never;
@@ -176,9 +186,9 @@ export interface paths {
          * Writes a suggested value into the lead and returns the lead
          * @description Writes a suggested value into the lead and returns the lead.
          *
-         *     The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
-         *     such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
-         *     was accepted already leaves the lead as it is.
+         *     The change is like one by UpdateLead, another domain is looked up as there, and it fails like one. Fails
+         *     with NOT_FOUND if the lead has no such suggestion, and with FAILED_PRECONDITION, reason
+         *     SUGGESTION_DECIDED, if it was dismissed. One that was accepted already leaves the lead as it is.
          */
         post: operations["LeadService_AcceptSuggestion"];
         delete?: never;
@@ -814,6 +824,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/lineage/audit-log/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the access audit's newest checkpoint: how many entries it has and what they hash to, signed
+         * @description Returns the access audit's newest checkpoint: how many entries it has and what they hash to, signed.
+         *
+         *     An entry is under a checkpoint within a second. Fails with UNAVAILABLE until there is one.
+         */
+        get: operations["LineageService_GetAuditCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/audit-log/entries/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proves that an entry is in the access audit
+         * @description Proves that an entry is in the access audit.
+         *
+         *     Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+         *     yet: that takes at most a second while `lineage-worker` runs.
+         */
+        get: operations["LineageService_GetAuditEntryProof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/audit-log/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proves that the access audit was only appended to between two sizes
+         * @description Proves that the access audit was only appended to between two sizes.
+         *
+         *     Fails with OUT_OF_RANGE if it never had them.
+         */
+        get: operations["LineageService_GetAuditConsistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lineage:storage": {
         parameters: {
             query?: never;
@@ -996,6 +1073,31 @@ export interface paths {
          *     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
          */
         get: operations["ReportService_DownloadReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log that it was made from and with, its record, and every entry of the access audit about them with its proof
+         * @description Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+         *     that it was made from and with, its record, and every entry of the access audit about them with its proof.
+         *
+         *     `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+         *     audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+         *     the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+         */
+        get: operations["ReportService_DownloadReportEvidence"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2409,9 +2511,11 @@ export interface components {
          *     - `EXPIRE`: Raw inputs or log were removed.
          *     - `HOLD`: A lead was held.
          *     - `RELEASE`: A lead was released.
+         *     - `RECORD`: The lineage was recorded: the entry's bytes state the whole record.
+         *     - `FORGET`: What was searched for was forgotten, in entries of before the time that this entry's bytes state.
          * @enum {string}
          */
-        "LineageAccess.Action": "ACTION_UNSPECIFIED" | "VIEW" | "LOGS" | "DOWNLOAD" | "SEARCH" | "LOOKUP" | "DIFF" | "AUDIT" | "DENIED" | "EXPIRE" | "HOLD" | "RELEASE";
+        "LineageAccess.Action": "ACTION_UNSPECIFIED" | "VIEW" | "LOGS" | "DOWNLOAD" | "SEARCH" | "LOOKUP" | "DIFF" | "AUDIT" | "DENIED" | "EXPIRE" | "HOLD" | "RELEASE" | "RECORD" | "FORGET";
         /** @description What differs between two reports. */
         LineageDiff: {
             a?: components["schemas"]["Lineage"];
@@ -4542,6 +4646,77 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    LineageService_GetAuditCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_GetAuditEntryProof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The entry's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryProof"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_GetAuditConsistency: {
+        parameters: {
+            query: {
+                /** @description The smaller size: that of a checkpoint which was kept. */
+                first: number;
+                /** @description The larger size; 0 means that of the newest checkpoint. */
+                second?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsistencyProof"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     LineageService_GetStorage: {
         parameters: {
             query?: never;
@@ -4750,6 +4925,30 @@ export interface operations {
         };
     };
     ReportService_DownloadReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_DownloadReportEvidence: {
         parameters: {
             query?: never;
             header?: never;

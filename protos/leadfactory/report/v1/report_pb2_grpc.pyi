@@ -52,6 +52,14 @@ class ReportServiceStub:
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
     """
+    DownloadReportEvidence: _grpc.UnaryStreamMultiCallable[_report_pb2.DownloadReportEvidenceRequest, _httpbody_pb2.HttpBody]
+    """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+    that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+    `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+    audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+    the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+    """
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]
     """Lists the captured lineage that can never be delivered as it is, newest report first."""
     RedriveDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.RedriveDeadLettersRequest, _report_pb2.RedriveDeadLettersResponse]
@@ -134,6 +142,14 @@ class ReportServiceAsyncStub(ReportServiceStub):
 
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+    """
+    DownloadReportEvidence: _aio.UnaryStreamMultiCallable[_report_pb2.DownloadReportEvidenceRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+    that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+    `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+    audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+    the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
     """
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Lists the captured lineage that can never be delivered as it is, newest report first."""
@@ -238,6 +254,20 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
         file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+        """
+
+    @_abc_1.abstractmethod
+    def DownloadReportEvidence(
+        self,
+        request: _report_pb2.DownloadReportEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+        that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+        `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+        audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+        the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
         """
 
     @_abc_1.abstractmethod
