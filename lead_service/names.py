@@ -4,6 +4,7 @@ Nothing is looked up here. Whether a name exists is for enrichment to find out, 
 address may be dialled is for the egress door to decide.
 """
 
+import hashlib
 import re
 from functools import cache
 from typing import Final
@@ -15,6 +16,8 @@ from services.errors import InvalidArgument
 from services.hosts import LONGEST, PLAIN_HOST, host_name
 
 _PLAIN_LOCAL: Final = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+# What in a text looks like an address.
+_SOME_ADDRESS: Final = re.compile(r"[\w.%'+-]+@[\w.-]+")
 MAX_NAME_LENGTH: Final = 200
 
 
@@ -65,6 +68,21 @@ def is_harmless(character: str) -> bool:
     """Tell characters that may be stored and shown from controls, surrogates and direction overrides."""
     # The two joiners are invisible, but Persian, Hindi and emoji are not the same without them.
     return character.isprintable() or character in "\u200c\u200d"
+
+
+def person(text: str) -> bytes | None:
+    """Return what stands for whom `text` belongs to: SHA-256 of the e-mail address in it, in lower case.
+
+    It is no secret whose it is, but it is not for reading. None if nothing in the text looks like an address.
+    """
+    try:
+        address = email_address(text)
+    except InvalidArgument:
+        found = _SOME_ADDRESS.search(text[:LONGEST])
+        if found is None:
+            return None
+        address = found[0]
+    return hashlib.sha256(address.lower().encode("utf-8", "replace")).digest()
 
 
 def registrable_domain(name: str) -> str:

@@ -24,11 +24,23 @@ class LeadSelection:
 
 
 @dataclass(frozen=True, slots=True)
+class Reissue:
+    """Which completed reports to issue again; what is not empty must all be so."""
+
+    template_version_id: str = ""
+    template_digest: str = ""
+    inputs_sha256: str = ""
+    """Known to lineage; it becomes ``report_ids`` before a store is asked."""
+    report_ids: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """What a caller asks for: reports on these leads, or on those that a selection finds."""
+    """What a caller asks for: reports on these leads, or on those that a selection finds, or a re-issue."""
 
     lead_ids: tuple[UUID, ...] = ()
     selection: LeadSelection | None = None
+    reissue: Reissue | None = None
     template: str = ""
     template_version: str = ""
     locale: str = ""
@@ -67,14 +79,35 @@ class BatchProgress:
         return self.ended >= self.batch.size
 
 
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """Some batches, newest first, and the token of the next page; empty on the last one."""
+
+    batches: Sequence[BatchProgress]
+    next_page_token: str
+
+
 class BatchStore(ReportStore, Protocol):
     """Batches and their reports within one unit of work."""
 
     async def add_batch(self, batch: Batch, reports: Sequence[Report]) -> None:
-        """Add a batch, its queued reports, and their jobs, which come after those of single reports."""
+        """Add a batch, its queued reports, and their jobs, which come after those of single reports.
+
+        A report that supersedes another gets what the caller gave to that one.
+        """
+
+    async def reissuable(self, wanted: Reissue, limit: int) -> Sequence[Report]:
+        """Return up to ``limit`` completed reports to issue again, oldest first.
+
+        Without those that were erased, and those that another stands in for or is about to. Until the unit of
+        work ends, nobody else finds any.
+        """
 
     async def batch(self, batch_id: UUID) -> BatchProgress:
         """Return a batch as it is now; raises NotFound."""
+
+    async def batch_page(self, size: int, after: UUID | None) -> Sequence[BatchProgress]:
+        """Return up to ``size`` batches, newest first, that come after a batch in that order."""
 
     async def batch_reports(self, batch_id: UUID, size: int, after: int) -> Sequence[Report]:
         """Return up to ``size`` of a batch's reports, in order, from the position after ``after`` on."""
@@ -99,6 +132,13 @@ class FoundLead:
 
     id: UUID
     domain: str
+
+
+class UsedInputs(Protocol):
+    """The lineage context, as far as re-issuing needs it."""
+
+    async def reports_from(self, inputs_sha256: str, limit: int) -> Sequence[UUID]:
+        """Return up to ``limit`` reports that were made from inputs with this digest."""
 
 
 class LeadSearch(Protocol):

@@ -11,6 +11,7 @@ import re
 import ssl
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -81,7 +82,7 @@ class MailProvider:
                 within(
                     seconds,
                     part,
-                    lambda state, reason, prefix=prefix: self._unanswered(domain, prefix, state, reason),  # type: ignore[misc]
+                    partial(self._unanswered, domain, prefix),
                 )
                 for prefix, part in parts
             )

@@ -21,7 +21,6 @@ from services.evidence.notes import Signer
 from tests.fixtures.stack import Stack
 from tests.site.serving import Site
 from tests.system.test_leads_to_lineage import (
-    counted,
     enriched_lead,
     eventually,
     finished,
@@ -32,7 +31,8 @@ from tests.system.test_leads_to_lineage import (
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
-ORIGIN = "leadfactory.local/leads"
+LOGS = {"leads": "lead", "lineage": "lineage"}
+"""Each log, and the database that it is in."""
 
 
 def postgres(program: str, *arguments: str) -> None:
@@ -108,11 +108,11 @@ async def all_reports(api: httpx.AsyncClient) -> list[dict[str, Any]]:
     return reports
 
 
-async def damages_of_the_log(stack: Stack, checkpoints: Path) -> list[str]:
-    """Check the restored log as `python -m services.evidence verify DSN` does."""
-    key = Signer.from_pem(ORIGIN, stack.home / "keys" / "leads-log.pem").key
+async def damages(stack: Stack, log: str, checkpoints: Path) -> list[str]:
+    """Check a restored log as `python -m services.evidence verify DSN` does."""
+    key = Signer.from_pem(f"leadfactory.local/{log}", stack.home / "keys" / f"{log}-log.pem").key
     checked = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.evidence", "verify", stack.endpoints["databases"]["lead"]),
+        *(sys.executable, "-m", "services.evidence", "verify", stack.endpoints["databases"][LOGS[log]]),
         *("--key", str(key), "--checkpoints", str(checkpoints)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -150,10 +150,11 @@ async def test_a_backup_of_a_busy_stack_is_restored_and_nothing_is_missing(
         completed = [each for each in reports if each["status"] == "COMPLETED"]
         assert len(completed) >= 3
 
-        async def is_whole() -> tuple[int, int, int]:
-            return await counted(restored)
-
-        await eventually(is_whole, lambda found: found[0] == found[1] and found[2] == 0, 60)
+        coverage = await eventually(
+            lambda: get(there, "/api/lineage:coverage"), lambda found: found.get("pending") == 0
+        )
+        assert (coverage["complete"], coverage["differences"]) == (True, [])
+        assert coverage["lineages"] == coverage["recorded"] == coverage["completed"] == len(completed)
         for report in completed:
             pdf = (await there.get(f"/api/reports/{report['id']}/pdf")).content
             assert hashlib.sha256(pdf).hexdigest() == report["pdf_sha256"]
@@ -170,7 +171,8 @@ async def test_a_backup_of_a_busy_stack_is_restored_and_nothing_is_missing(
         assert (await finished(there, report_id, 120))["status"] == "COMPLETED"
         await lineage_of(there, report_id)
 
-    assert await damages_of_the_log(restored, backup / "checkpoints" / "leads") == []
-    assert await damages_of_the_log(restored, restored.home / "checkpoints" / "leads") == []
+    for log in LOGS:
+        assert await damages(restored, log, backup / "checkpoints" / log) == []
+        assert await damages(restored, log, restored.home / "checkpoints" / log) == []
     # What was written after the dump is lost, and the checkpoints that were kept elsewhere tell.
-    assert await damages_of_the_log(restored, kept) != []
+    assert await damages(restored, "leads", kept) != []
