@@ -154,7 +154,7 @@ async def test_a_backup_of_a_busy_stack_is_restored_and_nothing_is_missing(
             lambda: get(there, "/api/lineage:coverage"), lambda found: found.get("pending") == 0
         )
         assert (coverage["complete"], coverage["differences"]) == (True, [])
-        assert coverage["lineages"] == coverage["recorded"] == coverage["completed"] == len(completed)
+        assert coverage["lineages"] == coverage["recorded"] == coverage["completed"] >= len(completed)
         for report in completed:
             pdf = (await there.get(f"/api/reports/{report['id']}/pdf")).content
             assert hashlib.sha256(pdf).hexdigest() == report["pdf_sha256"]
