@@ -174,7 +174,10 @@ class Chain:
     @staticmethod
     def _texts(values: Any) -> dict[str, str]:
         known = values if isinstance(values, dict) else {}
-        return {name: json.dumps({name: value}, ensure_ascii=False) for name, value in known.items()}
+        return {
+            name: f"{{{json.dumps(name, ensure_ascii=False)}: {orjson.dumps(value).decode()}}}"
+            for name, value in known.items()
+        }
 
     @property
     def _place(self) -> str:

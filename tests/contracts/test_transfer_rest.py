@@ -356,9 +356,7 @@ async def test_who_is_erased_is_in_no_refused_row_any_more(api: Api, query: str)
     )
     assert changed.status_code == 200, changed.text
     assert {row[0] for row in await api.errors(done["id"])} == {"3", "4", "5", "6", "7"}
-    erased = await api.client.post(
-        f"/api/leads/{lead_id}:erase", json={}, headers=api.people("eve", "admin")
-    )
+    erased = await api.client.post(f"/api/leads/{lead_id}:erase", json={}, headers=api.people("eve", "admin"))
     assert erased.status_code == 200, erased.text
     assert [row[:3] for row in await api.errors(done["id"])] == [
         ["6", "domain", "not a domain"],
