@@ -20,12 +20,12 @@ from lead_service.domain import (
     RequestKey,
 )
 from lead_service.facts import EnrichmentStatus, Fact
-from lead_service.names import host_name
 from lead_service.suggestions import Suggestion
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import transfers_pb2
 from services import paging
 from services.errors import InvalidArgument
+from services.hosts import host_name
 
 Deciding = pb.AcceptSuggestionRequest | pb.DismissSuggestionRequest
 Merging = pb.MergeLeadRequest | pb.UnmergeLeadRequest

@@ -9,12 +9,12 @@ from typing import Final
 import idna
 from disposable_email_domains import blocklist
 
-from lead_service.egress import Unreachable
-from lead_service.egress.resolver import NoSuchName, Resolver
 from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.names import email_address, registrable_domain
 from lead_service.providers.dns import text_of
 from services.clock import Clock
+from services.egress import Unreachable
+from services.egress.resolver import NoSuchName, Resolver
 from services.errors import InvalidArgument
 
 # Of RFC 2142, and what people use in their place.

@@ -14,8 +14,8 @@ from typing import Final
 import dns.exception
 import dns.name
 
-from lead_service.egress.resolver import Answer, NoSuchName
 from lead_service.providers.dns import text_of
+from services.egress.resolver import Answer, NoSuchName
 
 MAX_LOOKUPS: Final = 10
 MAX_VOID_LOOKUPS: Final = 2

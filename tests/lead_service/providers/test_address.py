@@ -2,10 +2,10 @@
 
 import pytest
 
-from lead_service.egress.resolver import Resolver
 from lead_service.facts import FactState, Subject
 from lead_service.providers.address import AddressProvider
-from tests.lead_service.conftest import Spy
+from services.egress.resolver import Resolver
+from tests.fixtures.door import Spy
 from tests.lead_service.providers.asking import clock, facts_of
 from tests.site import Site
 
