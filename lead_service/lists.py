@@ -5,17 +5,13 @@ along an index from its place on, whatever its filter and however deep it lies; 
 a page of each.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
-    ClauseElement,
     ColumnElement,
-    Executable,
     Select,
     func,
     literal,
@@ -25,12 +21,11 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from lead_service.domain import EXACT_TOTAL_LIMIT, NEWEST_FIRST, LeadFilter, Order, Position
 from lead_service.tables import DELETED, LIVING, SEARCHED, LeadRow
+from services.plans import estimated_rows
 
 
 def page_of_rows(
@@ -81,13 +76,7 @@ async def total(session: AsyncSession, lead_filter: LeadFilter) -> int:
         counted += await session.scalar(select(func.count()).select_from(some)) or 0
     if counted <= EXACT_TOTAL_LIMIT:
         return counted
-    return max(EXACT_TOTAL_LIMIT + 1, sum([await _planned_rows(session, half) for half in halves]))
-
-
-async def _planned_rows(session: AsyncSession, statement: Select[Any]) -> int:
-    # The planner's guess costs no more than planning does.
-    plan = await session.scalar(Explained(statement))
-    return int((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
+    return max(EXACT_TOTAL_LIMIT + 1, sum([await estimated_rows(session, half) for half in halves]))
 
 
 def _halves(wanted: LeadFilter) -> Iterator[list[ColumnElement[bool]]]:
@@ -116,18 +105,3 @@ def _conditions(wanted: LeadFilter) -> Iterator[ColumnElement[bool]]:
         yield LeadRow.created_at < wanted.created_before
     if wanted.import_id is not None:
         yield LeadRow.import_id == wanted.import_id
-
-
-class Explained(Executable, ClauseElement):
-    """The plan of a statement, as JSON, instead of its rows."""
-
-    inherit_cache = False
-
-    def __init__(self, statement: Select[Any]) -> None:
-        """Take the statement, which is planned and not run."""
-        self.statement = statement
-
-
-@compiles(Explained)
-def _explain(element: Explained, compiler: SQLCompiler, **keywords: Any) -> str:
-    return "EXPLAIN (FORMAT JSON) " + compiler.process(element.statement, **keywords)

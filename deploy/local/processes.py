@@ -134,6 +134,7 @@ def _settings(home: Home, addresses: Addresses, postgres: Postgres, name: str) -
         settings["EVIDENCE_SIGNING_KEY_FILE"] = str(keys.log_key(home, "leads"))
         settings["EVIDENCE_CHECKPOINTS_FILE"] = str(home.checkpoints / "leads")
     if context == "report":
+        settings["WEBHOOK_KEY"] = keys.webhook_key(home)
         settings["OBJECTS_URL"] = home.objects.as_uri()
         settings["PUBLIC_URL"] = os.environ.get("PUBLIC_URL", f"http://{LOOPBACK}:{addresses.gateway}")
     if name == "report":

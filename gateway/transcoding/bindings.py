@@ -167,10 +167,11 @@ class Assembly:
         self, path: dict[str, str], query: list[tuple[str, str]], content_type: str, body: bytes
     ) -> Message:
         """Make a message whose body is bytes of any type. Raises InvalidField."""
-        message, target = self._with_body()
+        whole, target = self._with_body()
         target.content_type, target.data = content_type, body
+        message: Message = whole
         self._bind(message, path, query)
-        return message  # type: ignore[no-any-return]
+        return message
 
     def part(self, body: bytes) -> bytes:
         """Make a further message of an upload, as it is sent."""

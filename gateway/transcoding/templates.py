@@ -153,15 +153,6 @@ def decode(segment: str, keep_slashes: bool = False) -> str:
         raise PathError("the path is not UTF-8 after percent-decoding") from None
 
 
-@dataclass
-class _Node:
-    literals: dict[str, "_Node"] = field(default_factory=dict)
-    one: "_Node | None" = None
-    rest: "_Node | None" = None
-    # verb -> method -> what was added
-    leaves: dict[str, dict[str, tuple[Template, object]]] = field(default_factory=dict)
-
-
 class Match(NamedTuple, Generic[Value]):
     """What a path led to, and the text of each variable."""
 
@@ -170,12 +161,21 @@ class Match(NamedTuple, Generic[Value]):
     variables: dict[str, str]
 
 
+@dataclass
+class _Node(Generic[Value]):
+    literals: "dict[str, _Node[Value]]" = field(default_factory=dict)
+    one: "_Node[Value] | None" = None
+    rest: "_Node[Value] | None" = None
+    # verb -> method -> what was added
+    leaves: dict[str, dict[str, tuple[Template, Value]]] = field(default_factory=dict)
+
+
 class Routes(Generic[Value]):
     """Many templates with a value each, matched together in time proportional to the path."""
 
     def __init__(self) -> None:
         """Begin with no template."""
-        self._root = _Node()
+        self._root: _Node[Value] = _Node()
 
     def add(self, method: str, template: Template, value: Value) -> None:
         """Add a template. Raises TemplateError if one of this method already takes the same paths."""
@@ -203,7 +203,7 @@ class Routes(Generic[Value]):
                 found = leaf.get(method) or leaf.get(ANY_METHOD)
                 if found:
                     template, value = found
-                    return Match(value, template, _variables(template, ends))  # type: ignore[arg-type]
+                    return Match(value, template, _variables(template, ends))
         return None
 
     def methods(self, path: str) -> set[str]:
@@ -226,8 +226,8 @@ def _readings(segments: list[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _leaves(
-    node: _Node, segments: list[str], at: int, verb: str
-) -> Iterator[dict[str, tuple[Template, object]]]:
+    node: _Node[Value], segments: list[str], at: int, verb: str
+) -> Iterator[dict[str, tuple[Template, Value]]]:
     if at == len(segments):
         if verb in node.leaves:
             yield node.leaves[verb]

@@ -9,7 +9,7 @@ import contextlib
 from typing import Any
 
 import grpc
-from grpc._cython import cygrpc  # type: ignore[attr-defined]
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # of no public name, and without types
 from starlette.datastructures import Headers
 from starlette.types import Receive
 
@@ -82,7 +82,7 @@ async def _write(call: Any, message: bytes) -> None:
     Not `call.write()`: when that fails, it says INTERNAL in place of what the service has answered, if
     it fails before the answer is read. A service that refuses a file early would be misquoted.
     """
-    await call._cython_call.send_serialized_message(message)  # noqa: SLF001
+    await call._cython_call.send_serialized_message(message)  # noqa: SLF001  (no public name)
 
 
 async def _next(parts: Any, options: Options, faults: Faults) -> bytes | None:

@@ -36,7 +36,8 @@ def read_timestamp(value: Any, message: Any) -> None:
         raise Wrong("must be a time as in RFC 3339, such as 2026-01-31T08:30:00Z")
     *parts, fraction, sign, hours, minutes = found.groups()
     try:
-        moment = datetime(*map(int, parts), tzinfo=UTC)  # type: ignore[misc,arg-type]
+        year, month, day, hour, minute, second = map(int, parts)
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
         raise Wrong(f"is no time: {error}") from None
     seconds = (moment - _EPOCH) // timedelta(seconds=1)

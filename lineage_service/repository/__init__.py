@@ -1,6 +1,5 @@
 """PostgreSQL: every statement of this context."""
 
-import json
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -36,6 +35,7 @@ from lineage_service.tables import (
     lineage_parts,
     lineage_records,
 )
+from services.plans import estimated_rows
 
 PIECES = {Content.INPUTS: lineage_parts, Content.LOG: lineage_logs}
 KINDS = {
@@ -204,17 +204,15 @@ class PostgresLineageStore(KeepingStatements):
         return rows.lineage(found.one())
 
     async def _total(self, wanted: LineageFilter) -> int:
-        # The planner's guess costs no more than planning does. Words that are in many logs are not counted
-        # at all: nothing but the logs themselves says which have them.
-        if wanted.words and (guess := await self._planned(wanted)) > EXACT_TOTAL_LIMIT:
+        # Words that are in many logs are not counted at all: nothing but the logs themselves says which have
+        # them.
+        if wanted.words and (guess := await self._estimated(wanted)) > EXACT_TOTAL_LIMIT:
             return guess
         counted = int(await self._session.scalar(pages.counted(wanted, EXACT_TOTAL_LIMIT + 1)) or 0)
-        return counted if counted <= EXACT_TOTAL_LIMIT else max(counted, await self._planned(wanted))
+        return counted if counted <= EXACT_TOTAL_LIMIT else max(counted, await self._estimated(wanted))
 
-    async def _planned(self, wanted: LineageFilter) -> int:
-        plan = await self._session.scalar(pages.Explained(pages.matching(wanted)))
-        (found,) = json.loads(plan) if isinstance(plan, str) else plan
-        return int(found["Plan"]["Plan Rows"])
+    async def _estimated(self, wanted: LineageFilter) -> int:
+        return await estimated_rows(self._session, pages.matching(wanted))
 
     async def _one(self, query: Select[Any]) -> Lineage | None:
         row = (await self._session.execute(query)).one_or_none()

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import (
-    ClauseElement,
     ColumnElement,
-    Executable,
     Select,
     Table,
     Text,
@@ -20,27 +18,10 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from lineage_service.domain import LineageFilter, Order, Position, Word
 from lineage_service.repository import rows
 from lineage_service.tables import lineage_log_words, lineage_records
-
-
-class Explained(Executable, ClauseElement):
-    """The plan of a statement, as JSON, instead of its rows."""
-
-    inherit_cache = False
-
-    def __init__(self, statement: Select[Any]) -> None:
-        """Take the statement, which is planned and not run."""
-        self.statement = statement
-
-
-@compiles(Explained)
-def _explain(element: Explained, compiler: SQLCompiler, **keywords: Any) -> str:
-    return "EXPLAIN (FORMAT JSON) " + compiler.process(element.statement, **keywords)
 
 
 def page_of_rows(wanted: LineageFilter, size: int, after: Position | None, order: Order) -> Select[Any]:

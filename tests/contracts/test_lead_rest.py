@@ -2,15 +2,12 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
-from gateway import app, backends, contract
-from gateway.settings import GatewaySettings
 from lead_service.domain import LeadStores
 from lead_service.facts import Observation
 from lead_service.repository import PostgresLeadStore
@@ -23,6 +20,7 @@ from services.database import Database, UnitsOfWork
 from services.identity import Actor, acting_as
 from services.server import Service
 from tests.fixtures.evidence import SIGNER, seal, sealing
+from tests.fixtures.gateway import ThroughGateway
 from tests.fixtures.identity import Issuer
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
@@ -37,7 +35,7 @@ async def stores(lead_database: TestDatabase) -> AsyncIterator[LeadStores]:
 
 @pytest.fixture
 async def api(
-    lead_database: TestDatabase, serve_in_process: ServeInProcess, issuer: Issuer, tmp_path: Path
+    lead_database: TestDatabase, serve_in_process: ServeInProcess, through_gateway: ThroughGateway
 ) -> AsyncIterator[httpx.AsyncClient]:
     database = Database(lead_database.url, name="test")
     service = Service(
@@ -45,16 +43,8 @@ async def api(
         lead_pb2_grpc.add_LeadServiceServicer_to_server,
         LeadServicer(UnitsOfWork(database, PostgresLeadStore), utc_now, records(database)),
     )
-    async with serve_in_process(service) as address:
-        addresses = {f"{context}_service_address": address for context in ("lead", "report", "lineage")}
-        settings = GatewaySettings(**{**issuer.settings("gateway"), **addresses, "login_directory": tmp_path})
-        async with backends.connect(settings, contract.image()) as channels:
-            transport = httpx.ASGITransport(app=app.create(settings, channels, tmp_path))
-            headers = {"authorization": f"Bearer {issuer.person('ada', 'operator')}"}
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://127.0.0.1:8080", headers=headers
-            ) as client:
-                yield client
+    async with serve_in_process(service) as address, through_gateway(address, "operator") as client:
+        yield client
     await database.close()
 
 

@@ -4,14 +4,11 @@ import base64
 import gzip
 from collections.abc import AsyncIterator
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from gateway import app, backends, contract
-from gateway.settings import GatewaySettings
 from lineage_service.domain import Limits
 from lineage_service.repository import PostgresLineageStore
 from lineage_service.servicer import LineageServicer
@@ -20,6 +17,7 @@ from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.ids import uuid7
 from services.server import Service
+from tests.fixtures.gateway import ThroughGateway
 from tests.fixtures.identity import Issuer
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
@@ -37,7 +35,10 @@ class Api:
 
 @pytest.fixture
 async def api(
-    lineage_database: TestDatabase, serve_in_process: ServeInProcess, issuer: Issuer, tmp_path: Path
+    lineage_database: TestDatabase,
+    serve_in_process: ServeInProcess,
+    issuer: Issuer,
+    through_gateway: ThroughGateway,
 ) -> AsyncIterator[Api]:
     database = Database(lineage_database.url, name="test")
     servicer = LineageServicer(UnitsOfWork(database, PostgresLineageStore), limits=Limits(), clock=utc_now)
@@ -46,16 +47,8 @@ async def api(
         lineage_pb2_grpc.add_LineageServiceServicer_to_server,
         servicer,
     )
-    async with serve_in_process(service) as address:
-        addresses = {f"{context}_service_address": address for context in ("lead", "report", "lineage")}
-        settings = GatewaySettings(**{**issuer.settings("gateway"), **addresses, "login_directory": tmp_path})
-        async with backends.connect(settings, contract.image()) as channels:
-            transport = httpx.ASGITransport(app=app.create(settings, channels, tmp_path))
-            headers = {"authorization": f"Bearer {issuer.person('ada', 'admin')}"}
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://127.0.0.1:8080", headers=headers
-            ) as client:
-                yield Api(client, recording(address, issuer))
+    async with serve_in_process(service) as address, through_gateway(address, "admin") as client:
+        yield Api(client, recording(address, issuer))
     await database.close()
 
 

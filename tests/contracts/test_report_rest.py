@@ -6,7 +6,6 @@ import zipfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +13,6 @@ import grpc
 import httpx
 import pytest
 
-from gateway import app, backends, contract
-from gateway.settings import GatewaySettings
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
 from report_service import generation, payload
@@ -32,6 +29,7 @@ from services.database import Database, UnitsOfWork
 from services.ids import uuid7
 from services.server import Service
 from services.settings import ServiceSettings
+from tests.fixtures.gateway import ThroughGateway
 from tests.fixtures.identity import Issuer
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
@@ -86,7 +84,10 @@ class House:
 
 @pytest.fixture
 async def house(
-    report_database: TestDatabase, serve_in_process: ServeInProcess, issuer: Issuer, tmp_path: Path
+    report_database: TestDatabase,
+    serve_in_process: ServeInProcess,
+    issuer: Issuer,
+    through_gateway: ThroughGateway,
 ) -> AsyncIterator[House]:
     database = Database(report_database.url, name="test", session_class=ReportSession)
     stores, objects, leads = UnitsOfWork(database, PostgresBatchStore), stubs.Objects(), Leads()
@@ -116,16 +117,11 @@ async def house(
             servicer,
         )
         address = await stack.enter_async_context(serve_in_process(service))
-        addresses = {f"{context}_service_address": address for context in ("lead", "report", "lineage")}
-        settings = GatewaySettings(**{**issuer.settings("gateway"), **addresses, "login_directory": tmp_path})
-        channels = await stack.enter_async_context(backends.connect(settings, contract.image()))
-        transport = httpx.ASGITransport(app=app.create(settings, channels, tmp_path))
-        headers = {"authorization": f"Bearer {issuer.person('ada', 'operator', 'admin')}"}
-        client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", headers=headers)
+        client = await stack.enter_async_context(through_gateway(address, "operator", "admin"))
         workshop = generation.Workshop(
             stores, stubs.Leads(), objects, stubs.Renderer(), "cd" * 32, utc_now, captures=True
         )
-        yield House(await stack.enter_async_context(client), leads, workshop)
+        yield House(client, leads, workshop)
     await database.close()
 
 
@@ -164,6 +160,7 @@ async def test_a_batch_comes_as_one_file_in_which_one_report_failed(house: House
     leads = [str(uuid7()), str(GONE), str(uuid7())]
     batch = (await house.post("/api/reports:batch", {"lead_ids": leads})).json()
     assert (batch["size"], batch["queued"]) == (3, 3)
+    assert (await house.client.get("/api/report-batches")).json()["report_batches"] == [batch]
     path = f"/api/report-batches/{batch['id']}"
     early = await house.client.get(f"{path}/zip")
     assert early.json()["error"]["details"][0]["reason"] == "BATCH_NOT_ENDED"

@@ -13,8 +13,6 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from gateway import app, backends, contract
-from gateway.settings import GatewaySettings
 from protos.leadfactory.report.v1 import template_pb2, template_pb2_grpc
 from report_service import payload
 from report_service.library.repository import PostgresTemplateStore
@@ -31,6 +29,7 @@ from services.database import Database, UnitsOfWork
 from services.errors import FailedPrecondition, NotFound
 from services.ids import uuid7
 from services.server import Service
+from tests.fixtures.gateway import ThroughGateway
 from tests.fixtures.identity import Issuer
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
@@ -79,6 +78,7 @@ async def world(
     serve_in_process: ServeInProcess,
     issuer: Issuer,
     tmp_path: Path,
+    through_gateway: ThroughGateway,
 ) -> AsyncIterator[World]:
     database = Database(report_database.url, name="test")
     stores = UnitsOfWork(database, PostgresTemplateStore)
@@ -89,13 +89,8 @@ async def world(
         template_pb2_grpc.add_TemplateServiceServicer_to_server,
         TemplateServicer(Library(stores, objects, shelf, utc_now), studio, Past()),
     )
-    async with serve_in_process(service) as address:
-        addresses = {f"{context}_service_address": address for context in ("lead", "report", "lineage")}
-        settings = GatewaySettings(**{**issuer.settings("gateway"), **addresses, "login_directory": tmp_path})
-        async with backends.connect(settings, contract.image()) as channels:
-            transport = httpx.ASGITransport(app=app.create(settings, channels, tmp_path))
-            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
-                yield World(client, issuer)
+    async with serve_in_process(service) as address, through_gateway(address) as client:
+        yield World(client, issuer)
     await studio.close()
     shelf.close()
     await database.close()

@@ -3,15 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 
-from gateway import app, backends, contract
-from gateway.settings import GatewaySettings
 from lead_service import watching
 from lead_service.change_repository import PostgresChangeStore
 from lead_service.feed import CHANNEL, Feed
@@ -23,14 +20,14 @@ from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.notifications import Hints
 from services.server import Service
-from tests.fixtures.identity import Issuer
+from tests.fixtures.gateway import ThroughGateway
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
 
 
 @pytest.fixture
 async def api(
-    lead_database: TestDatabase, serve_in_process: ServeInProcess, issuer: Issuer, tmp_path: Path
+    lead_database: TestDatabase, serve_in_process: ServeInProcess, through_gateway: ThroughGateway
 ) -> AsyncIterator[httpx.AsyncClient]:
     database = Database(lead_database.url, name="test")
     hints = Hints(lead_database.url, CHANNEL, name="test")
@@ -45,16 +42,8 @@ async def api(
     # A watch is refused before changes have been read once.
     while feed._position is None:  # noqa: ASYNC110  (nobody there to set an event)
         await asyncio.sleep(0.01)
-    async with serve_in_process(service) as address:
-        addresses = {f"{context}_service_address": address for context in ("lead", "report", "lineage")}
-        settings = GatewaySettings(**{**issuer.settings("gateway"), **addresses, "login_directory": tmp_path})
-        async with backends.connect(settings, contract.image()) as channels:
-            transport = httpx.ASGITransport(app=app.create(settings, channels, tmp_path))
-            headers = {"authorization": f"Bearer {issuer.person('ada', 'operator')}"}
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://127.0.0.1:8080", headers=headers
-            ) as client:
-                yield client
+    async with serve_in_process(service) as address, through_gateway(address, "operator") as client:
+        yield client
     stop.set()
     await asyncio.gather(*loops)
     await database.close()

@@ -14,7 +14,6 @@ import pytest
 from lead_service import refusals
 from lead_service.audit import Action, AuditEntry, AuditFilter, AuditPosition
 from lead_service.audit_repository import PostgresAuditStore, page_of_entries
-from lead_service.lists import Explained
 from lead_service.repository import PostgresLeadStore
 from lead_service.server import records
 from lead_service.servicer import LeadServicer
@@ -23,6 +22,7 @@ from protos.leadfactory.lead.v1 import lead_pb2_grpc
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.ids import uuid7
+from services.plans import Explained
 from services.server import Service
 from tests.fixtures.identity import Issuer
 from tests.fixtures.postgres import TestDatabase

@@ -15,13 +15,14 @@ from lead_service.domain import LeadFilter, Order, OrderKey, Position
 from lead_service.import_repository import PostgresImportStore
 from lead_service.import_upkeep import ImportUpkeep
 from lead_service.imports import Existing, LeadImport, Options, State
-from lead_service.lists import Explained, page_of_rows
+from lead_service.lists import page_of_rows
 from lead_service.repository import PostgresLeadStore
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.errors import DeadlineExceeded, FailedPrecondition, InvalidArgument
 from services.identity import Actor, acting_as
 from services.ids import uuid7
+from services.plans import Explained
 from tests.fixtures.postgres import TestDatabase
 
 ADA = Actor("ada", frozenset({"operator"}))

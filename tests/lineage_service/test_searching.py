@@ -16,6 +16,7 @@ from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from services import migrations
 from services.database import Database
 from services.ids import uuid7
+from services.plans import Explained
 from tests.fixtures.postgres import Postgres, TestDatabase
 from tests.lineage_service.builders import LOG, NOON, a_report
 from tests.lineage_service.conftest import Lineage
@@ -57,7 +58,7 @@ async def planned(made: TestDatabase, statement: Any, *without: str) -> str:
     async with database.read() as session:
         for each in without:
             await session.execute(text(f"SET LOCAL {each} = off"))
-        plan = await session.scalar(pages.Explained(statement))
+        plan = await session.scalar(Explained(statement))
     await database.close()
     return plan if isinstance(plan, str) else json.dumps(plan)
 

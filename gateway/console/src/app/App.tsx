@@ -5,6 +5,8 @@ import { endSession, sessionQuery } from "@/api/session";
 import { Announcer } from "@/components/Announcer";
 import { ErrorNotice } from "@/components/Notice";
 import { Failure } from "./Failure";
+import { BatchesPage } from "./pages/BatchesPage";
+import { BatchPage } from "./pages/BatchPage";
 import { ComparePage } from "./pages/ComparePage";
 import { ImportsPage } from "./pages/ImportsPage";
 import { LeadPage } from "./pages/LeadPage";
@@ -48,6 +50,27 @@ const router = createBrowserRouter([
           { path: "/reports", element: <ReportsPage /> },
           { path: "/reports/:id", element: <ReportPage /> },
           { path: "/reports/:id/compare", element: <ComparePage /> },
+          { path: "/batches", element: <BatchesPage /> },
+          { path: "/batches/:id", element: <BatchPage /> },
+          // Seldom visited, so read when they are.
+          {
+            path: "/templates",
+            lazy: async () => ({ Component: (await import("./pages/TemplatesPage")).TemplatesPage }),
+          },
+          {
+            path: "/templates/compare",
+            lazy: async () => ({
+              Component: (await import("./pages/TemplateComparePage")).TemplateComparePage,
+            }),
+          },
+          {
+            path: "/templates/:id",
+            lazy: async () => ({ Component: (await import("./pages/TemplatePage")).TemplatePage }),
+          },
+          {
+            path: "/operations",
+            lazy: async () => ({ Component: (await import("./pages/OperationsPage")).OperationsPage }),
+          },
           { path: "*", element: <NotFoundPage /> },
         ],
       },

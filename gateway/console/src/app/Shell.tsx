@@ -14,6 +14,7 @@ export function Shell({ session }: { session: Session }) {
   useSlash();
   const signOut = useSignOut();
   const seesImports = useHasRole("operator", "auditor", "admin");
+  const operates = useHasRole("auditor", "admin");
   return (
     <>
       <a className={styles.skip} href="#main">
@@ -28,6 +29,9 @@ export function Shell({ session }: { session: Session }) {
             <NavLink to="/leads">Leads</NavLink>
             <NavLink to="/reports">Reports</NavLink>
             <NavLink to="/lookup">Look-up</NavLink>
+            <NavLink to="/batches">Batches</NavLink>
+            <NavLink to="/templates">Templates</NavLink>
+            {operates && <NavLink to="/operations">Operations</NavLink>}
             {seesImports && <NavLink to="/imports">Imports</NavLink>}
           </nav>
           <div className={styles.person}>
