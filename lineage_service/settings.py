@@ -9,6 +9,7 @@ from lineage_service.domain import MIB, Keeping, Limits, Policy
 from services.egress import Refused, addresses, resolver
 from services.egress.addresses import Network
 from services.egress.post import PORTS, Reach
+from services.evidence.sealing import SealingSettings, origin
 from services.settings import ServiceSettings
 
 
@@ -87,8 +88,10 @@ class ServerSettings(LineageSettings):
         )
 
 
-class WorkerSettings(LineageSettings):
+class WorkerSettings(LineageSettings, SealingSettings):
     """Settings of `work`."""
+
+    evidence_origin: str = origin("leadfactory.local/lineage")
 
     lineage_measure_seconds: float = Field(
         60.0, gt=0, description="Seconds between two measurements of the storage that is used."

@@ -120,6 +120,8 @@ lineage_accesses = Table(
     Column("transaction_id", BigInteger, nullable=False),
     Column("access_count", BigInteger),
     Column("last_accessed_at", DateTime(timezone=True)),
+    Column("record", JSONB),
+    Column("forgotten_before", DateTime(timezone=True)),
     Index(
         "uq_lineage_accesses_lineage_id_version",
         "lineage_id",
@@ -132,6 +134,15 @@ lineage_accesses = Table(
     _entries("subject", "subject"),
     _entries("action", "action"),
     _entries("created_at"),
+    Index(
+        "uq_lineage_accesses_recorded", "lineage_id", unique=True, postgresql_where=text("action = 'RECORD'")
+    ),
+    Index(
+        "ix_lineage_accesses_forgotten_before",
+        "forgotten_before",
+        postgresql_where=text("forgotten_before IS NOT NULL"),
+    ),
+    Index("ix_lineage_accesses_transaction_id_id", "transaction_id", "id"),
     Index("ix_lineage_accesses_detailed", "created_at", postgresql_where=text("details <> '{}'")),
 )
 

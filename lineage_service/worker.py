@@ -1,10 +1,11 @@
-"""The process that measures what is stored, removes what is due, and tells others: ``lineage-worker``."""
+"""The process that seals the audit, measures what is stored, removes what is due, and tells others."""
 
 import ssl
 from functools import partial
 
 import httpx
 
+from lineage_service.audit_log import LOG
 from lineage_service.domain import Reader
 from lineage_service.pushing import Pusher, Receiver
 from lineage_service.repository import PostgresLineageStore
@@ -17,6 +18,7 @@ from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.egress.post import Slot
 from services.egress.resolver import Resolver
+from services.evidence.sealing import sealer
 from services.process import live
 
 PROCESS = "lineage-worker"
@@ -42,7 +44,7 @@ def receiver(settings: WorkerSettings) -> Receiver | None:
 
 
 async def work(settings: WorkerSettings) -> None:
-    """Measure, remove and tell until told to stop."""
+    """Seal, measure, remove and tell until told to stop."""
     database = Database(
         settings.lineage_database_url, name=PROCESS, pool_size=settings.lineage_database_connections
     )
@@ -59,11 +61,12 @@ async def work(settings: WorkerSettings) -> None:
         seconds=settings.lineage_retention_seconds,
         clock=utc_now,
     )
+    seal = sealer(settings, LOG, settings.lineage_database_url)
     pusher = Pusher(UnitsOfWork(database, PostgresPushStore), receiver(settings))
     await live(
         settings,
         process=PROCESS,
-        loops=[meter.run, retention.run, pusher.run],
+        loops=[meter.run, retention.run, seal, pusher.run],
         ready=partial(schema.check, "lineage_service", database),
     )
     await database.close()

@@ -2,8 +2,8 @@
 
 from services.migrations import execute_script
 
-revision = "0009"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 ROLE = "lineage_app"
 
