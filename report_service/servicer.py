@@ -10,10 +10,11 @@ import grpc
 from google.api.httpbody_pb2 import HttpBody
 
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
-from report_service import archive, batches, dead_letters, reports, wire
-from report_service.batch import BatchStores, LeadSearch
+from report_service import archive, batches, dead_letters, pack, reissues, reports, wire
+from report_service.batch import BatchStores, LeadSearch, UsedInputs
 from report_service.deliveries import OutboxStores
 from report_service.domain import Leads, Objects
+from report_service.pack import KeptEvidence
 from report_service.redaction import Redaction
 from report_service.rendering.bundles import ShippedTemplates, Templates
 from services import downloads
@@ -25,6 +26,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 class AllLeads(Leads, LeadSearch, Protocol):
     """The lead context: one lead, or many."""
+
+
+class Lineages(UsedInputs, KeptEvidence, Protocol):
+    """The lineage context: what was made from which inputs, and what a pack holds."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         outbox: OutboxStores,
         leads: AllLeads,
         objects: Objects,
+        lineages: Lineages,
         *,
         redaction: Redaction,
         limits: Limits,
@@ -60,6 +66,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         self._stores = stores
         self._leads = leads
         self._objects = objects
+        self._lineages = lineages
         self._limits = limits
         self._clock = clock
         self._templates = templates or ShippedTemplates()
@@ -107,6 +114,18 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             read=found.read,
             filename=found.filename,
             inline=True,
+        ):
+            yield body
+
+    async def DownloadReportEvidence(
+        self, request: report_pb2.DownloadReportEvidenceRequest, context: Context
+    ) -> AsyncIterator[HttpBody]:
+        """Stream a report's evidence pack."""
+        found = await reports.issued(self._stores, UUID(request.id))
+        pack.require_recorded(found)
+        made = pack.stream(found, self._lineages, self._objects)
+        async for body in downloads.stream(
+            context, content_type="application/zip", pieces=made, filename=f"evidence-{found.id}.zip"
         ):
             yield body
 
@@ -174,9 +193,10 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         self, request: report_pb2.GenerateReportsRequest, context: Context
     ) -> report_pb2.ReportBatch:
         """Queue many reports."""
-        queued = await batches.generate(
+        queued = await reissues.generate(
             self._stores,
             self._leads,
+            self._lineages,
             wire.batch_request(request),
             current_actor().subject,
             self._clock,

@@ -1,10 +1,19 @@
 """The process that makes reports and hands over their lineage: ``report-worker``."""
 
+import ssl
+from datetime import timedelta
 from functools import partial
 
+import httpx
 import structlog
 
 from report_service import generation, metrics
+from report_service.assurance.coverage import CoverageWatch
+from report_service.assurance.domain import Environment
+from report_service.assurance.environments import EnvironmentKeeper
+from report_service.assurance.repository import PostgresAssuranceStore
+from report_service.erasure.eraser import Eraser
+from report_service.erasure.repository import PostgresErasureStore
 from report_service.library.repository import PostgresTemplateStore
 from report_service.library.shelf import Shelf
 from report_service.objects import StoredObjects
@@ -17,13 +26,47 @@ from report_service.repository import GENERATE, PostgresReportStore
 from report_service.session import ReportSession
 from report_service.settings import WorkerSettings
 from report_service.upkeep import Upkeep
+from report_service.webhooks.courier import Courier, Patience
+from report_service.webhooks.repository import PostgresWebhookStore
+from report_service.webhooks.signing import Vault
 from services import jobs, schema, telemetry
 from services.channels import open_channel
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.egress.post import Reach, Slot
+from services.egress.resolver import Resolver
 from services.process import live
 
 log = structlog.get_logger(__name__)
+
+
+DNS_SECONDS = 4.0
+
+
+def couriers(settings: WorkerSettings, database: Database) -> list[Courier]:
+    """Return what sends webhooks, if there is a key to open their secrets with."""
+    if settings.webhook_key is None:
+        return []
+    trust = (
+        ssl.create_default_context(cafile=settings.webhook_ca_bundle)
+        if settings.webhook_ca_bundle
+        else httpx.create_ssl_context(trust_env=False)
+    )
+    return [
+        Courier(
+            UnitsOfWork(database, PostgresWebhookStore),
+            Vault(settings.webhook_key.get_secret_value()),
+            Slot(
+                Resolver(settings.webhook_nameservers, timeout_seconds=DNS_SECONDS),
+                Reach(settings.webhook_ports, settings.webhook_allowed_networks),
+            ),
+            trust,
+            public_url=settings.public_url,
+            patience=Patience(
+                timedelta(hours=settings.webhook_retry_hours), timedelta(hours=settings.webhook_disable_hours)
+            ),
+        )
+    ]
 
 
 async def work(settings: WorkerSettings) -> None:
@@ -36,6 +79,7 @@ async def work(settings: WorkerSettings) -> None:
     # Before the channels: its processes are forked, and gRPC does not like to be.
     pool = RenderPool(settings.render_workers)
     await pool.start()
+    here = Environment(environment.digest(), environment.describe())
     database = Database(
         settings.report_database_url,
         name=generation.PROCESS,
@@ -48,14 +92,18 @@ async def work(settings: WorkerSettings) -> None:
     lineage_channel = open_channel(settings.lineage_service_address, settings)
     objects = StoredObjects(settings.objects_url)
     shelf = Shelf(UnitsOfWork(database, PostgresTemplateStore), objects)
-    relay = Relay(outbox, LineagePeer(lineage_channel))
+    lineages = LineagePeer(lineage_channel)
+    leads = LeadPeer(lead_channel)
+    relay = Relay(outbox, lineages)
+    erasures = UnitsOfWork(database, PostgresErasureStore)
+    assurances = UnitsOfWork(database, PostgresAssuranceStore)
     try:
         workshop = generation.Workshop(
             stores=reports,
-            leads=LeadPeer(lead_channel),
+            leads=leads,
             objects=objects,
             renderer=pool,
-            environment_digest=environment.digest(),
+            environment_digest=here.digest,
             clock=utc_now,
             templates=shelf,
             public_url=settings.public_url,
@@ -71,7 +119,15 @@ async def work(settings: WorkerSettings) -> None:
         await live(
             settings,
             process=generation.PROCESS,
-            loops=[worker.run, relay.run, Upkeep(reports, outbox).run],
+            loops=[
+                worker.run,
+                relay.run,
+                Upkeep(reports, outbox).run,
+                EnvironmentKeeper(assurances, here).run,
+                CoverageWatch(assurances, lineages).run,
+                Eraser(erasures, outbox, leads, lineages, objects).run,
+                *(each.run for each in couriers(settings, database)),
+            ],
             ready=partial(schema.check, "report_service", database),
         )
     finally:

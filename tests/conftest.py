@@ -7,9 +7,12 @@ import pytest
 import structlog
 
 pytest_plugins = [
+    "tests.fixtures.door",
+    "tests.fixtures.receiver",
     "tests.fixtures.postgres",
     "tests.fixtures.evidence",
     "tests.fixtures.identity",
+    "tests.fixtures.provider",
     "tests.fixtures.gateway",
     "tests.fixtures.rpc",
     "tests.fixtures.stack",

@@ -107,6 +107,7 @@ async def house(
             UnitsOfWork(database, PostgresOutboxStore),
             LeadPeer(channel),
             objects,
+            stubs.Lineages(),
             redaction=Redaction(),
             limits=Limits(queue=2, batch=500, batch_queue=900),
             clock=utc_now,

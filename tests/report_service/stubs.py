@@ -1,6 +1,6 @@
 """Neighbours of the report context that do as they are told."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -99,6 +99,9 @@ class Objects:
         self.mishap = mishap
         self.kept: dict[str, bytes] = {}
 
+    def key(self, sha256: str) -> str:
+        return f"sha256/{sha256}"
+
     async def put(self, data: bytes, sha256: str) -> str:
         self.mishap()
         self.kept[f"sha256/{sha256}"] = data
@@ -108,14 +111,33 @@ class Objects:
         yield self.kept[key][start : start + length]
 
 
-class Lineages:
+class Evidence:
+    """The files of every report's pack, but the PDF."""
+
+    def __init__(self, mishap: Mishap = nothing) -> None:
+        self.mishap = mishap
+        self.files = {"README.txt": b"read me", "inputs.json.gz": b"1f8b" * 50_000}
+
+    async def evidence(self, report_id: UUID) -> AsyncGenerator[tuple[str, bytes], None]:
+        self.mishap()
+        for name, data in self.files.items():
+            for start in range(0, len(data), 100_000):
+                yield name, data[start : start + 100_000]
+
+
+class Lineages(Evidence):
     """A lineage service that acknowledges, or fails in the way it is told."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.fault: Callable[[Delivery], Fault | None] = lambda _: None
         self.loses_replies = False
         self.recorded: dict[UUID, Delivery] = {}
         self.calls: list[UUID] = []
+
+    async def reports_from(self, inputs_sha256: str, limit: int) -> Sequence[UUID]:
+        made = self.recorded.items()
+        return [key for key, each in made if each.capture.inputs_sha256 == inputs_sha256][:limit]
 
     async def record(self, delivery: Delivery, deadline: float) -> None:
         self.calls.append(delivery.report_id)

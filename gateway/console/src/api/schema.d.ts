@@ -87,6 +87,11 @@ export interface paths {
          *     lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
          *     ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
          *     with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+         *
+         *     A lead that was looked up is looked up anew under another e-mail address or domain: its facts and open
+         *     suggestions go, it is PENDING again with a new task, and a look-up that was under way is dropped. That
+         *     counts towards the quotas of EnrichLead; where they are used up the change is made all the same, and
+         *     the lead is PENDING without a task until EnrichLead asks for one.
          */
         put: operations["LeadService_UpdateLead"];
         post?: never;
@@ -108,6 +113,11 @@ export interface paths {
          *     lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
          *     ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
          *     with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+         *
+         *     A lead that was looked up is looked up anew under another e-mail address or domain: its facts and open
+         *     suggestions go, it is PENDING again with a new task, and a look-up that was under way is dropped. That
+         *     counts towards the quotas of EnrichLead; where they are used up the change is made all the same, and
+         *     the lead is PENDING without a task until EnrichLead asks for one.
          */
         patch: operations["LeadService_UpdateLead2"];
         trace?: never;
@@ -176,9 +186,9 @@ export interface paths {
          * Writes a suggested value into the lead and returns the lead
          * @description Writes a suggested value into the lead and returns the lead.
          *
-         *     The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
-         *     such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
-         *     was accepted already leaves the lead as it is.
+         *     The change is like one by UpdateLead, another domain is looked up as there, and it fails like one. Fails
+         *     with NOT_FOUND if the lead has no such suggestion, and with FAILED_PRECONDITION, reason
+         *     SUGGESTION_DECIDED, if it was dismissed. One that was accepted already leaves the lead as it is.
          */
         post: operations["LeadService_AcceptSuggestion"];
         delete?: never;
@@ -814,6 +824,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/lineage/audit-log/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the access audit's newest checkpoint: how many entries it has and what they hash to, signed
+         * @description Returns the access audit's newest checkpoint: how many entries it has and what they hash to, signed.
+         *
+         *     An entry is under a checkpoint within a second. Fails with UNAVAILABLE until there is one.
+         */
+        get: operations["LineageService_GetAuditCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/audit-log/entries/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proves that an entry is in the access audit
+         * @description Proves that an entry is in the access audit.
+         *
+         *     Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+         *     yet: that takes at most a second while `lineage-worker` runs.
+         */
+        get: operations["LineageService_GetAuditEntryProof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/audit-log/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proves that the access audit was only appended to between two sizes
+         * @description Proves that the access audit was only appended to between two sizes.
+         *
+         *     Fails with OUT_OF_RANGE if it never had them.
+         */
+        get: operations["LineageService_GetAuditConsistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lineage:storage": {
         parameters: {
             query?: never;
@@ -870,6 +947,62 @@ export interface paths {
          *     To hold what is held, or release what is not, changes nothing. Promises an entry in the access audit.
          */
         post: operations["LineageService_SetLegalHold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}:reproduce": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a report's PDF again from the raw inputs that lineage keeps, and says whether it is the same
+         * @description Makes a report's PDF again from the raw inputs that lineage keeps, and says whether it is the same.
+         *
+         *     Nothing is stored, and the report stays as it is. The inputs are read from lineage with the caller's own
+         *     right, which its access audit notes, and must have the digest that was recorded; the template is the bundle
+         *     that the report was made with, by its digest. If anything differs, `differences` says which part of the
+         *     environment or of the template it is, and which pages look different.
+         *
+         *     Reports are made again one at a time, apart from those that wait to be made. Fails with RESOURCE_EXHAUSTED, reason
+         *     REPRODUCTIONS_BUSY, while too many wait for their turn; `retry_delay` says when to ask again. Fails with
+         *     FAILED_PRECONDITION, and says why, if there is nothing to make it from: reason REPORT_NOT_COMPLETED,
+         *     LINEAGE_PENDING until lineage has it, LINEAGE_DISABLED, LINEAGE_DISCARDED, INPUTS_REMOVED by retention or
+         *     an erasure, LEAD_ERASED, TEMPLATE_GONE, TEMPLATE_FAILED. Fails with DATA_LOSS if what lineage keeps is not what
+         *     it recorded.
+         */
+        post: operations["AssuranceService_ReproduceReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts completed reports against the lineages that are recorded, on both sides, and names every difference
+         * @description Counts completed reports against the lineages that are recorded, on both sides, and names every difference.
+         *
+         *     Every completed report is recorded, pending, or marked as disabled or discarded; the database holds that
+         *     by construction, and this recounts it. Both lists are read in the order of their ids, some thousands at a
+         *     time, so what is in memory does not grow with them. What is under way meanwhile is no difference.
+         */
+        get: operations["AssuranceService_GetCoverage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -940,6 +1073,31 @@ export interface paths {
          *     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
          */
         get: operations["ReportService_DownloadReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log that it was made from and with, its record, and every entry of the access audit about them with its proof
+         * @description Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+         *     that it was made from and with, its record, and every entry of the access audit about them with its proof.
+         *
+         *     `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+         *     audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+         *     the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+         */
+        get: operations["ReportService_DownloadReportEvidence"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1099,7 +1257,9 @@ export interface paths {
          *     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
          *     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
          *     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-         *     Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+         *     With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+         *     BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+         *     none, and as GenerateReport does.
          */
         post: operations["ReportService_GenerateReports"];
         delete?: never;
@@ -1378,6 +1538,173 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists endpoints, newest first, one keyset page at a time
+         * @description Lists endpoints, newest first, one keyset page at a time.
+         */
+        get: operations["WebhookService_ListWebhookEndpoints"];
+        put?: never;
+        /**
+         * Registers an endpoint and returns it with its `secret`, which is shown this once
+         * @description Registers an endpoint and returns it with its `secret`, which is shown this once.
+         *
+         *     Fails with INVALID_ARGUMENT for a URL that messages may not be sent to: outside of the networks that an
+         *     operator has allowed by name it is an https URL of a public host. Whether the host's addresses are
+         *     public is found out with each message.
+         */
+        post: operations["WebhookService_CreateWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns one endpoint
+         * @description Returns one endpoint. Fails with NOT_FOUND for an unknown id.
+         */
+        get: operations["WebhookService_GetWebhookEndpoint"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes an endpoint with its secrets and its deliveries
+         * @description Removes an endpoint with its secrets and its deliveries. Who did it is kept.
+         */
+        delete: operations["WebhookService_DeleteWebhookEndpoint"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes an endpoint's `url`, `description`, `events` or `status`, and returns it
+         * @description Changes an endpoint's `url`, `description`, `events` or `status`, and returns it.
+         *
+         *     An endpoint that was DISABLED because it failed for too long is as good as new once it is ENABLED again.
+         *     Fails with ABORTED, reason ETAG_MISMATCH, if `etag` (or `If-Match`) names an earlier state of it.
+         */
+        patch: operations["WebhookService_UpdateWebhookEndpoint"];
+        trace?: never;
+    };
+    "/api/webhooks/{id}:test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a message of the event TEST, and returns its delivery as PENDING
+         * @description Sends a message of the event TEST, and returns its delivery as PENDING.
+         *
+         *     Fails with FAILED_PRECONDITION, reason WEBHOOK_DISABLED, for an endpoint that is DISABLED.
+         */
+        post: operations["WebhookService_TestWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}:rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives an endpoint a new secret and returns it with this `secret`, which is shown this once
+         * @description Gives an endpoint a new secret and returns it with this `secret`, which is shown this once.
+         *
+         *     The secrets of before go on signing beside it for as long as is asked, so that a receiver can change over.
+         *     Fails with FAILED_PRECONDITION, reason TOO_MANY_SECRETS, while four earlier ones still do.
+         */
+        post: operations["WebhookService_RotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{endpoint_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what was sent to an endpoint, or is to be, newest first, one keyset page at a time
+         * @description Lists what was sent to an endpoint, or is to be, newest first, one keyset page at a time.
+         */
+        get: operations["WebhookService_ListWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{endpoint_id}/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns one delivery
+         * @description Returns one delivery. Fails with NOT_FOUND for an unknown id.
+         */
+        get: operations["WebhookService_GetWebhookDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{endpoint_id}/deliveries/{id}:redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a message again, under the same `webhook-id`, and returns its delivery as PENDING
+         * @description Sends a message again, under the same `webhook-id`, and returns its delivery as PENDING.
+         *
+         *     One that is PENDING is tried at once. Fails with FAILED_PRECONDITION, reason WEBHOOK_DISABLED, if its
+         *     endpoint is DISABLED.
+         */
+        post: operations["WebhookService_RedeliverWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1511,6 +1838,68 @@ export interface components {
             /** @description The newest checkpoint, which is of size `second` unless another was asked for. */
             checkpoint?: components["schemas"]["Checkpoint"];
         };
+        /** @description Completed reports against recorded lineages. */
+        Coverage: {
+            /** @description True if there is no difference. */
+            complete: boolean;
+            /**
+             * Format: int32
+             * @description Completed reports: the sum of the next four.
+             */
+            completed: number;
+            /**
+             * Format: int32
+             * @description Reports whose lineage is recorded, as their own marks say.
+             */
+            recorded: number;
+            /**
+             * Format: int32
+             * @description Reports whose lineage waits to be delivered, dead letters among them.
+             */
+            pending: number;
+            /**
+             * Format: int32
+             * @description Reports made while capture was switched off.
+             */
+            disabled: number;
+            /**
+             * Format: int32
+             * @description Reports whose lineage an admin has given up.
+             */
+            discarded: number;
+            /**
+             * Format: int32
+             * @description Lineages of PDFs that the lineage service has.
+             */
+            lineages: number;
+            /** @description What does not agree, by the reports' ids, at most 1,000. */
+            differences: components["schemas"]["Coverage.Difference"][];
+            /**
+             * Format: int32
+             * @description How much does not agree, in all.
+             */
+            differences_total: number;
+            /**
+             * Format: date-time
+             * @description When the counting began.
+             */
+            counted_at?: string;
+        };
+        "Coverage.Difference": {
+            report_id: string;
+            kind: components["schemas"]["Coverage.Kind"];
+            /** @description What the report says of its lineage, such as `RECORDED`; empty if there is no completed report. */
+            lineage_status: string;
+            /** @description The whole as a sentence. */
+            message: string;
+        };
+        /**
+         * @description - `MISSING`: A completed report has no lineage, though it neither waits nor is marked as having none.
+         *     - `UNKNOWN`: A lineage is of a PDF that no completed report stands for.
+         *     - `CONTRADICTED`: A lineage is there though its report is marked as having none.
+         * @enum {string}
+         */
+        "Coverage.Kind": "KIND_UNSPECIFIED" | "MISSING" | "UNKNOWN" | "CONTRADICTED";
         CreateLeadRequest: {
             /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
             email: string;
@@ -1566,6 +1955,7 @@ export interface components {
             reason: string;
         };
         DeleteTemplateVersionResponse: Record<string, never>;
+        DeleteWebhookEndpointResponse: Record<string, never>;
         DiffTemplateVersionsResponse: {
             /** @description Whether both are the same bundle, by digest. */
             identical: boolean;
@@ -1776,10 +2166,12 @@ export interface components {
             request_id?: string;
         };
         GenerateReportsRequest: {
-            /** @description The leads to report on; one that is named twice counts once. Either these or a filter. */
+            /** @description The leads to report on; one that is named twice counts once. Either these, or a filter, or a re-issue. */
             lead_ids?: string[];
             /** @description Report on every lead that this finds. An empty filter finds all leads. */
             filter?: components["schemas"]["LeadFilter"];
+            /** @description Issue these reports again, instead of reporting on leads. */
+            reissue?: components["schemas"]["Reissue"];
             /** @description Name of a template; `website_audit` if empty. */
             template?: string;
             /** @description A semantic version of that template; the newest if empty. */
@@ -2119,9 +2511,11 @@ export interface components {
          *     - `EXPIRE`: Raw inputs or log were removed.
          *     - `HOLD`: A lead was held.
          *     - `RELEASE`: A lead was released.
+         *     - `RECORD`: The lineage was recorded: the entry's bytes state the whole record.
+         *     - `FORGET`: What was searched for was forgotten, in entries of before the time that this entry's bytes state.
          * @enum {string}
          */
-        "LineageAccess.Action": "ACTION_UNSPECIFIED" | "VIEW" | "LOGS" | "DOWNLOAD" | "SEARCH" | "LOOKUP" | "DIFF" | "AUDIT" | "DENIED" | "EXPIRE" | "HOLD" | "RELEASE";
+        "LineageAccess.Action": "ACTION_UNSPECIFIED" | "VIEW" | "LOGS" | "DOWNLOAD" | "SEARCH" | "LOOKUP" | "DIFF" | "AUDIT" | "DENIED" | "EXPIRE" | "HOLD" | "RELEASE" | "RECORD" | "FORGET";
         /** @description What differs between two reports. */
         LineageDiff: {
             a?: components["schemas"]["Lineage"];
@@ -2222,6 +2616,16 @@ export interface components {
             /** @description Empty on the last page. */
             next_page_token: string;
         };
+        ListWebhookDeliveriesResponse: {
+            webhook_deliveries: components["schemas"]["WebhookDelivery"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
+        ListWebhookEndpointsResponse: {
+            webhook_endpoints: components["schemas"]["WebhookEndpoint"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
         LookupPdfResponse: {
             verdict: components["schemas"]["LookupPdfResponse.Verdict"];
             /** @description What the PDF was made from; unset if it is UNKNOWN. */
@@ -2317,6 +2721,18 @@ export interface components {
              */
             request_id?: string;
         };
+        RedeliverWebhookRequest: {
+            /**
+             * Format: uuid
+             * @description The endpoint's UUID.
+             */
+            endpoint_id: string;
+            /**
+             * Format: uuid
+             * @description The delivery's UUID.
+             */
+            id: string;
+        };
         RedriveDeadLettersRequest: {
             /** @description The reports whose lineage to deliver again; all that there are if empty. */
             report_ids?: string[];
@@ -2329,6 +2745,25 @@ export interface components {
              * @description How many are delivered again.
              */
             redriven: number;
+        };
+        /**
+         * @description Which completed reports to issue again; what is given must all be so. Those that have been issued again, or are
+         *     about to be, and those that were erased are left out.
+         *
+         *     Each new report names the old one in `supersedes`, and so do its raw inputs, in lineage. It is made from the
+         *     lead as it is by then, from what the caller gave to the old one, and in its language. Their template is the
+         *     newest version of the old ones', unless the request names another. The first thousand, or as many as a batch may
+         *     hold, are issued: send the request again, under another key, until it fails with reason BATCH_EMPTY.
+         */
+        Reissue: {
+            /** @description Made with this template version, `name@major.minor.patch`. */
+            template_version_id?: string;
+            /** @description Made with the template bundle of this SHA-256, in hexadecimal. */
+            template_digest?: string;
+            /** @description Made from raw inputs with this SHA-256, in hexadecimal, as lineage has it. */
+            inputs_sha256?: string;
+            /** @description Exactly these. */
+            report_ids?: string[];
         };
         /** @description One generation of one PDF. */
         Report: {
@@ -2373,6 +2808,15 @@ export interface components {
             readonly retry_of: string;
             /** @description The batch that asked for this report; empty if it was asked for alone. */
             readonly batch_id: string;
+            /** @description The report that this one stands in for; its raw inputs name it, too. Empty if it was not re-issued. */
+            readonly supersedes: string;
+            /** @description The completed report that stands in for this one; empty while there is none. */
+            readonly superseded_by: string;
+            /**
+             * Format: date-time
+             * @description When the PDF, and what this report said of its lead, were erased with the lead. Ids and digests remain.
+             */
+            readonly erased_at?: string;
         };
         /**
          * @description Where the lineage of this report is.
@@ -2428,6 +2872,69 @@ export interface components {
             /** @description Path of the ZIP file at the gateway; empty until every report has ended. */
             zip_url: string;
         };
+        ReproduceReportRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            id: string;
+        };
+        /** @description What came of making a report again. */
+        Reproduction: {
+            report_id: string;
+            /** @description True if what was made now, what was issued, and what is stored are the same bytes. */
+            identical: boolean;
+            /** @description SHA-256 of the PDF as it was issued, in hexadecimal. */
+            expected_sha256: string;
+            /** @description SHA-256 of what was made now. */
+            actual_sha256: string;
+            /** @description SHA-256 of the PDF that is stored; empty if it is gone. */
+            stored_sha256: string;
+            /** @description True if everything that turns HTML into PDF bytes is what it was then. */
+            environment_matches: boolean;
+            /** @description SHA-256 over the environment of then. */
+            expected_environment_digest: string;
+            /** @description SHA-256 over the environment of now. */
+            actual_environment_digest: string;
+            /** @description What differs: parts of the record first, then of the environment, then pages. */
+            differences: components["schemas"]["Reproduction.Difference"][];
+            /**
+             * Format: int32
+             * @description How many pages of the stored PDF and of the new one were compared by how they look; 0 if the bytes are the same.
+             */
+            pages_compared: number;
+        };
+        "Reproduction.Difference": {
+            kind: components["schemas"]["Reproduction.Kind"];
+            /** @description What it is, such as `pango`, `fonts`, `page 3`. */
+            name: string;
+            /** @description What it was; empty if it was not there, or is not known. */
+            expected: string;
+            /** @description What it is now; empty if it is not there. */
+            actual: string;
+            /**
+             * Format: int32
+             * @description The page, counted from 1; 0 for what is no page.
+             */
+            page: number;
+            /**
+             * Format: double
+             * @description Share of the page's pixels that differ, up to 1; 0 for what is no page.
+             */
+            share: number;
+            /** @description The whole as a sentence. */
+            message: string;
+        };
+        /**
+         * @description - `RECORD`: The report and its lineage do not name the same PDF.
+         *     - `STORED_PDF`: The stored PDF is not the one that was issued.
+         *     - `TEMPLATE`: The template's version is another bundle now.
+         *     - `ENVIRONMENT`: A library, a font or another part of the machinery.
+         *     - `PDF`: The new PDF has other bytes than the one that was issued.
+         *     - `PAGE`: A page looks different.
+         * @enum {string}
+         */
+        "Reproduction.Kind": "KIND_UNSPECIFIED" | "RECORD" | "STORED_PDF" | "TEMPLATE" | "ENVIRONMENT" | "PDF" | "PAGE";
         RetentionPreview: {
             classes: components["schemas"]["RetentionPreview.Class"][];
             /** @description Leads that are held, the latest first, at most 200. */
@@ -2472,6 +2979,18 @@ export interface components {
             id: string;
             /** @description Names this request, as in GenerateReport. */
             request_id?: string;
+        };
+        RotateWebhookSecretRequest: {
+            /**
+             * Format: uuid
+             * @description The endpoint's UUID.
+             */
+            id: string;
+            /**
+             * Format: int32
+             * @description For how many seconds the earlier secrets go on signing; a day if not set, 0 ends them at once.
+             */
+            keep_earlier_seconds?: number;
         };
         SearchLineageResponse: {
             lineages: components["schemas"]["Lineage"][];
@@ -2609,6 +3128,13 @@ export interface components {
          * @enum {string}
          */
         "TemplateVersion.Status": "STATUS_UNSPECIFIED" | "DRAFT" | "PUBLISHED" | "RETIRED";
+        TestWebhookEndpointRequest: {
+            /**
+             * Format: uuid
+             * @description The endpoint's UUID.
+             */
+            id: string;
+        };
         UndeleteLeadRequest: {
             /**
              * Format: uuid
@@ -2646,6 +3172,110 @@ export interface components {
              */
             request_id?: string;
         };
+        /** @description One message to one endpoint. */
+        WebhookDelivery: {
+            /** @description UUID version 7 (RFC 9562). The message bears it as `webhook-id`, with `msg_` before it. */
+            id: string;
+            endpoint_id: string;
+            event: components["schemas"]["WebhookEndpoint.Event"];
+            status: components["schemas"]["WebhookDelivery.Status"];
+            /** @description The report or batch that it is about; empty for others. */
+            report_id: string;
+            batch_id: string;
+            /**
+             * Format: date-time
+             * @description When what it tells of happened.
+             */
+            occurred_at?: string;
+            /**
+             * Format: int32
+             * @description How often it was sent.
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it is sent again; not set unless PENDING.
+             */
+            next_attempt_at?: string;
+            /**
+             * Format: int32
+             * @description The status of the receiver's latest answer; 0 if there was none.
+             */
+            response_status: number;
+            /** @description What was wrong with the latest attempt; empty if nothing was. */
+            error: string;
+            /**
+             * Format: date-time
+             * @description When it was delivered or given up.
+             */
+            ended_at?: string;
+        };
+        /**
+         * @description - `PENDING`: To be sent, for the first time or again.
+         *     - `DELIVERED`: The receiver has answered with a 2xx status.
+         *     - `FAILED`: Given up, after a day of trying or because the receiver is GONE (410).
+         * @enum {string}
+         */
+        "WebhookDelivery.Status": "STATUS_UNSPECIFIED" | "PENDING" | "DELIVERED" | "FAILED";
+        /** @description Where messages are sent. */
+        WebhookEndpoint: {
+            /** @description UUID version 7 (RFC 9562). */
+            readonly id: string;
+            /** @description The receiver: an https URL. */
+            url: string;
+            /** @description What people call it. */
+            description: string;
+            /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
+            events: components["schemas"]["WebhookEndpoint.Event"][];
+            /** @description ENABLED if unspecified. */
+            status: components["schemas"]["WebhookEndpoint.Status"];
+            /** @description Why it is DISABLED, if nobody asked for that. */
+            readonly disabled_reason: string;
+            /**
+             * @description `whsec_` and 32 random bytes in base64: the key that signs, in the answers of CreateWebhookEndpoint and
+             *     RotateWebhookSecret and never again.
+             */
+            readonly secret: string;
+            /** @description The secrets that sign now, the newest first. */
+            readonly secrets: components["schemas"]["WebhookEndpoint.Secret"][];
+            /**
+             * Format: date-time
+             * @description Since when every message to it has failed; not set after one that arrived.
+             */
+            readonly failing_since?: string;
+            /** @description The subject that registered it. */
+            readonly created_by: string;
+            /** Format: date-time */
+            readonly created_at?: string;
+            /** Format: date-time */
+            readonly updated_at?: string;
+            /** @description Names this state of what an admin can change; see `If-Match`. */
+            readonly etag: string;
+        };
+        /**
+         * @description What messages are about.
+         *     - `REPORT_COMPLETED`: A report has ended well: `report.completed`.
+         *     - `REPORT_FAILED`: A report could not be made: `report.failed`.
+         *     - `BATCH_ENDED`: Every report of a batch has ended, each in its way: `report_batch.ended`.
+         *     - `TEST`: Somebody tries the endpoint: `webhook.test`. Sent whatever the endpoint asks for.
+         * @enum {string}
+         */
+        "WebhookEndpoint.Event": "EVENT_UNSPECIFIED" | "REPORT_COMPLETED" | "REPORT_FAILED" | "BATCH_ENDED" | "TEST";
+        /** @description A secret that signs; never its value. */
+        "WebhookEndpoint.Secret": {
+            /** Format: date-time */
+            created_at?: string;
+            /**
+             * Format: date-time
+             * @description When it ceases to sign; not set for the newest one.
+             */
+            expires_at?: string;
+        };
+        /**
+         * @description - `DISABLED`: Nothing is sent, and what happens meanwhile is not noted for it. What waits goes on waiting.
+         * @enum {string}
+         */
+        "WebhookEndpoint.Status": "STATUS_UNSPECIFIED" | "ENABLED" | "DISABLED";
     };
     responses: {
         /** @description What went wrong. */
@@ -4016,6 +4646,77 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    LineageService_GetAuditCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_GetAuditEntryProof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The entry's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryProof"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_GetAuditConsistency: {
+        parameters: {
+            query: {
+                /** @description The smaller size: that of a checkpoint which was kept. */
+                first: number;
+                /** @description The larger size; 0 means that of the newest checkpoint. */
+                second?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsistencyProof"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     LineageService_GetStorage: {
         parameters: {
             query?: never;
@@ -4083,6 +4784,58 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    AssuranceService_ReproduceReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description What came of making a report again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reproduction"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    AssuranceService_GetCoverage: {
+        parameters: {
+            query?: {
+                /** @description Only reports that were asked for in this month (UTC), such as `2026-11`; all if empty. */
+                month?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Completed reports against recorded lineages. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     ReportService_ListReports: {
         parameters: {
             query?: {
@@ -4096,6 +4849,10 @@ export interface operations {
                 status?: components["schemas"]["Report.Status"];
                 /** @description Only reports of this batch. */
                 batch_id?: string;
+                /** @description Only reports made with this template version, `name@major.minor.patch`. */
+                template_version_id?: string;
+                /** @description Only reports made with the template bundle of this SHA-256, in hexadecimal. */
+                template_digest?: string;
             };
             header?: never;
             path?: never;
@@ -4168,6 +4925,30 @@ export interface operations {
         };
     };
     ReportService_DownloadReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    ReportService_DownloadReportEvidence: {
         parameters: {
             query?: never;
             header?: never;
@@ -4768,6 +5549,368 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DiffTemplateVersionsResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_ListWebhookEndpoints: {
+        parameters: {
+            query?: {
+                /** @description How many endpoints to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListWebhookEndpointsResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_CreateWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description UUID version 7 (RFC 9562). */
+                    readonly id?: string;
+                    /** @description The receiver: an https URL. */
+                    url?: string;
+                    /** @description What people call it. */
+                    description?: string;
+                    /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
+                    events?: components["schemas"]["WebhookEndpoint.Event"][];
+                    /** @description ENABLED if unspecified. */
+                    status?: components["schemas"]["WebhookEndpoint.Status"];
+                    /** @description Why it is DISABLED, if nobody asked for that. */
+                    readonly disabled_reason?: string;
+                    /**
+                     * @description `whsec_` and 32 random bytes in base64: the key that signs, in the answers of CreateWebhookEndpoint and
+                     *     RotateWebhookSecret and never again.
+                     */
+                    readonly secret?: string;
+                    /** @description The secrets that sign now, the newest first. */
+                    readonly secrets?: components["schemas"]["WebhookEndpoint.Secret"][];
+                    /**
+                     * Format: date-time
+                     * @description Since when every message to it has failed; not set after one that arrived.
+                     */
+                    readonly failing_since?: string;
+                    /** @description The subject that registered it. */
+                    readonly created_by?: string;
+                    /** Format: date-time */
+                    readonly created_at?: string;
+                    /** Format: date-time */
+                    readonly updated_at?: string;
+                    /** @description Names this state of what an admin can change; see `If-Match`. */
+                    readonly etag?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Where messages are sent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_GetWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where messages are sent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_DeleteWebhookEndpoint: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `etag` of the endpoint as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                 *     `If-Match`. Empty: whatever it is now.
+                 */
+                etag?: string;
+            };
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The endpoint's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeleteWebhookEndpointResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_UpdateWebhookEndpoint: {
+        parameters: {
+            query?: {
+                /** @description Which of `url`, `description`, `events` and `status` to change; empty or `*` for all of them. */
+                update_mask?: string;
+                /**
+                 * @description `etag` of the endpoint as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                 *     `If-Match`. Empty: whatever it is now.
+                 */
+                etag?: string;
+            };
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The endpoint's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description UUID version 7 (RFC 9562). */
+                    readonly id?: string;
+                    /** @description The receiver: an https URL. */
+                    url?: string;
+                    /** @description What people call it. */
+                    description?: string;
+                    /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
+                    events?: components["schemas"]["WebhookEndpoint.Event"][];
+                    /** @description ENABLED if unspecified. */
+                    status?: components["schemas"]["WebhookEndpoint.Status"];
+                    /** @description Why it is DISABLED, if nobody asked for that. */
+                    readonly disabled_reason?: string;
+                    /**
+                     * @description `whsec_` and 32 random bytes in base64: the key that signs, in the answers of CreateWebhookEndpoint and
+                     *     RotateWebhookSecret and never again.
+                     */
+                    readonly secret?: string;
+                    /** @description The secrets that sign now, the newest first. */
+                    readonly secrets?: components["schemas"]["WebhookEndpoint.Secret"][];
+                    /**
+                     * Format: date-time
+                     * @description Since when every message to it has failed; not set after one that arrived.
+                     */
+                    readonly failing_since?: string;
+                    /** @description The subject that registered it. */
+                    readonly created_by?: string;
+                    /** Format: date-time */
+                    readonly created_at?: string;
+                    /** Format: date-time */
+                    readonly updated_at?: string;
+                    /** @description Names this state of what an admin can change; see `If-Match`. */
+                    readonly etag?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Where messages are sent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_TestWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One message to one endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_RotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: int32
+                     * @description For how many seconds the earlier secrets go on signing; a day if not set, 0 ends them at once.
+                     */
+                    keep_earlier_seconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Where messages are sent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_ListWebhookDeliveries: {
+        parameters: {
+            query?: {
+                /** @description How many deliveries to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter; empty for the first page. */
+                page_token?: string;
+                /** @description Only deliveries in this status. */
+                status?: components["schemas"]["WebhookDelivery.Status"];
+            };
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListWebhookDeliveriesResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_GetWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                endpoint_id: string;
+                /** @description The delivery's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One message to one endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_RedeliverWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                endpoint_id: string;
+                /** @description The delivery's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One message to one endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
             default: components["responses"]["Error"];

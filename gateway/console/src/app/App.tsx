@@ -7,9 +7,11 @@ import { ErrorNotice } from "@/components/Notice";
 import { Failure } from "./Failure";
 import { BatchesPage } from "./pages/BatchesPage";
 import { BatchPage } from "./pages/BatchPage";
+import { ComparePage } from "./pages/ComparePage";
 import { ImportsPage } from "./pages/ImportsPage";
 import { LeadPage } from "./pages/LeadPage";
 import { LeadsPage } from "./pages/LeadsPage";
+import { LookupPage } from "./pages/LookupPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { ReportPage } from "./pages/ReportPage";
 import { ReportsPage } from "./pages/ReportsPage";
@@ -43,11 +45,13 @@ const router = createBrowserRouter([
         children: [
           { path: "/leads", element: <LeadsPage /> },
           { path: "/leads/:id", element: <LeadPage /> },
-          { path: "/batches", element: <BatchesPage /> },
-          { path: "/batches/:id", element: <BatchPage /> },
+          { path: "/lookup", element: <LookupPage /> },
           { path: "/imports", element: <ImportsPage /> },
           { path: "/reports", element: <ReportsPage /> },
           { path: "/reports/:id", element: <ReportPage /> },
+          { path: "/reports/:id/compare", element: <ComparePage /> },
+          { path: "/batches", element: <BatchesPage /> },
+          { path: "/batches/:id", element: <BatchPage /> },
           // Seldom visited, so read when they are.
           {
             path: "/templates",

@@ -56,6 +56,11 @@ class ReportServiceStub:
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.DownloadReportEvidence = channel.unary_stream(
+                '/leadfactory.report.v1.ReportService/DownloadReportEvidence',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportEvidenceRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.ListDeadLetters = channel.unary_unary(
                 '/leadfactory.report.v1.ReportService/ListDeadLetters',
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersRequest.SerializeToString,
@@ -158,6 +163,18 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DownloadReportEvidence(self, request, context):
+        """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+        that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+        `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+        audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+        the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDeadLetters(self, request, context):
         """Lists the captured lineage that can never be delivered as it is, newest report first.
         """
@@ -221,7 +238,9 @@ class ReportServiceServicer:
         Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
         lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
         right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-        Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+        With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+        BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+        none, and as GenerateReport does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -288,6 +307,11 @@ def add_ReportServiceServicer_to_server(servicer, server):
             'DownloadReport': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadReport,
                     request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'DownloadReportEvidence': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadReportEvidence,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportEvidenceRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
@@ -459,6 +483,33 @@ class ReportService:
             target,
             '/leadfactory.report.v1.ReportService/DownloadReport',
             leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadReportEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/DownloadReportEvidence',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportEvidenceRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

@@ -52,6 +52,14 @@ class ReportServiceStub:
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
     """
+    DownloadReportEvidence: _grpc.UnaryStreamMultiCallable[_report_pb2.DownloadReportEvidenceRequest, _httpbody_pb2.HttpBody]
+    """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+    that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+    `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+    audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+    the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+    """
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]
     """Lists the captured lineage that can never be delivered as it is, newest report first."""
     RedriveDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.RedriveDeadLettersRequest, _report_pb2.RedriveDeadLettersResponse]
@@ -90,7 +98,9 @@ class ReportServiceStub:
     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-    Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+    With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+    BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+    none, and as GenerateReport does.
     """
     ListReportBatches: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListReportBatchesRequest, _report_pb2.ListReportBatchesResponse]
     """Lists batches, newest first, each with how far it has come, one keyset page at a time."""
@@ -133,6 +143,14 @@ class ReportServiceAsyncStub(ReportServiceStub):
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
     """
+    DownloadReportEvidence: _aio.UnaryStreamMultiCallable[_report_pb2.DownloadReportEvidenceRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+    that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+    `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+    audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+    the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+    """
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Lists the captured lineage that can never be delivered as it is, newest report first."""
     RedriveDeadLetters: _aio.UnaryUnaryMultiCallable[_report_pb2.RedriveDeadLettersRequest, _report_pb2.RedriveDeadLettersResponse]  # type: ignore[assignment]
@@ -171,7 +189,9 @@ class ReportServiceAsyncStub(ReportServiceStub):
     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-    Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+    With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+    BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+    none, and as GenerateReport does.
     """
     ListReportBatches: _aio.UnaryUnaryMultiCallable[_report_pb2.ListReportBatchesRequest, _report_pb2.ListReportBatchesResponse]  # type: ignore[assignment]
     """Lists batches, newest first, each with how far it has come, one keyset page at a time."""
@@ -234,6 +254,20 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
         file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+        """
+
+    @_abc_1.abstractmethod
+    def DownloadReportEvidence(
+        self,
+        request: _report_pb2.DownloadReportEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+        that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+        `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+        audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+        the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
         """
 
     @_abc_1.abstractmethod
@@ -315,7 +349,9 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
         lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
         right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-        Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+        With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+        BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+        none, and as GenerateReport does.
         """
 
     @_abc_1.abstractmethod

@@ -1,6 +1,4 @@
-import { History } from "lucide-react";
-import { useHasRole, useIsOperator } from "@/api/session";
-import { ButtonLink } from "@/components/Button";
+import { useIsOperator } from "@/api/session";
 import { PageHeader } from "@/components/PageHeader";
 import { StartBatch } from "@/features/batches/StartBatch";
 import { ImportDialog } from "@/features/imports/ImportDialog";
@@ -11,18 +9,12 @@ import { QuickAdd } from "@/features/leads/QuickAdd";
 
 export function LeadsPage() {
   const isOperator = useIsOperator();
-  const seesImports = useHasRole("operator", "auditor", "admin");
   return (
     <>
       <PageHeader
         title="Leads"
         actions={
           <>
-            {seesImports && (
-              <ButtonLink variant="quiet" icon={History} to="/imports">
-                Imports
-              </ButtonLink>
-            )}
             <ImportDialog />
             <ExportLink />
           </>

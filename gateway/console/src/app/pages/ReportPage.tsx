@@ -4,6 +4,7 @@ import { ErrorNotice, Skeleton } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
 import { Timestamp } from "@/components/Timestamp";
 import { leadQuery } from "@/features/leads/queries";
+import { Accesses } from "@/features/lineage/Accesses";
 import { LineagePanel } from "@/features/lineage/LineagePanel";
 import { PipelineLog } from "@/features/lineage/PipelineLog";
 import { reportQuery } from "@/features/reports/queries";
@@ -49,6 +50,7 @@ export function ReportPage() {
         </div>
       </div>
       <PipelineLog report={report} />
+      <Accesses report={report} />
     </>
   );
 }
