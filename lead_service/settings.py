@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import AliasChoices, BeforeValidator, Field, FilePath
 from pydantic_settings import NoDecode
 
-from lead_service.egress import addresses, resolver
-from lead_service.egress.addresses import Network
-from lead_service.egress.dial import Ports
+from services.egress import addresses, resolver
+from services.egress.addresses import Network
+from services.egress.dial import Ports
 from services.evidence.sealing import SealingSettings, origin
 from services.settings import ServiceSettings
 

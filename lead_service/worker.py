@@ -1,4 +1,4 @@
-"""The process that looks leads up and seals their audit: ``lead-worker``, the only one that dials out."""
+"""The process that looks leads up and seals their audit: ``lead-worker``."""
 
 import ssl
 from functools import partial
@@ -7,9 +7,6 @@ import httpcore
 import httpx
 
 from lead_service.audit_log import LOG
-from lead_service.egress.dial import Door
-from lead_service.egress.http import Limits
-from lead_service.egress.resolver import Resolver
 from lead_service.facts import Provider
 from lead_service.import_repository import PostgresImportStore
 from lead_service.import_upkeep import ImportUpkeep
@@ -18,6 +15,7 @@ from lead_service.providers.address import AddressProvider
 from lead_service.providers.dns import DnsProvider
 from lead_service.providers.homepage import HomepageProvider
 from lead_service.providers.mail import MailProvider
+from lead_service.providers.robots import introduction
 from lead_service.providers.site import SiteProvider
 from lead_service.providers.tls import TlsProvider
 from lead_service.repository import ENRICH_LEAD, PostgresLeadStore
@@ -25,6 +23,9 @@ from lead_service.settings import WorkerSettings
 from services import schema
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.egress.dial import Door
+from services.egress.http import Limits
+from services.egress.resolver import Resolver
 from services.evidence.sealing import sealer
 from services.jobs import Worker
 from services.process import live
@@ -38,7 +39,7 @@ def providers(settings: WorkerSettings) -> list[Provider]:
         httpcore.AnyIOBackend(),
         settings.enrichment_ports,
         settings.enrichment_allowed_networks,
-        settings.enrichment_contact,
+        introduction(settings.enrichment_contact),
     )
     trust = (
         ssl.create_default_context(cafile=settings.enrichment_ca_bundle)

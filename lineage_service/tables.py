@@ -3,6 +3,7 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     ForeignKey,
@@ -172,4 +173,20 @@ lineage_expiries = Table(
     Column("lineage_id", Uuid, ForeignKey(lineage_records.c.lineage_id), primary_key=True),
     Column("content", Text, primary_key=True),
     Column("expired_at", DateTime(timezone=True), nullable=False),
+)
+
+# A row while records are told to an OpenLineage receiver.
+openlineage_receiver = Table("openlineage_receiver", metadata, Column("is_one", Boolean, primary_key=True))
+
+# Records that a receiver has not been told of yet; written by a trigger.
+openlineage_pushes = Table(
+    "openlineage_pushes",
+    metadata,
+    Column("lineage_id", Uuid, primary_key=True),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("next_attempt_at", DateTime(timezone=True), nullable=False),
+    Column("leased_until", DateTime(timezone=True)),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Index("ix_openlineage_pushes_next_attempt_at", "next_attempt_at"),
 )

@@ -201,6 +201,12 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         )
         return wire.batch_message(queued)
 
+    async def ListReportBatches(
+        self, request: report_pb2.ListReportBatchesRequest, context: Context
+    ) -> report_pb2.ListReportBatchesResponse:
+        """Return one page of batches."""
+        return wire.batches_message(await batches.page(self._stores, request.page_size, request.page_token))
+
     async def GetReportBatch(
         self, request: report_pb2.GetReportBatchRequest, context: Context
     ) -> report_pb2.ReportBatch:

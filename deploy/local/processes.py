@@ -136,6 +136,7 @@ def _settings(home: Home, addresses: Addresses, postgres: Postgres, name: str) -
         settings["EVIDENCE_SIGNING_KEY_FILE"] = str(keys.log_key(home, LOGS[name]))
         settings["EVIDENCE_CHECKPOINTS_FILE"] = str(home.checkpoints / LOGS[name])
     if context == "report":
+        settings["WEBHOOK_KEY"] = keys.webhook_key(home)
         settings["OBJECTS_URL"] = home.objects.as_uri()
         settings["PUBLIC_URL"] = os.environ.get("PUBLIC_URL", f"http://{LOOPBACK}:{addresses.gateway}")
     if name == "report":

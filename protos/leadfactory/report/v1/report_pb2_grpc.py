@@ -96,6 +96,11 @@ class ReportServiceStub:
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
                 _registered_method=True)
+        self.ListReportBatches = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/ListReportBatches',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesResponse.FromString,
+                _registered_method=True)
         self.GetReportBatch = channel.unary_unary(
                 '/leadfactory.report.v1.ReportService/GetReportBatch',
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GetReportBatchRequest.SerializeToString,
@@ -239,6 +244,13 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListReportBatches(self, request, context):
+        """Lists batches, newest first, each with how far it has come, one keyset page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetReportBatch(self, request, context):
         """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
         for an unknown id.
@@ -334,6 +346,11 @@ def add_ReportServiceServicer_to_server(servicer, server):
                     servicer.GenerateReports,
                     request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.FromString,
                     response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.SerializeToString,
+            ),
+            'ListReportBatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReportBatches,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesResponse.SerializeToString,
             ),
             'GetReportBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReportBatch,
@@ -681,6 +698,33 @@ class ReportService:
             '/leadfactory.report.v1.ReportService/GenerateReports',
             leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.SerializeToString,
             leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReportBatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/ListReportBatches',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesResponse.FromString,
             options,
             channel_credentials,
             insecure,

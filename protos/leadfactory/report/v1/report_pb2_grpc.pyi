@@ -100,6 +100,8 @@ class ReportServiceStub:
     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
     Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
     """
+    ListReportBatches: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListReportBatchesRequest, _report_pb2.ListReportBatchesResponse]
+    """Lists batches, newest first, each with how far it has come, one keyset page at a time."""
     GetReportBatch: _grpc.UnaryUnaryMultiCallable[_report_pb2.GetReportBatchRequest, _report_pb2.ReportBatch]
     """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
     for an unknown id.
@@ -187,6 +189,8 @@ class ReportServiceAsyncStub(ReportServiceStub):
     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
     Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
     """
+    ListReportBatches: _aio.UnaryUnaryMultiCallable[_report_pb2.ListReportBatchesRequest, _report_pb2.ListReportBatchesResponse]  # type: ignore[assignment]
+    """Lists batches, newest first, each with how far it has come, one keyset page at a time."""
     GetReportBatch: _aio.UnaryUnaryMultiCallable[_report_pb2.GetReportBatchRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
     """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
     for an unknown id.
@@ -343,6 +347,14 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
         Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
         """
+
+    @_abc_1.abstractmethod
+    def ListReportBatches(
+        self,
+        request: _report_pb2.ListReportBatchesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ListReportBatchesResponse, _abc.Awaitable[_report_pb2.ListReportBatchesResponse]]:
+        """Lists batches, newest first, each with how far it has come, one keyset page at a time."""
 
     @_abc_1.abstractmethod
     def GetReportBatch(
