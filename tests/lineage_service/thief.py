@@ -74,16 +74,17 @@ class Thief:
     @asynccontextmanager
     async def unseen(self) -> AsyncIterator[None]:
         """Switch every trigger off, and on again as it was."""
-        names = await self.connection.fetch(
-            "SELECT tgrelid::regclass::text AS on, tgname FROM pg_trigger"
+        triggers = await self.connection.fetch(
+            "SELECT tgrelid::regclass::text AS on, tgname, tgenabled = 'A' AS always FROM pg_trigger"
             " WHERE tgrelid = ANY($1::text[]::regclass[]) AND NOT tgisinternal",
             LOG.tables,
         )
-        for each in names:
+        for each in triggers:
             await self.connection.execute(f"ALTER TABLE {each['on']} DISABLE TRIGGER {each['tgname']}")
         yield
-        for each in names:
-            await self.connection.execute(f"ALTER TABLE {each['on']} ENABLE ALWAYS TRIGGER {each['tgname']}")
+        for each in triggers:
+            always = "ALWAYS " if each["always"] else ""
+            await self.connection.execute(f"ALTER TABLE {each['on']} ENABLE {always}TRIGGER {each['tgname']}")
 
     async def execute(self, statement: str, *arguments: Any) -> None:
         async with self.unseen():
