@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import pytest
 from google.protobuf.message import Message
 from grpc_status import rpc_status
 
-from client.command import run
 from client.calls import CONTRACTS
+from client.command import run
 from client.session import Session
 from services.errors import ServiceError
 from services.status import to_status
@@ -71,11 +72,16 @@ class Stage:
     def start(self, *arguments: str) -> None:
         """Begin a command."""
         session = Session(lambda _: dict.fromkeys(("lead", "report", "lineage"), self.channel))
-        self._thread = threading.Thread(target=lambda: self._status.append(run(arguments, session)))
+        self._thread = threading.Thread(
+            target=lambda: self._status.append(run(arguments, session)), daemon=True
+        )
         self._thread.start()
 
     def take(self, method: str) -> Call:
         """Return the next call of `Service.Method`, with all of its requests."""
+        return _within(lambda: self._take(method))
+
+    def _take(self, method: str) -> Call:
         service, _, name = method.partition(".")
         described = SERVICES[service].methods_by_name[name]
         if described.client_streaming:
@@ -83,10 +89,10 @@ class Stage:
             requests = _all(rpc)
         elif described.server_streaming:
             metadata, request, rpc = self.channel.take_unary_stream(described)
-            requests = [request]
+            requests = [_copy(request)]
         else:
             metadata, request, rpc = self.channel.take_unary_unary(described)
-            requests = [request]
+            requests = [_copy(request)]
 
         def reply(
             *messages: Message, error: ServiceError | None = None, code: grpc.StatusCode | None = None,
@@ -101,6 +107,9 @@ class Stage:
             if described.server_streaming:
                 for message in messages:
                     rpc.send_response(message)
+                while ended is not grpc.StatusCode.OK and rpc._rpc_state._responses:
+                    # A failure makes grpcio-testing forget what was not read yet; the network does not.
+                    time.sleep(0.01)
                 rpc.terminate(trailing, ended, details)
             else:
                 rpc.terminate(messages[0] if messages else None, trailing, ended, details)
@@ -134,6 +143,23 @@ class Stage:
         return self.end(), calls
 
 
+def _copy(request: Message) -> Message:
+    """Return a request as it was when it was sent: grpcio-testing hands over the client's own object."""
+    copied = type(request)()
+    copied.CopyFrom(request)
+    return copied
+
+
+def _within(wait: Callable[[], Call]) -> Call:
+    """Wait for a call that may never come, because the command has ended without it."""
+    taken: list[Call] = []
+    waiting = threading.Thread(target=lambda: taken.append(wait()), daemon=True)
+    waiting.start()
+    waiting.join(PATIENCE_SECONDS)
+    assert taken, "the command does not make this call"
+    return taken[0]
+
+
 def _all(rpc: Any) -> list[Any]:
     """Wait for the end of a client stream, and take every request of it."""
     rpc.requests_closed()
@@ -141,13 +167,11 @@ def _all(rpc: Any) -> list[Any]:
 
 
 @pytest.fixture
-def stage(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Stage]:
+def stage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
     """A person on a machine of their own, who is logged in by LEADFACTORY_TOKEN at some address."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("LEADFACTORY_ADDRESS", "127.0.0.1:1")
     monkeypatch.setenv("LEADFACTORY_TOKEN", "a-token")
     monkeypatch.chdir(tmp_path)
-    yield Stage(capsys)
+    return Stage(capsys)
