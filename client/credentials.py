@@ -56,7 +56,10 @@ class Credentials:
     def get(self, place: str) -> Login | None:
         """Return the login at a place; raises Problem if the file is open to others."""
         found = self._read().get(place)
-        return None if found is None else Login(**found)
+        try:
+            return None if found is None else Login(**found)
+        except TypeError:
+            raise self._broken() from None
 
     def put(self, place: str, login: Login) -> None:
         """Keep a login instead of the one before."""
@@ -77,12 +80,17 @@ class Credentials:
                     raise Problem(
                         f"Others can read {self.path}: run `chmod 600 {self.path}`, then log in anew."
                     )
-                found: dict[str, Any] = json.load(file)
+                found = json.load(file)
         except FileNotFoundError:
             return {}
         except ValueError:
-            raise Problem(f"{self.path} cannot be read: remove it, and log in again.") from None
+            raise self._broken() from None
+        if not isinstance(found, dict):
+            raise self._broken()
         return found
+
+    def _broken(self) -> Problem:
+        return Problem(f"{self.path} cannot be read: remove it, and log in again.")
 
     def _write(self, logins: dict[str, Any]) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

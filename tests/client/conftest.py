@@ -122,7 +122,7 @@ class Stage:
         self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive(), "the command still waits for an answer"
         printed = self._capture.readouterr()
-        return Ran(self._status[0], printed.out, printed.err)
+        return Ran(self._status[-1], printed.out, printed.err)
 
     def run(self, *arguments: str) -> Ran:
         """Run a command that asks no service."""
