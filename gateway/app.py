@@ -8,6 +8,7 @@ import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -17,7 +18,13 @@ from gateway.auth import Callers, fault
 from gateway.backends import Backends
 from gateway.login import Links, Sessions
 from gateway.observation import PAGE, Observation
-from gateway.perimeter import Headings, Hosts, allowed_hosts
+from gateway.perimeter import (
+    CROSS_ORIGIN_REQUEST_HEADERS,
+    CROSS_ORIGIN_RESPONSE_HEADERS,
+    Headings,
+    Hosts,
+    allowed_hosts,
+)
 from gateway.settings import GatewaySettings
 from gateway.transcoding import Fault, Options, Transcoder
 from services.channels import WorkloadToken
@@ -67,6 +74,13 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
             Middleware(Observation),
             Middleware(Headings, is_https=settings.gateway_public_url.startswith("https://")),
             Middleware(Hosts, allowed=allowed_hosts(settings)),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.gateway_cors_origins,
+                allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+                allow_headers=CROSS_ORIGIN_REQUEST_HEADERS,
+                expose_headers=CROSS_ORIGIN_RESPONSE_HEADERS,
+            ),
         ],
         exception_handlers={Fault: _refuse, HTTPException: _not_here, Exception: _broken},
     )

@@ -36,6 +36,29 @@ _ALWAYS = {
 }
 
 
+# What pages of other sites may send and read, where they are let in at all; never with the session cookie.
+CROSS_ORIGIN_REQUEST_HEADERS = (
+    "authorization",
+    "content-type",
+    "if-match",
+    "if-none-match",
+    "idempotency-key",
+    "last-event-id",
+    "range",
+    "request-timeout",
+    "traceparent",
+    "x-request-id",
+)
+CROSS_ORIGIN_RESPONSE_HEADERS = (
+    "content-disposition",
+    "content-range",
+    "etag",
+    "repr-digest",
+    "retry-after",
+    "x-request-id",
+)
+
+
 def allowed_hosts(settings: GatewaySettings) -> frozenset[str] | None:
     """Return the host names this site goes by; None for any.
 

@@ -2,11 +2,24 @@
 
 import ipaddress
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from services.settings import ServiceSettings
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise ValueError("must be an origin, such as https://leads.example.com")
+    return value.rstrip("/")
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    return tuple(_origin(each.strip()) for each in value.split(",") if each.strip())
 
 
 class GatewaySettings(ServiceSettings):
@@ -20,6 +33,12 @@ class GatewaySettings(ServiceSettings):
     gateway_public_url: str = Field(
         "",
         description="Origin that browsers see, such as https://leads.example.com; empty: the address itself.",
+    )
+    gateway_cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
+        (),
+        validate_default=False,
+        description="Origins of other sites, a comma between them, whose pages may call the API with a bearer"
+        " token; none unless set.",
     )
     lead_service_address: str = Field("127.0.0.1:50051", description="host:port of the lead service.")
     report_service_address: str = Field("127.0.0.1:50052", description="host:port of the report service.")
@@ -44,12 +63,7 @@ class GatewaySettings(ServiceSettings):
     @field_validator("gateway_public_url")
     @classmethod
     def _is_an_origin(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (
-            parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/")
-        ):
-            raise ValueError("must be an origin, such as https://leads.example.com")
-        return value.rstrip("/")
+        return value and _origin(value)
 
     @model_validator(mode="after")
     def _is_safe_to_reach(self) -> "GatewaySettings":

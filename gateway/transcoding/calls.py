@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -18,47 +18,17 @@ from gateway.transcoding.codec import Codec, class_of, parse
 from gateway.transcoding.errors import Fault, Faults
 from gateway.transcoding.options import Options
 from gateway.transcoding.requests import Disconnected
+from gateway.transcoding.responses import Pairs, Response, compressed, status_and_headers
 from gateway.transcoding.wellknown import Unprintable
 
 log = logging.getLogger("transcoding")
 
-# What a service may set through initial metadata named `http-<header>`.
-RESPONSE_HEADERS = frozenset(
-    {
-        "accept-ranges",
-        "cache-control",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "content-length",
-        "content-range",
-        "etag",
-        "last-modified",
-        "location",
-        "repr-digest",
-        "vary",
-    }
-)
-# These describe bytes that the service itself made; JSON is made here.
-_BYTES_ONLY = frozenset(
-    {
-        "accept-ranges",
-        "content-disposition",
-        "content-encoding",
-        "content-length",
-        "content-range",
-        "repr-digest",
-    }
-)
-_STATUSES = frozenset({200, 201, 202, 204, 206, 304, 416})
-_BODYLESS = frozenset({204, 304})
 # A megabyte of JSON takes up to half a second to read, and all other requests would wait for it.
 _QUICKLY_READ_BYTES = 64 * 1024
 # One at a time: as messages, bodies take many times the memory that they took as text.
 _large_bodies = ThreadPoolExecutor(1, "large-bodies")
 
 Result = TypeVar("Result")
-Pairs = list[tuple[str, str]]
 Metadata = list[tuple[str, str | bytes]]
 
 
@@ -105,7 +75,7 @@ class Caller:
         else:
             packed = await self._request(variables, scope, headers, receive)
             call = self._call(packed, metadata=metadata, timeout=timeout)
-        response = _Response(send, head=scope["method"] == "HEAD")
+        response = Response(send, head=scope["method"] == "HEAD")
         try:
             if self.binding.is_upload:
                 await uploads.send(call, packed, self._assembly, receive, self._options, self._faults)
@@ -166,21 +136,22 @@ class Caller:
             pairs += requests.metadata(headers, {name: f"http-{name}" for name in requests.DOWNLOAD_HEADERS})
         return pairs + list(await self._options.metadata(scope))
 
-    async def _unary(self, call: Any, response: "_Response", method: str, asked: Headers) -> None:
+    async def _unary(self, call: Any, response: Response, method: str, asked: Headers) -> None:
         reply: Any = self._reply.FromString(await call)
         initial = await call.initial_metadata()
         if self.binding.raw_response:
-            status, headers = _answer(initial, raw=True)
+            status, headers = status_and_headers(initial, raw=True)
             await response.whole(status, reply.content_type, headers, reply.data)
             return
-        status, headers = _answer(initial, raw=False)
+        status, headers = status_and_headers(initial, raw=False)
         etag = self._conventions.etag(reply)
         if etag and not any(name == "etag" for name, _ in headers):
             headers.append(("etag", etag))
         if conventions.is_known(etag, method, asked):
             await response.whole(304, "", headers, b"")
             return
-        await response.whole(status, "application/json", headers, self._json(reply))
+        headers, body = compressed(headers, self._json(reply), asked)
+        await response.whole(status, "application/json", headers, body)
 
     def _json(self, reply: Any) -> bytes:
         field = self.binding.response_body
@@ -188,33 +159,43 @@ class Caller:
             return self._codec.write(reply)
         return self._codec.member(reply, field)
 
-    async def _stream(self, call: Any, response: "_Response", framing: streams.Framing | None) -> None:
+    async def _stream(self, call: Any, response: Response, framing: streams.Framing | None) -> None:
         # The first message, or the failure, decides what the response begins with.
         reply = await self._next(call)
         if framing is None:
             content_type, fixed = reply.content_type if reply else "", []
         else:
             content_type, fixed = framing.content_type, streams.HEADERS
-        status, headers = _answer(await call.initial_metadata(), raw=framing is None)
+        status, headers = status_and_headers(await call.initial_metadata(), raw=framing is None)
         await response.begin(status, content_type, [*headers, *fixed])
         try:
-            while reply is not None and not response.is_complete:
-                if framing is None:
-                    await response.more(bytes(reply.data))
-                    reply = await self._next(call)
-                else:
-                    token = self._conventions.token(reply)
-                    await response.more(framing.message(self._json(reply), token))
-                    reply = await self._await(call, response, framing)
+            if framing is None:
+                await self._bytes(call, response, reply)
+            else:
+                await self._messages(call, response, framing, reply)
             await response.end()
         except (grpc.aio.AioRpcError, Unprintable, DecodeError) as error:
             await self._break_off(error, response, framing)
+
+    async def _bytes(self, call: Any, response: Response, reply: Any) -> None:
+        while reply is not None and not response.is_complete:
+            await response.more(bytes(reply.data))
+            reply = await self._next(call)
+
+    async def _messages(self, call: Any, response: Response, framing: streams.Framing, reply: Any) -> None:
+        await response.more(framing.opening)
+        before = b""
+        while reply is not None and not response.is_complete:
+            await response.more(before + framing.message(self._json(reply), self._conventions.token(reply)))
+            before = framing.separator
+            reply = await self._await(call, response, framing)
+        await response.more(framing.closing)
 
     async def _next(self, call: Any) -> Any:
         packed = await call.read()
         return None if packed is grpc.aio.EOF else self._reply.FromString(packed)
 
-    async def _await(self, call: Any, response: "_Response", framing: streams.Framing) -> Any:
+    async def _await(self, call: Any, response: Response, framing: streams.Framing) -> Any:
         """Return the next message, or None if there is none or the stream is to end here.
 
         While it takes long, silence is sent: what says nothing for a minute is often cut off on the way.
@@ -235,9 +216,7 @@ class Caller:
             reading.cancel()
             draining.cancel()
 
-    async def _break_off(
-        self, error: Exception, response: "_Response", framing: streams.Framing | None
-    ) -> None:
+    async def _break_off(self, error: Exception, response: Response, framing: streams.Framing | None) -> None:
         """End a stream that fails midway: in words if it is of messages, by a cut if it is bytes."""
         log.warning("stream of %s broke off: %s", self.binding.rpc_path, type(error).__name__)
         if framing is None:
@@ -247,62 +226,13 @@ class Caller:
             fault = self._faults.from_rpc(error)
         else:
             fault = self._faults.broken_reply()
-        await response.more(framing.failure(fault))
+        # What began has had a message: the first failure of all would have been the whole answer.
+        await response.more(framing.separator + framing.failure(fault) + framing.closing)
         await response.end()
 
 
 class CutShort(Exception):
     """The bytes of a response end before their end; the connection has to go."""
-
-
-class _Response:
-    """The HTTP response, sent in one piece or in many."""
-
-    def __init__(self, send: Send, head: bool) -> None:
-        self._send = send
-        self._head = head
-        self._bodyless = head
-        self.is_complete = False
-
-    async def whole(self, status: int, content_type: str, headers: Pairs, body: bytes) -> None:
-        if status not in _BODYLESS and not any(name == "content-length" for name, _ in headers):
-            headers = [*headers, ("content-length", str(len(body)))]
-        await self.begin(status, content_type, headers)
-        await self.more(body)
-        await self.end()
-
-    async def begin(self, status: int, content_type: str, headers: Pairs) -> None:
-        self._bodyless = self._head or status in _BODYLESS
-        if status not in _BODYLESS and content_type:
-            headers = [("content-type", content_type), *headers]
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
-        if self._bodyless:
-            await self.end()
-
-    async def more(self, body: bytes) -> None:
-        if body and not self.is_complete:
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
-
-    async def end(self) -> None:
-        if not self.is_complete:
-            self.is_complete = True
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _answer(initial: Sequence[tuple[str, Any]] | None, raw: bool) -> tuple[int, Pairs]:
-    """Read status and headers from initial metadata; what is not expected there is left out."""
-    status = 200
-    headers: Pairs = []
-    for key, value in initial or ():
-        name = key.removeprefix("http-")
-        if name == key or not isinstance(value, str):
-            continue
-        if name == "status":
-            status = int(value) if value.isdecimal() and int(value) in _STATUSES else status
-        elif name in RESPONSE_HEADERS and (raw or name not in _BYTES_ONLY):
-            headers.append((name, value))
-    return status, headers
 
 
 async def _unless_disconnected(work: Coroutine[Any, Any, Result], receive: Receive) -> Result:

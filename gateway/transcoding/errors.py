@@ -70,10 +70,6 @@ class Fault(Exception):
         error = {"code": self.code, "status": self.status, "message": self.message, "details": self.details}
         return orjson.dumps({"error": error})
 
-    def line(self) -> bytes:
-        """Print the last item of a stream that began well."""
-        return self.body() + b"\n"
-
 
 class Faults:
     """Makes faults; `domain` is who they are from, as ErrorInfo says it."""

@@ -206,8 +206,15 @@ def _reply(image: Image, schemas: Schemas, binding: Binding) -> dict[str, Any]:
     schema = {key: value for key, value in schema.items() if key not in ("readOnly", "writeOnly")}
     if binding.rpc.server_streaming:
         line = {"type": "object", "properties": {"result": schema, "error": {}}}
-        content: dict[str, Any] = {streams.LINES: {"schema": line}, streams.EVENTS: {"schema": schema}}
-        return {"description": "One JSON object a line, or in each event's `data`.", "content": content}
+        content: dict[str, Any] = {
+            streams.LINES: {"schema": line},
+            streams.EVENTS: {"schema": schema},
+            streams.ARRAY: {"schema": {"type": "array", "items": line}},
+        }
+        return {
+            "description": "One JSON object a line, in each event's `data`, or the items of an array.",
+            "content": content,
+        }
     return {
         "description": image.comment(binding.response).split("\n\n")[0] or "Done.",
         "content": _json(schema),

@@ -21,6 +21,7 @@ _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Form, preconditions and range of a download, which only the service can judge (RFC 9110 sections 12 to 14).
 DOWNLOAD_HEADERS = ("accept", "if-none-match", "range", "if-range")
 _LONGEST_HEADER = 1024
+_QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*$", re.IGNORECASE)
 _DISCARDED_BYTES = 32 * 1024 * 1024
 _DISCARD_SECONDS = 5.0
 
@@ -101,6 +102,15 @@ def require_json(headers: Headers, faults: Faults) -> None:
     given = headers.get("content-type", "")
     if not _JSON.fullmatch(given) or headers.get("content-encoding", "identity") != "identity":
         raise faults.wrong_content_type(given)
+
+
+def qualities(header: str) -> dict[str, float]:
+    """Return what an `Accept` or `Accept-Encoding` names, in lower case, and how much it is liked."""
+    found = {}
+    for each in header.split(","):
+        quality = _QUALITY.search(each)
+        found[each.partition(";")[0].strip().lower()] = float(quality[1]) if quality else 1.0
+    return found
 
 
 def timeout(headers: Headers, longest: float) -> float:

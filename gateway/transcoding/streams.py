@@ -1,26 +1,28 @@
-"""Streams of messages over HTTP: one JSON object a line, or server-sent events if the client asks for them.
+"""Streams of messages over HTTP: one JSON object a line, or events or one JSON array to who asks for them.
 
 Server-sent events are those of the HTML standard, section 9.2. An event's `data` is the message, its
 `id` what the message says to resume from; a stream that fails midway ends with an event `failure`.
 """
 
-import re
 from typing import Protocol
 
 from gateway.transcoding.errors import Fault
+from gateway.transcoding.requests import qualities
 
 EVENTS = "text/event-stream"
 LINES = "application/x-ndjson"
+ARRAY = "application/json"
 # No proxy may keep these until there are more of them.
 HEADERS = [("cache-control", "no-store"), ("x-accel-buffering", "no")]
-
-_QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*$", re.IGNORECASE)
 
 
 class Framing(Protocol):
     """How messages follow one another in a body."""
 
     content_type: str
+    opening: bytes
+    separator: bytes
+    closing: bytes
     silence: bytes
     """What says nothing, to be sent now and then while there is nothing to say; may be empty."""
 
@@ -35,6 +37,7 @@ class Lines:
     """`{"result": …}` on each line, or `{"error": …}` on the last one."""
 
     content_type = LINES
+    opening = separator = closing = b""
     silence = b""
 
     def message(self, json: bytes, token: str) -> bytes:
@@ -43,13 +46,30 @@ class Lines:
 
     def failure(self, fault: Fault) -> bytes:
         """Frame what went wrong."""
-        return fault.line()
+        return fault.body() + b"\n"
+
+
+class Array:
+    """The same objects as of lines, as the items of one array."""
+
+    content_type = ARRAY
+    opening, separator, closing = b"[", b",\n", b"]\n"
+    silence = b"\n"
+
+    def message(self, json: bytes, token: str) -> bytes:
+        """Frame a message; it has its token inside."""
+        return b'{"result":' + json + b"}"
+
+    def failure(self, fault: Fault) -> bytes:
+        """Frame what went wrong."""
+        return fault.body()
 
 
 class Events:
     """Server-sent events."""
 
     content_type = EVENTS
+    opening = separator = closing = b""
     silence = b":\n\n"
 
     def message(self, json: bytes, token: str) -> bytes:
@@ -63,12 +83,8 @@ class Events:
 
 
 def framing(accept: str) -> Framing:
-    """Return what the client asks for: events if it names them and prefers nothing else, or lines."""
-    wanted = dict(map(_range, accept.split(",")))
-    events = wanted.get(EVENTS, 0.0)
-    return Events() if events > 0 and events >= wanted.get(LINES, 0.0) else Lines()
-
-
-def _range(text: str) -> tuple[str, float]:
-    quality = _QUALITY.search(text)
-    return text.partition(";")[0].strip().lower(), float(quality[1]) if quality else 1.0
+    """Return what the client names and likes best (RFC 9110 section 12.5.1); lines if it names none."""
+    wanted = qualities(accept)
+    forms: tuple[Framing, ...] = (Events(), Lines(), Array())
+    best = max(forms, key=lambda each: wanted.get(each.content_type, 0.0))
+    return best if wanted.get(best.content_type, 0.0) > 0 else Lines()

@@ -23,7 +23,11 @@ async def accessibility_violations(page: Page) -> list[dict[str, Any]]:
             "tags => axe.run(document, {iframes: false, resultTypes: ['violations'], runOnly: tags})", RULES
         )
         found += [
-            {"scheme": scheme, "rule": each["id"], "where": [node["html"] for node in each["nodes"]]}
+            {
+                "scheme": scheme,
+                "rule": each["id"],
+                "where": [node["html"] + node["failureSummary"] for node in each["nodes"]],
+            }
             for each in outcome["violations"]
             if each["impact"] in {"serious", "critical"}
         ]

@@ -206,3 +206,26 @@ async def test_a_crash_of_the_gateway_is_a_500_in_the_same_form(
     assert reply.status_code == 500
     assert reply.json()["error"]["status"] == "INTERNAL"
     assert "secret" not in reply.text
+
+
+async def test_pages_of_other_sites_may_call_with_a_bearer_if_their_origin_is_named(
+    open_gateway: OpenGateway,
+) -> None:
+    asked = {"origin": "https://app.example", "access-control-request-method": "PATCH"}
+    wanted = {**asked, "access-control-request-headers": "authorization, if-match"}
+    async with open_gateway(gateway_cors_origins="https://app.example, https://b.example") as client:
+        before = await client.options("/api/leads/1", headers=wanted)
+        read = await client.get("/healthz", headers={"origin": "https://app.example"})
+        other = await client.options("/api/leads/1", headers={**wanted, "origin": "https://evil.example"})
+    assert before.headers["access-control-allow-origin"] == "https://app.example"
+    assert "PATCH" in before.headers["access-control-allow-methods"]
+    assert "etag" in read.headers["access-control-expose-headers"]
+    # The session cookie of another site's visitor is not theirs to use.
+    assert "access-control-allow-credentials" not in {**before.headers, **read.headers}
+    assert "access-control-allow-origin" not in other.headers
+
+
+async def test_no_other_site_s_page_may_call_unless_it_is_named(client: httpx.AsyncClient) -> None:
+    asked = {"origin": "https://app.example", "access-control-request-method": "GET"}
+    reply = await client.options("/api/leads", headers=asked)
+    assert not [name for name in reply.headers if name.startswith("access-control-allow-origin")]

@@ -31,3 +31,11 @@ def test_the_refusal_is_one_line_that_names_the_setting(monkeypatch: pytest.Monk
 def test_the_public_url_is_an_origin(url: str) -> None:
     with pytest.raises(ValidationError, match="origin"):
         GatewaySettings(gateway_public_url=url)
+
+
+@pytest.mark.parametrize("origins", ["*", "https://a.example,b.example", "https://a.example/x"])
+def test_sites_that_may_call_are_origins(origins: str) -> None:
+    with pytest.raises(ValidationError, match="origin"):
+        GatewaySettings(gateway_cors_origins=origins)
+    found = GatewaySettings(gateway_cors_origins=" https://a.example/, http://b.example:8080,")
+    assert found.gateway_cors_origins == ("https://a.example", "http://b.example:8080")

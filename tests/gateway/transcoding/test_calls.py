@@ -418,3 +418,41 @@ async def test_a_reply_that_has_no_json_form_is_a_500(zoo: Zoo) -> None:
     async with zoo.client() as client:
         reply = await client.get("/zoo/animals/1")
     assert (reply.status_code, reply.json()["error"]["status"]) == (500, "INTERNAL")
+
+
+def named(zoo: Zoo, length: int, etag: str = "") -> None:
+    zoo.on("GetCage", lambda request, context: new("Cage", id="a" * length, etag=etag))
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_coded"),
+    [
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("*", True),
+        ("gzip, *;q=0", True),
+        ("gzip;q=0, *", False),
+        ("gzip;q=0", False),
+        ("br", False),
+        ("identity", False),
+        ("", False),
+    ],
+)
+async def test_json_worth_it_is_compressed_for_who_accepts_that(
+    zoo: Zoo, accepted: str, is_coded: bool
+) -> None:
+    named(zoo, 2000)
+    async with zoo.client() as client:
+        reply = await client.get("/zoo/cages/a", headers={"accept-encoding": accepted})
+    assert reply.json()["id"] == "a" * 2000
+    assert ("content-encoding" in reply.headers) is is_coded
+    assert (int(reply.headers["content-length"]) < 200) is is_coded
+    assert reply.headers["vary"] == "accept-encoding"
+
+
+@pytest.mark.parametrize(("length", "etag"), [(100, ""), (2000, "v1")])
+async def test_little_and_what_has_an_entity_tag_goes_as_it_is(zoo: Zoo, length: int, etag: str) -> None:
+    named(zoo, length, etag)
+    async with zoo.client() as client:
+        reply = await client.get("/zoo/cages/a", headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in reply.headers

@@ -39,27 +39,50 @@ async def test_an_event_has_the_message_as_data_and_its_token_as_id(zoo: Zoo) ->
 
 
 @pytest.mark.parametrize(
-    ("accept", "events"),
+    ("accept", "form"),
     [
-        ("text/event-stream", True),
-        ("application/json, Text/Event-Stream;q=0.5", True),
-        ("text/event-stream, application/x-ndjson", True),
-        ("text/event-stream;q=0.5, application/x-ndjson", False),
-        ("text/event-stream;q=0", False),
-        ("application/x-ndjson", False),
-        ("*/*", False),
-        ("", False),
-        (";q=,,;;q=1", False),
+        ("text/event-stream", streams.EVENTS),
+        ("application/json;q=0.4, Text/Event-Stream;q=0.5", streams.EVENTS),
+        ("text/event-stream, application/x-ndjson, application/json", streams.EVENTS),
+        ("text/event-stream;q=0.5, application/x-ndjson", streams.LINES),
+        ("text/event-stream;q=0", streams.LINES),
+        ("application/x-ndjson, application/json", streams.LINES),
+        ("application/json, text/plain, */*", streams.ARRAY),
+        ("application/json, text/event-stream;q=0.5", streams.ARRAY),
+        ("application/json;q=0", streams.LINES),
+        ("*/*", streams.LINES),
+        ("", streams.LINES),
+        (";q=,,;;q=1", streams.LINES),
     ],
 )
-async def test_lines_and_events_are_a_matter_of_what_is_accepted(zoo: Zoo, accept: str, events: bool) -> None:
+async def test_the_form_of_a_stream_is_a_matter_of_what_is_accepted(zoo: Zoo, accept: str, form: str) -> None:
     seen(zoo, "a")
     async with zoo.client() as client:
         reply = await client.get("/zoo/animals:follow", headers={"accept": accept})
-    wanted = streams.EVENTS if events else streams.LINES
-    assert reply.headers["content-type"] == wanted
-    if not events:
+    assert reply.headers["content-type"] == form
+    if form == streams.LINES:
         assert json.loads(reply.text)["result"]["resume_token"] == "a"
+
+
+@pytest.mark.parametrize("tokens", [[], ["a"], ["a", "b", "c"]])
+async def test_an_array_is_whole_json_of_any_length(zoo: Zoo, tokens: list[str]) -> None:
+    seen(zoo, *tokens)
+    async with zoo.client() as client:
+        reply = await client.get("/zoo/animals:follow", headers={"accept": "application/json"})
+    assert [each["result"]["resume_token"] for each in reply.json()] == tokens
+
+
+async def test_an_array_that_breaks_off_is_whole_json_with_the_failure_last(zoo: Zoo) -> None:
+    async def follow(request: Any, context: Any) -> AsyncIterator[Any]:
+        yield new("Sighting", resume_token="a")
+        await context.abort(grpc.StatusCode.ABORTED, "too slow")
+
+    zoo.on("Follow", follow)
+    async with zoo.client() as client:
+        reply = await client.get("/zoo/animals:follow", headers={"accept": "application/json"})
+    first, last = reply.json()
+    assert first["result"]["resume_token"] == "a"
+    assert last["error"]["status"] == "ABORTED"
 
 
 async def test_a_client_resumes_with_the_header_or_the_query_and_the_header_is_newer(zoo: Zoo) -> None:
@@ -144,8 +167,8 @@ async def test_a_client_that_leaves_a_stream_ends_the_call(zoo: Zoo) -> None:
         await asyncio.wait_for(zoo.ended.wait(), 10)
 
 
-def test_the_document_tells_of_both_forms_and_of_the_header() -> None:
+def test_the_document_tells_of_all_forms_and_of_the_header() -> None:
     document = openapi.document(IMAGE, title="Zoo", version="v1")
     operation = document["paths"]["/zoo/animals:follow"]["get"]
-    assert set(operation["responses"]["200"]["content"]) == {streams.EVENTS, streams.LINES}
+    assert set(operation["responses"]["200"]["content"]) == {streams.EVENTS, streams.LINES, streams.ARRAY}
     assert {"resume_token", "Last-Event-ID"} == {each["name"] for each in operation["parameters"]}
