@@ -101,6 +101,7 @@ for group, name, command, example in (
         lineage.inputs,
         "lineage inputs 01999a1f-0000-7000-8000-000000000002 -o inputs.json",
     ),
+    (_lineage, "evidence", lineage.evidence, "lineage evidence 01999a1f-0000-7000-8000-000000000002"),
     (_lineage, "lookup", lineage.lookup, "lineage lookup report.pdf"),
     (
         _lineage,
