@@ -1,10 +1,11 @@
 import { answer, api } from "@/api/client";
+import type { EnrichmentStatus } from "@/api/types";
 import { formatCount } from "@/format";
 
 /** Which leads to report on: these, or all that a list is filtered to, whose number is then about `count`. */
 export type Wish = { count: number; exact: boolean } & ({ ids: string[] } | { filter: Filter });
 
-type Filter = { import_id?: string; is_manual?: boolean; enrichment_status?: string };
+type Filter = { import_id?: string; is_manual?: boolean; enrichment_status?: EnrichmentStatus };
 
 const MOST = 1000;
 
@@ -21,7 +22,7 @@ export async function asLeads(wish: Wish): Promise<{ lead_ids: string[] } | { fi
   const lead_ids: string[] = [];
   let page_token = "";
   do {
-    const query = { ...wish.filter, page_size: 200, page_token } as { import_id: string };
+    const query = { ...wish.filter, page_size: 200, page_token };
     const page = await answer(api.GET("/api/leads", { params: { query } }));
     lead_ids.push(...page.leads.map(({ id }) => id));
     page_token = page.next_page_token;
