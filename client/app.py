@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from client import batches, checking, leads, lineage, logins, reports, transfers
+from client import batches, checking, leads, lineage, logins, proofs, reports, transfers
 from client.places import Choice
 from client.session import Session
 
@@ -101,7 +101,8 @@ for group, name, command, example in (
         lineage.inputs,
         "lineage inputs 01999a1f-0000-7000-8000-000000000002 -o inputs.json",
     ),
-    (_lineage, "evidence", lineage.evidence, "lineage evidence 01999a1f-0000-7000-8000-000000000002"),
+    (_lineage, "evidence", proofs.evidence, "lineage evidence 01999a1f-0000-7000-8000-000000000002"),
+    (_lineage, "reproduce", proofs.reproduce, "lineage reproduce 01999a1f-0000-7000-8000-000000000002"),
     (_lineage, "lookup", lineage.lookup, "lineage lookup report.pdf"),
     (
         _lineage,

@@ -16,14 +16,17 @@ from protos.leadfactory.lead.v1.lead_pb2_grpc import LeadServiceStub
 from protos.leadfactory.lead.v1.transfers_pb2_grpc import LeadTransferServiceStub
 from protos.leadfactory.lineage.v1 import lineage_pb2
 from protos.leadfactory.lineage.v1.lineage_pb2_grpc import LineageServiceStub
-from protos.leadfactory.report.v1 import report_pb2
+from protos.leadfactory.report.v1 import assurance_pb2, report_pb2
+from protos.leadfactory.report.v1.assurance_pb2_grpc import AssuranceServiceStub
 from protos.leadfactory.report.v1.report_pb2_grpc import ReportServiceStub
 
 CALL_SECONDS = 15.0
 STREAM_SECONDS = 600.0
 TRANSFER_SECONDS = 3600.0
 MAXIMUM_MESSAGE_BYTES = 4 * 1024 * 1024
-CONTRACTS = (lead_pb2.DESCRIPTOR, transfers_pb2.DESCRIPTOR, report_pb2.DESCRIPTOR, lineage_pb2.DESCRIPTOR)
+CONTRACTS = tuple(
+    each.DESCRIPTOR for each in (lead_pb2, transfers_pb2, report_pb2, assurance_pb2, lineage_pb2)
+)
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -39,6 +42,7 @@ class Services:
         self.leads = LeadServiceStub(channels["lead"])
         self.transfers = LeadTransferServiceStub(channels["lead"])
         self.reports = ReportServiceStub(channels["report"])
+        self.assurance = AssuranceServiceStub(channels["report"])
         self.lineage = LineageServiceStub(channels["lineage"])
 
     def ask(

@@ -1,4 +1,4 @@
-"""`leadfactory lineage show | logs | inputs | evidence | lookup | diff`: where a report came from."""
+"""`leadfactory lineage show | logs | inputs | lookup | diff`: where a report came from."""
 
 import hashlib
 import json
@@ -28,7 +28,6 @@ from protos.leadfactory.lineage.v1.lineage_pb2 import (
     LookupPdfRequest,
     LookupPdfResponse,
 )
-from protos.leadfactory.report.v1.report_pb2 import DownloadReportEvidenceRequest
 
 ReportId = Annotated[UUID, typer.Argument(metavar="REPORT", help="The report's id.")]
 PIECE_BYTES = 256 * 1024
@@ -87,36 +86,6 @@ def inputs(
     else:
         for line in json.dumps(json.loads(whole), indent=2, ensure_ascii=False).splitlines():
             session.output.people.print(output.cell(line), soft_wrap=True)
-
-
-def evidence(
-    context: typer.Context,
-    report_id: ReportId,
-    save: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File; evidence-REPORT.zip if empty.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Download all there is about a report as a ZIP file that proves itself: see `leadfactory verify`."""
-    session = Session.of(context)
-    services = session.services
-    bodies = services.stream(
-        services.reports.DownloadReportEvidence,
-        DownloadReportEvidenceRequest(id=str(report_id)),
-        TRANSFER_SECONDS,
-    )
-    path = save or Path(f"evidence-{report_id}.zip")
-    saved = downloads.save(session, "Downloading", (body.data for body in bodies), path)
-    session.output.document(
-        {
-            "report_id": str(report_id),
-            "path": str(saved.path),
-            "size_bytes": saved.size_bytes,
-            "sha256": saved.sha256,
-        }
-    )
-    if not session.output.as_json:
-        session.output.note(f"{saved.path}: {output.size(saved.size_bytes)}, SHA-256 {saved.sha256}")
 
 
 def lookup(

@@ -23,7 +23,7 @@ _STYLES = {
     "COMPLETED": "green", "RECORDED": "green", "GENUINE": "green", "CREATED": "green", "intact": "green",
     "FAILED": "red", "ALTERED": "red", "UNKNOWN": "yellow", "CANCELLED": "yellow", "UNREACHABLE": "yellow",
     "DELETED": "red", "damaged": "red", "RUNNING": "cyan", "IN_PROGRESS": "cyan", "QUEUED": "cyan",
-    "PENDING": "cyan",
+    "PENDING": "cyan", "identical": "green", "different": "yellow",
 }  # fmt: skip
 
 

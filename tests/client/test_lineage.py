@@ -94,25 +94,6 @@ def test_raw_inputs_that_are_others_are_not_kept(stage: Stage, tmp_path: Path, s
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("form", [[], ["--json"]])
-def test_evidence_is_a_file_of_its_own(stage: Stage, tmp_path: Path, form: list[str]):
-    ran, (call,) = stage.answer(
-        "lineage", "evidence", REPORT, *form, ReportService_DownloadReportEvidence=HttpBody(data=b"zip")
-    )
-    assert call.request.id == REPORT
-    assert (tmp_path / f"evidence-{REPORT}.zip").read_bytes() == b"zip"
-    assert hashlib.sha256(b"zip").hexdigest() in (ran.out if form else ran.err)
-
-
-def test_evidence_that_breaks_off_leaves_no_file(stage: Stage, tmp_path: Path):
-    stage.start("lineage", "evidence", REPORT)
-    call = stage.take("ReportService.DownloadReportEvidence")
-    call.reply(HttpBody(data=b"zi"), error=PermissionDenied("Not for you."))
-    ran = stage.end()
-    assert (ran.status, ran.err) == (1, "error: Not for you.\n")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_known_pdf_is_genuine_by_its_digest_alone(stage: Stage, tmp_path: Path):
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
     answer = LookupPdfResponse(
