@@ -58,6 +58,8 @@ def _advice(error: ServiceError) -> list[str]:
         advice.append(_LOGIN)
     if error.code == "ALREADY_EXISTS" and error.metadata.get("resource") == "lead":
         advice.append(f"See `leadfactory leads show {error.metadata.get('name', '')}`.")
+    if "request_id" in error.metadata:
+        advice.append(f"It is {error.metadata['request_id']}.")
     if error.retry_after:
         advice.append(f"Try again in {error.retry_after:.0f} s.")
     return advice

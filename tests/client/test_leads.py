@@ -4,7 +4,7 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.lead.v1.lead_pb2 import Fact, Lead, LeadEvent, ListLeadsResponse
-from services.errors import AlreadyExists, InvalidArgument, NotFound, ResourceExhausted
+from services.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 from tests.client.conftest import Stage
 
 ID = "01999a1f-0000-7000-8000-000000000001"
@@ -156,6 +156,12 @@ def test_what_a_stranger_wrote_cannot_command_the_terminal(stage: Stage):
 def test_a_lead_that_there_is_not_ends_with_one(stage: Stage):
     ran, _ = stage.answer("leads", "show", ID, "--json", LeadService_GetLead=NotFound("lead", ID))
     assert (ran.status, ran.out, ran.err) == (1, "", f"error: There is no lead '{ID}'.\n")
+
+
+def test_what_a_service_did_not_foresee_bears_the_id_that_its_log_names(stage: Stage):
+    error = FailedPrecondition("The log names it under this request id.", metadata={"request_id": "r-1"})
+    ran, _ = stage.answer("leads", "show", ID, LeadService_GetLead=error)
+    assert ran.err == "error: The log names it under this request id. It is r-1.\n"
 
 
 def test_a_watch_tells_events_and_goes_on_where_it_was_interrupted(stage: Stage):
