@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from starlette.routing import Mount, Route
 from gateway import contract, docs, pages
 from gateway.auth import Callers, fault
 from gateway.backends import Backends
-from gateway.login import Links, Sessions
+from gateway.login import Links, Login
 from gateway.observation import PAGE, Observation
 from gateway.perimeter import (
     CROSS_ORIGIN_REQUEST_HEADERS,
@@ -25,10 +26,14 @@ from gateway.perimeter import (
     Hosts,
     allowed_hosts,
 )
+from gateway.responses import Additions
 from gateway.settings import GatewaySettings
 from gateway.transcoding import Fault, Options, Transcoder
 from services.channels import WorkloadToken
 from services.tokens import TokenVerifier
+
+if TYPE_CHECKING:
+    from gateway.oidc.endpoints import SignIn
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -39,8 +44,15 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
     Its ``state.drain`` ends streams that would go on for minutes.
     """
     verifier = TokenVerifier.from_settings(settings)
-    callers = Callers(WorkloadToken(settings.workload_token_file), verifier, settings.gateway_public_url)
-    sessions = Sessions(Links(settings.login_directory), verifier, callers)
+    sign_in = _provider(settings, verifier) if settings.oidc_client_id else None
+    callers = Callers(
+        WorkloadToken(settings.workload_token_file),
+        verifier,
+        settings.gateway_public_url,
+        sign_in.sessions if sign_in else None,
+        has_links=sign_in is None or settings.login_directory is not None,
+    )
+    login = Login(Links(settings.login_directory), verifier, callers, sign_in)
     transcoder = Transcoder(
         contract.image(),
         backends.by_service(),
@@ -63,15 +75,18 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
             _page("/readyz", _readiness(backends)),
             _page("/openapi.json", _cached(api, "application/json")),
             _page("/docs", _cached(docs.render(document), "text/html; charset=utf-8", docs.POLICY)),
-            _page("/login", sessions.login),
-            _page("/logout", sessions.logout, "POST"),
-            _page("/session", sessions.show),
+            _page("/login", login.login),
+            _page("/login/callback", login.callback),
+            _page("/login/options", login.options),
+            _page("/logout", login.logout, "POST"),
+            _page("/session", login.show),
             # Not a Mount, which would take the prefix off and send slashes around.
             Route("/api/{rest:path}", transcoder, methods=None),
             Mount("/", pages.Console(console)),
         ],
         middleware=[
             Middleware(Observation),
+            Middleware(Additions),
             Middleware(Headings, is_https=settings.gateway_public_url.startswith("https://")),
             Middleware(Hosts, allowed=allowed_hosts(settings)),
             Middleware(
@@ -86,6 +101,13 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
     )
     application.state.drain = transcoder.drain
     return application
+
+
+def _provider(settings: GatewaySettings, verifier: TokenVerifier) -> "SignIn":
+    # It brings an HTTP client, which is much to carry for a gateway that nobody signs in at.
+    from gateway.oidc.endpoints import SignIn
+
+    return SignIn.from_settings(settings, verifier)
 
 
 def _page(path: str, endpoint: Endpoint, method: str = "GET") -> Route:

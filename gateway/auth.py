@@ -5,7 +5,9 @@ verifies too, so that a stranger's request is refused before its body is read, a
 site made a browser send with this site's cookie.
 """
 
+import math
 import re
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection, cookie_parser
@@ -45,25 +47,45 @@ def fault(status: str, reason: str, message: str, **headers: str) -> Fault:
 def from_service_error(error: ServiceError) -> Fault:
     """Tell a failure of the chassis over HTTP."""
     headers = {"www_authenticate": "Bearer"} if error.code == "UNAUTHENTICATED" else {}
+    if error.retry_after is not None:
+        headers["retry_after"] = str(math.ceil(error.retry_after))
     return fault(error.code, error.reason, error.message, **headers)
+
+
+class SessionBearer(Protocol):
+    """Sessions that are more than a token in a cookie."""
+
+    async def bearer(self, connection: HTTPConnection) -> str | None:
+        """Return the token of the request's session, or None if it has none. Raises Fault."""
 
 
 class Callers:
     """Says who calls, in the metadata that services believe."""
 
-    def __init__(self, token: WorkloadToken, verifier: TokenVerifier, public_url: str = "") -> None:
+    def __init__(
+        self,
+        token: WorkloadToken,
+        verifier: TokenVerifier,
+        public_url: str = "",
+        sessions: SessionBearer | None = None,
+        *,
+        has_links: bool = True,
+    ) -> None:
         """Take the gateway's own token, who says whom a token speaks for, and the origin that browsers see.
 
-        An empty ``public_url`` means that they see the address itself.
+        An empty ``public_url`` means that they see the address itself. Without ``has_links`` no cookie is
+        believed to be a token by itself.
         """
         self._token = token
         self._verifier = verifier
         self._public_url = public_url
+        self._sessions = sessions
+        self._has_links = has_links
 
     async def metadata(self, scope: Scope) -> list[tuple[str, str | bytes]]:
         """Return the metadata of one call. Raises Fault for a request that may not be passed on."""
         connection = HTTPConnection(scope)
-        bearer = self.bearer(connection)
+        bearer = await self.bearer(connection)
         try:
             await self._verifier.verify(bearer)
         except ServiceError as error:
@@ -84,7 +106,7 @@ class Callers:
             pairs.append(("traceparent", traceparent))
         return [*pairs]
 
-    def bearer(self, connection: HTTPConnection) -> str:
+    async def bearer(self, connection: HTTPConnection) -> str:
         """Return the token that comes with the request. Raises Fault if there is none to be used."""
         given = connection.headers.get("authorization")
         if given is not None:
@@ -92,17 +114,19 @@ class Callers:
             if not found:
                 raise unauthenticated("The Authorization header must be 'Bearer <token>'.")
             return found[1]
-        cookie = cookie_parser(connection.headers.get("cookie", "")).get(cookie_name(connection), "")
-        if not cookie:
+        token = await self._sessions.bearer(connection) if self._sessions is not None else None
+        if token is None and self._has_links:
+            token = cookie_parser(connection.headers.get("cookie", "")).get(cookie_name(connection), "")
+        if not token:
             raise unauthenticated(
-                "Send 'Authorization: Bearer <token>', or log in: on one machine `make token` and"
+                "Send 'Authorization: Bearer <token>', or sign in. On one machine `make token` and"
                 " `make login` give you either."
             )
         self.require_same_origin(connection)
         # Whatever the cookie holds goes into a header: nothing but a token may.
-        if not _BEARER.fullmatch(f"bearer {cookie}"):
+        if not _BEARER.fullmatch(f"bearer {token}"):
             raise unauthenticated("The session cookie holds no token; log in again.")
-        return cookie
+        return token
 
     def require_same_origin(self, connection: HTTPConnection) -> None:
         """Refuse an unsafe request that a page of another site made the browser send. Raises Fault (403)."""

@@ -1,4 +1,4 @@
-"""Sessions: a one-time link becomes a cookie, the cookie says who is there, and logging out forgets it.
+"""Logging in and out: by a one-time link that becomes a cookie, or at the OpenID provider.
 
 Whoever may write to the login directory makes links: a file named by the SHA-256 of a token, holding a
 bearer. The token itself is nowhere on disk, and a link works once, even with two gateways on one directory.
@@ -11,7 +11,9 @@ import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -53,20 +55,38 @@ class Links:
             taken.unlink(missing_ok=True)
 
 
-class Sessions:
+class Provider(Protocol):
+    """Signing in somewhere else."""
+
+    async def begin(self, request: Request) -> Response:
+        """Send the browser there."""
+
+    async def finish(self, request: Request) -> Response:
+        """Take what the browser brings back."""
+
+    async def leave(self, request: Request) -> Response:
+        """End the session here, and say where it is to be ended there."""
+
+
+class Login:
     """The endpoints /login, /logout and /session."""
 
-    def __init__(self, links: Links, verifier: TokenVerifier, callers: Callers) -> None:
-        """Take where links are, and who says whether a bearer is genuine."""
+    def __init__(
+        self, links: Links, verifier: TokenVerifier, callers: Callers, provider: Provider | None = None
+    ) -> None:
+        """Take where links are, who says whether a bearer is genuine, and where else people sign in."""
         self._links = links
         self._verifier = verifier
         self._callers = callers
+        self._provider = provider
 
     async def login(self, request: Request) -> Response:
-        """Exchange a one-time link for the cookie and go to the console."""
+        """Exchange a one-time link for the cookie and go to the console; without a link, go and sign in."""
         if request.method == "HEAD" or "prefetch" in request.headers.get("sec-purpose", ""):
             # Looking is not using: a preview must not spend the link.
             return Response(status_code=503, headers={"cache-control": "no-store"})
+        if self._provider is not None and "token" not in request.query_params:
+            return await self._provider.begin(request)
         bearer = await asyncio.to_thread(self._links.take, request.query_params.get("token", ""))
         try:
             principal = await self._verifier.verify(bearer) if bearer else None
@@ -87,10 +107,22 @@ class Sessions:
         )
         return response
 
+    async def callback(self, request: Request) -> Response:
+        """Take a browser back from the provider."""
+        if self._provider is None:
+            raise HTTPException(404)
+        return await self._provider.finish(request)
+
+    async def options(self, _: Request) -> Response:
+        """Say where a browser signs in; nowhere, if links are the only way."""
+        return JSONResponse({"sign_in": None if self._provider is None else "/login"})
+
     async def logout(self, request: Request) -> Response:
-        """Make the browser forget the cookie."""
+        """Make the browser forget the cookies, and the provider the session."""
         self._callers.require_same_origin(request)
-        response = Response(status_code=204)
+        response = (
+            Response(status_code=204) if self._provider is None else await self._provider.leave(request)
+        )
         response.delete_cookie(
             cookie_name(request),
             path="/",
@@ -114,7 +146,7 @@ class Sessions:
 
     async def _principal(self, request: Request) -> Principal:
         try:
-            return await self._verifier.verify(self._callers.bearer(request))
+            return await self._verifier.verify(await self._callers.bearer(request))
         except ServiceError as error:
             raise from_service_error(error) from error
 

@@ -31,12 +31,21 @@ def style_policy(style: str) -> str:
 
 
 def note(title: str, text: str, command: str, status: int) -> Response:
-    """Return a small page that says what to do next."""
+    """Return a small page that says what to do next, and the command that does it."""
+    return _page(title, text, f"<p><code>{escape(command)}</code></p>", status)
+
+
+def sign_in_again(title: str, text: str, status: int) -> Response:
+    """Return a small page about a sign-in that came to nothing, with the way to another."""
+    return _page(title, text, '<p><a href="/login">Sign in</a></p>', status)
+
+
+def _page(title: str, text: str, way_on: str, status: int) -> Response:
     page = f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)} - LeadFactory</title><style>{_STYLE}</style></head>
-<body><main><h1>{escape(title)}</h1><p>{escape(text)}</p><p><code>{escape(command)}</code></p>
+<body><main><h1>{escape(title)}</h1><p>{escape(text)}</p>{way_on}
 <p><a href="/docs">API documentation</a></p></main></body></html>
 """
     headers = {"content-security-policy": style_policy(_STYLE), "cache-control": "no-store"}

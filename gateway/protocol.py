@@ -1,12 +1,20 @@
-"""HTTP/1.1 with limits on what comes before the body, which uvicorn's httptools protocol does not have."""
+"""HTTP/1.1 with limits on what comes before the body, which uvicorn's httptools protocol does not have.
+
+Whatever two servers on the way could understand differently is refused: httptools is strict about lengths and
+line ends, and here are the rules of RFC 9112 section 3.2 about the target and the host.
+"""
 
 import asyncio
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAXIMUM_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 20.0
+# A path of this site: it is no proxy, and has no fragments. Some readers take a backslash for a slash.
+_TARGET = re.compile(rb"/[^#\\]*")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _REFUSAL = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -44,10 +52,25 @@ class BoundedProtocol(HttpToolsProtocol):
         self._await_head()
 
     def on_headers_complete(self) -> None:
-        """Stop counting: the rest is body, which the application bounds."""
+        """Stop counting: the rest is body, which the application bounds. A head that is wrong is a 400."""
         self._head_is_open = False
         self._stop_waiting()
+        self._require_clear_head()
         super().on_headers_complete()
+
+    def _require_clear_head(self) -> None:
+        """Raise ValueError, which httptools makes a parser's error and uvicorn a 400."""
+        version = self.parser.get_http_version()
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if version not in ("1.0", "1.1") or not _TARGET.fullmatch(self.url):
+            raise ValueError("request line")
+        if len(hosts) > 1 or (version == "1.1" and not hosts):
+            raise ValueError("hosts")
+        if hosts and not (_HOST.fullmatch(hosts[0]) and _port(hosts[0]) < 65536):
+            raise ValueError("host")
+        # A chunked body is none to HTTP/1.0, which takes it for the next request.
+        if version == "1.0" and any(name == b"transfer-encoding" for name, _ in self.headers):
+            raise ValueError("transfer coding")
 
     def _await_head(self) -> None:
         self._stop_waiting()
@@ -57,3 +80,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _port(host: bytes) -> int:
+    _, colon, port = host.rpartition(b"]")[2].rpartition(b":")
+    return int(port) if colon else 0

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from services.discovery import is_trustworthy
 from services.settings import ServiceSettings
 
 
@@ -47,6 +48,20 @@ class GatewaySettings(ServiceSettings):
         None,
         description="Directory of login links: files named by a token's SHA-256 that hold a bearer.",
     )
+    oidc_client_id: str = Field(
+        "", description="This gateway's name as a client of IDENTITY_ISSUER; empty: nobody signs in there."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="The client's secret, in a file of that name; empty: a client without one."
+    )
+    oidc_scopes: str = Field("openid", description="Scopes that are asked for, with blanks between them.")
+    session_key_file: Path | None = Field(
+        None,
+        description="File of keys that seal sessions, the same for all replicas: 32 bytes in base64 a line.",
+    )
+    session_seconds: float = Field(
+        43200.0, gt=0, description="Seconds after which a person has to sign in again, at the latest."
+    )
     maximum_body_bytes: int = Field(
         4 * 1024 * 1024, gt=0, description="Largest request body in bytes; more is refused with 413."
     )
@@ -72,6 +87,21 @@ class GatewaySettings(ServiceSettings):
                 f"GATEWAY_HOST={self.gateway_host} can be reached from elsewhere: set IDENTITY_ISSUER to"
                 " an OIDC issuer (https://...) first, or listen on 127.0.0.1"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _is_a_whole_client(self) -> "GatewaySettings":
+        if self.oidc_client_id:
+            if not is_trustworthy(self.identity_issuer) or not is_trustworthy(self.gateway_public_url):
+                raise ValueError(
+                    "OIDC_CLIENT_ID needs IDENTITY_ISSUER and GATEWAY_PUBLIC_URL, each https or on loopback"
+                )
+            if self.oidc_client_id == self.identity_audience:
+                raise ValueError(
+                    "OIDC_CLIENT_ID must not be IDENTITY_AUDIENCE: ID tokens would pass for access tokens"
+                )
+            if self.session_key_file is None:
+                raise ValueError("OIDC_CLIENT_ID needs SESSION_KEY_FILE, the keys that seal sessions")
         return self
 
     @property

@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROLES = frozenset({"viewer", "operator", "auditor", "admin"})
 
 
 class InvalidSettings(SystemExit):
@@ -43,7 +45,18 @@ class ServiceSettings(BaseSettings):
         "", description="`iss` of people's tokens: the OIDC issuer; empty admits no people."
     )
     identity_audience: str = Field("leadfactory", description="`aud` that every token must carry.")
-    identity_jwks: str = Field("", description="JWK set that signs people's tokens: a file, or an https URL.")
+    identity_jwks: str = Field(
+        "",
+        description="JWK set that signs people's tokens: a file or an https URL; empty: the issuer says.",
+    )
+    identity_roles_claim: str = Field(
+        "roles",
+        description="Claim of people's tokens that lists their roles, or a path like `realm_access.roles`.",
+    )
+    identity_role_names: str = Field(
+        "",
+        description="The issuer's names for roles, such as `sales=operator,board=viewer`; empty: the same.",
+    )
     workload_issuer: str = Field("", description="`iss` of processes' tokens; empty admits no processes.")
     workload_jwks: str = Field(
         "", description="JWK set that signs processes' tokens: a file, or an https URL."
@@ -56,6 +69,22 @@ class ServiceSettings(BaseSettings):
         description="What precedes a process's name in its token's `sub`, such as "
         "`system:serviceaccount:leadfactory:` in Kubernetes.",
     )
+
+    @field_validator("identity_role_names")
+    @classmethod
+    def _names_roles(cls, value: str) -> str:
+        for pair in value.split(",") if value else ():
+            if pair.rpartition("=")[2].strip() not in ROLES:
+                raise ValueError(
+                    f"{pair!r} must be like sales=operator; roles are {', '.join(sorted(ROLES))}"
+                )
+        return value
+
+    @property
+    def role_names(self) -> dict[str, str]:
+        """Our role by the issuer's name for it."""
+        pairs = (each.rpartition("=") for each in self.identity_role_names.split(",") if each)
+        return {name.strip(): role.strip() for name, _, role in pairs}
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

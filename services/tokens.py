@@ -8,7 +8,8 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,24 @@ from joserfc import jws, jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import KeySet
 
+from services import discovery
 from services.errors import Unauthenticated, Unavailable
-from services.settings import ServiceSettings
+from services.settings import ROLES, ServiceSettings
 
 # What Kubernetes and OIDC issuers sign with. Both are asymmetric, and a key fits one of them only.
 ALGORITHMS = ["ES256", "RS256"]
-ROLES = frozenset({"viewer", "operator", "auditor", "admin"})
+# What a token for an API may call itself (RFC 9068 section 4); Kubernetes' tokens do not say. One that was
+# made for something else, such as `logout+jwt` or `dpop+jwt`, is refused though the same issuer signed it.
+TYPES = frozenset({"", "jwt", "at+jwt", "application/at+jwt"})
 LEEWAY_SECONDS = 60
 MAXIMUM_TOKEN_BYTES = 8192
 MINIMUM_REFETCH_SECONDS = 10.0
 MAXIMUM_AGE_SECONDS = 300.0
 KEYS_UNREADABLE = "keys.unreadable"
 CACHED_TOKENS = 1024
+
+# What reading a stranger's JSON may raise: RecursionError, for one, is for brackets in brackets.
+_UNREADABLE = (ValueError, TypeError, KeyError, RecursionError)
 
 log = structlog.get_logger(__name__)
 
@@ -53,18 +60,23 @@ class Issuer:
     keys: "Keys"
     subject_prefix: str | None
     """Set for the workload issuer: what precedes the process's name in ``sub``."""
+    roles_claim: str = "roles"
+    """The claim that lists a person's roles, or a path of names with dots between them."""
+    role_names: Mapping[str, str] = field(default_factory=dict)
+    """Our role by the issuer's name for it; empty if the names are the same."""
 
 
 class Keys:
-    """A JWK set (RFC 7517) from a file or an https URL.
+    """A JWK set (RFC 7517) from a file, a URL, or wherever the issuer says that it is.
 
     Read again when it is five minutes old, so that a key that was withdrawn is forgotten, and when a
     key is missing, at most every ten seconds. While it cannot be read the keys last read stay.
     """
 
-    def __init__(self, location: str) -> None:
-        """Name the file or URL; nothing is read yet."""
+    def __init__(self, location: str, issuer: str = "") -> None:
+        """Name the file or URL, or nothing but the issuer; nothing is read yet."""
         self._location = location
+        self._issuer = issuer
         self._keys: KeySet | None = None
         self._tried_at = float("-inf")
         self._lock = asyncio.Lock()
@@ -97,15 +109,10 @@ class Keys:
         self._tried_at = time.monotonic()
 
     async def _read(self) -> Any:
-        if not self._location.startswith("https://"):
-            return json.loads(await asyncio.to_thread(Path(self._location).read_bytes))
-        # Only an issuer behind a URL needs an HTTP client, which is much to carry for all others.
-        import httpx
-
-        async with httpx.AsyncClient(timeout=3.0, trust_env=False) as client:
-            response = await client.get(self._location)
-            response.raise_for_status()
-            return response.json()
+        location = self._location or str((await discovery.metadata(self._issuer))["jwks_uri"])
+        if "://" in location:
+            return await discovery.fetch(location)
+        return json.loads(await asyncio.to_thread(Path(location).read_bytes))
 
 
 class TokenVerifier:
@@ -122,7 +129,15 @@ class TokenVerifier:
         """Believe the issuers that are configured."""
         issuers = []
         if settings.identity_issuer:
-            issuers.append(Issuer(settings.identity_issuer, Keys(settings.identity_jwks), None))
+            issuers.append(
+                Issuer(
+                    settings.identity_issuer,
+                    Keys(settings.identity_jwks, settings.identity_issuer),
+                    None,
+                    settings.identity_roles_claim,
+                    settings.role_names,
+                )
+            )
         if settings.workload_issuer:
             issuers.append(
                 Issuer(
@@ -156,7 +171,7 @@ class TokenVerifier:
         issuer = self._issuers.get(_claimed_issuer(token))
         if issuer is None:
             raise Unauthenticated("The token's issuer is not known here.", reason="TOKEN_ISSUER_UNKNOWN")
-        claims = await _signed_claims(token, issuer.keys)
+        claims = await signed_claims(token, issuer.keys, TYPES)
         registry = jwt.JWTClaimsRegistry(
             leeway=LEEWAY_SECONDS,
             iss={"essential": True, "value": issuer.name},
@@ -177,22 +192,32 @@ def _claimed_issuer(token: str) -> str:
     """Read ``iss`` without believing it, to choose the keys to check it with."""
     try:
         claims = json.loads(jws.extract_compact(token.encode("ascii")).payload)
-    except (JoseError, ValueError):
+    except (JoseError, *_UNREADABLE):
         raise Unauthenticated("The token is not a JSON Web Token.", reason="TOKEN_MALFORMED") from None
     issuer = claims.get("iss") if isinstance(claims, dict) else None
     return issuer if isinstance(issuer, str) else ""
 
 
-async def _signed_claims(token: str, keys: Keys) -> dict[str, Any]:
+async def signed_claims(token: str, keys: Keys, types: frozenset[str]) -> dict[str, Any]:
+    """Return the claims of a token that one of the keys has signed, none of them checked yet.
+
+    Raises Unauthenticated, also for a type (``typ``) other than these, and Unavailable without keys.
+    """
     for missing in (False, True):
         try:
-            return jwt.decode(token, await keys.current(missing=missing), algorithms=ALGORITHMS).claims
-        except (JoseError, ValueError) as error:
+            decoded = jwt.decode(token, await keys.current(missing=missing), algorithms=ALGORITHMS)
+            break
+        except (JoseError, *_UNREADABLE) as error:
             # The issuer may have changed its keys since they were read: look once more.
             failure = error
-    raise Unauthenticated(
-        "The token's signature is not the issuer's. Get a new one.", reason="TOKEN_SIGNATURE_INVALID"
-    ) from failure
+    else:
+        raise Unauthenticated(
+            "The token's signature is not the issuer's. Get a new one.", reason="TOKEN_SIGNATURE_INVALID"
+        ) from failure
+    # Whoever names something critical means what is not understood here (RFC 7515 section 4.1.11).
+    if "crit" in decoded.header or str(decoded.header.get("typ", "")).lower() not in types:
+        raise Unauthenticated("The token was made for something else.", reason="TOKEN_TYPE_INVALID")
+    return decoded.claims
 
 
 def _principal(claims: dict[str, Any], issuer: Issuer) -> Principal:
@@ -206,12 +231,22 @@ def _principal(claims: dict[str, Any], issuer: Issuer) -> Principal:
         return Principal(f"system:{name}", frozenset(), name, expires_at)
     if subject.startswith("system:"):
         raise Unauthenticated("A person's subject cannot be a process's.", reason="TOKEN_SUBJECT_INVALID")
-    roles = claims.get("roles", [])
-    if not isinstance(roles, list):
+    named = _claim(claims, issuer.roles_claim)
+    if not isinstance(named, list):
         raise Unauthenticated("The token's roles are not a list.", reason="TOKEN_ROLES_INVALID")
-    return Principal(
-        subject, ROLES.intersection(each for each in roles if isinstance(each, str)), None, expires_at
-    )
+    texts = {each for each in named if isinstance(each, str)}
+    roles = {issuer.role_names.get(each, "") for each in texts} if issuer.role_names else texts
+    return Principal(subject, ROLES.intersection(roles), None, expires_at)
+
+
+def _claim(claims: dict[str, Any], path: str) -> Any:
+    """Return a claim by its name, which may have dots in it, or by a path; no roles if there is none."""
+    if path in claims:
+        return claims[path]
+    found: Any = claims
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return [] if found is None else found
 
 
 def _why(error: JoseError) -> str:

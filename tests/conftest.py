@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.evidence",
     "tests.fixtures.identity",
+    "tests.fixtures.provider",
     "tests.fixtures.gateway",
     "tests.fixtures.rpc",
     "tests.fixtures.stack",

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # of no public name, and without types
 from starlette.datastructures import Headers
+from starlette.types import Message as Event
 from starlette.types import Receive
 
 from gateway.transcoding import requests
@@ -39,7 +40,15 @@ async def send(
 
     Raises Fault (408 if the client stalls, 413 if the body is too large) and Disconnected.
     """
-    sending = asyncio.ensure_future(_send_all(call, opening, assembly, receive, options, faults))
+    is_whole = False
+
+    async def noticing() -> Event:
+        nonlocal is_whole
+        event = await receive()
+        is_whole = not event.get("more_body", False)
+        return event
+
+    sending = asyncio.ensure_future(_send_all(call, opening, assembly, noticing, options, faults))
     answered = asyncio.ensure_future(call.code())
     try:
         await asyncio.wait({sending, answered}, return_when=asyncio.FIRST_COMPLETED)
@@ -50,7 +59,9 @@ async def send(
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
-    await requests.discard(receive, options.maximum_upload_bytes, _DISCARD_SECONDS)
+    # Behind a body that has ended nothing comes but the client's going.
+    if not is_whole:
+        await requests.discard(receive, options.maximum_upload_bytes, _DISCARD_SECONDS)
 
 
 async def _send_all(

@@ -1,5 +1,7 @@
 """The gateway refuses to be reachable from elsewhere unless people come from a real issuer."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -31,6 +33,33 @@ def test_the_refusal_is_one_line_that_names_the_setting(monkeypatch: pytest.Monk
 def test_the_public_url_is_an_origin(url: str) -> None:
     with pytest.raises(ValidationError, match="origin"):
         GatewaySettings(gateway_public_url=url)
+
+
+CLIENT = {
+    "identity_issuer": "https://issuer.test",
+    "gateway_public_url": "https://leads.test",
+    "oidc_client_id": "gateway",
+    "session_key_file": "keys",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"identity_issuer": "http://issuer.test"}, "IDENTITY_ISSUER"),
+        ({"identity_issuer": "local"}, "IDENTITY_ISSUER"),
+        ({"gateway_public_url": ""}, "GATEWAY_PUBLIC_URL"),
+        ({"gateway_public_url": "http://leads.test"}, "GATEWAY_PUBLIC_URL"),
+        ({"session_key_file": None}, "SESSION_KEY_FILE"),
+        ({"identity_audience": "gateway"}, "ID tokens"),
+    ],
+)
+def test_a_client_that_could_not_sign_anybody_in_safely_does_not_start(
+    change: dict[str, Any], named: str
+) -> None:
+    assert GatewaySettings(**CLIENT).oidc_client_id
+    with pytest.raises(ValidationError, match=named):
+        GatewaySettings(**{**CLIENT, **change})
 
 
 @pytest.mark.parametrize("origins", ["*", "https://a.example,b.example", "https://a.example/x"])

@@ -15,8 +15,8 @@ from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
 from services import identity, interceptors
 from services.errors import NotFound, PermissionDenied, ServiceError
 from services.server import Service
+from services.settings import ROLES
 from services.status import from_rpc_error
-from services.tokens import ROLES
 from tests.fixtures.identity import Issuer
 from tests.fixtures.rpc import ServeInProcess
 

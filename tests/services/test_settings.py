@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.settings import GatewaySettings
 from lead_service.settings import LeadSettings
@@ -39,3 +40,9 @@ def test_by_default_nothing_listens_beyond_this_machine_and_nobody_is_admitted()
     settings = ServiceSettings.load()
     assert (settings.grpc_host, settings.metrics_host) == ("127.0.0.1", "127.0.0.1")
     assert settings.identity_issuer == settings.workload_issuer == ""
+
+
+@pytest.mark.parametrize("names", ["sales", "sales=", "sales=emperor"])
+def test_a_name_for_a_role_that_does_not_exist_is_refused(names: str) -> None:
+    with pytest.raises(ValidationError, match="sales"):
+        ServiceSettings(identity_role_names=names)

