@@ -12,7 +12,7 @@ LOG = Log(
     unaudited=(),
     guards={
         "function evidence_guard()": "dfedd8299847ca273b41e93e0b9a0eb38320fcc0bfb8fad271d168f90384238d",
-        "function lead_audit_append(uuid,boolean,text,text,text,jsonb,jsonb,jsonb)": "39b23588b528f9e5f3c81b4c15068a8e3d36027609d6d869c8ba1615e1614733",
+        "function lead_audit_append(uuid,boolean,text,text,text,jsonb,jsonb,jsonb)": "4a995bfa0df87dbb020cc392329ff10de201a3193406f3f92835c099105a922f",
         "function lead_audit_call(uuid,text,text,text)": "6b26bef3f7d2011fcf64fe8e1787eb6eac7993470c166fdfe3d63413d055ccbb",
         "function lead_audit_change()": "1b2e97271015ff178a8bb6c7fd53ac56826b7bf52198efbf1af364c613c268a4",
         "function lead_audit_erase(uuid)": "1a0b58be42340b9bb2f9013b1ebcf02a130e45ab3a12324dde43b915aacfb329",

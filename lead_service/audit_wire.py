@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -104,9 +104,11 @@ def _binding(request: pb.ListLeadAuditRequest) -> str:
     return f"audit {asked.SerializeToString(deterministic=True).hex()}"
 
 
-def _time(request: pb.ListLeadAuditRequest, name: str) -> datetime | None:
+def _time(
+    request: pb.ListLeadAuditRequest, name: Literal["created_after", "created_before"]
+) -> datetime | None:
     stamp: Timestamp = getattr(request, name)
     try:
-        return stamp.ToDatetime(tzinfo=UTC) if request.HasField(name) else None  # type: ignore[arg-type]
+        return stamp.ToDatetime(tzinfo=UTC) if request.HasField(name) else None
     except (ValueError, OverflowError):
         raise InvalidArgument(name, "must be a time between the years 1 and 9999", "TIME") from None

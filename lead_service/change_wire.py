@@ -8,9 +8,9 @@ from lead_service import wire
 from lead_service.audit import Action
 from lead_service.changes import ChangeFilter, ChangePosition
 from lead_service.facts import EnrichmentStatus
-from lead_service.names import host_name
 from lead_service.watching import Told
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
+from services.hosts import host_name
 
 _KINDS: Final[Mapping[Action, "pb.LeadEvent.Kind.ValueType"]] = {
     Action.CREATE: pb.LeadEvent.CREATED,

@@ -89,6 +89,11 @@ class Columns:
         site = _WEB_SITE.fullmatch(domain.strip())
         return Draft(email, site[1] if site else domain, name).normalised()
 
+    def address(self, cells: Sequence[str]) -> str:
+        """Return what a row has for an e-mail address, as it stands there."""
+        at = self.places[EMAIL]
+        return cells[at] if at < len(cells) else ""
+
     def text(self, cells: Sequence[str], violation: FieldViolation) -> tuple[str, str]:
         """Return the header and the cell that a violation is about, fit to be stored and shown."""
         at = self.places.get(violation.field)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 from uuid import UUID
 
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, Fact
-from lead_service.names import display_name, email_address, host_name, registered_apart
+from lead_service.names import display_name, email_address, registered_apart
 from lead_service.quota import QuotaStore
 from lead_service.suggestions import Suggestion, SuggestionState
 from services.errors import (
@@ -21,6 +21,7 @@ from services.errors import (
     InvalidArgument,
     NotFound,
 )
+from services.hosts import host_name
 from services.ids import uuid7
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_service.erasure import Erasure
+from lead_service.names import person
 from lead_service.tables import ErasureRow, LeadRow
 
 # What bears the lead's id bears its values, too: answers as they were given, and what failed jobs logged.
@@ -18,6 +19,13 @@ _TRACES = (
        DELETE FROM pgqueuer_log
         WHERE job_id = :job OR job_id IN (SELECT id FROM jobs) OR position(:id IN traceback::text) > 0""",
 )
+# Every address that the lead ever had: a row of a file may have been refused for one of them.
+_ADDRESSES = """
+SELECT email FROM leads WHERE id = :id
+ UNION SELECT old_values->>'email' FROM lead_audit WHERE lead_id = :id AND version IS NOT NULL
+ UNION SELECT new_values->>'email' FROM lead_audit WHERE lead_id = :id AND version IS NOT NULL
+"""
+_REFUSED_ROWS = "DELETE FROM lead_import_errors WHERE person = ANY(:persons)"
 _ERASE = "SELECT * FROM lead_audit_erase(CAST(:id AS uuid))"
 
 
@@ -30,10 +38,13 @@ class PostgresErasureStore:
 
     async def erase(self, lead_id: UUID) -> Erasure | None:
         """See ErasureStore. Nobody can leave another trace once the lead is gone."""
+        addresses = (await self._session.scalars(text(_ADDRESSES), {"id": lead_id})).all()
         job = await self._session.scalar(select(LeadRow.enrichment_job_id).where(LeadRow.id == lead_id))
         row = (await self._session.execute(text(_ERASE), {"id": str(lead_id)})).one()
         if row.number is None:
             return None
+        persons = [person(each) for each in addresses if each]
+        await self._session.execute(text(_REFUSED_ROWS), {"persons": persons})
         for statement in map(text, _TRACES):
             known = {"id": str(lead_id), "job": job}
             await self._session.execute(statement, {name: known[name] for name in statement.compile().params})

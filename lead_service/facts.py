@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 from uuid import UUID
 
 from lead_service.names import is_harmless
@@ -63,16 +63,21 @@ class Enrichment:
         return self.status in (EnrichmentStatus.COMPLETED, EnrichmentStatus.FAILED)
 
     @property
+    def was_asked_for(self) -> bool:
+        """True once anybody has asked for a look-up."""
+        return bool(self.task_id) or self.ended
+
+    @property
     def is_under_way(self) -> bool:
         """True from when a look-up is asked for until it has ended."""
         return bool(self.task_id) and not self.ended
 
-    def _to(self, status: EnrichmentStatus, **changes: object) -> Self:
+    def _to(self, status: EnrichmentStatus, **changes: Any) -> Self:
         if status not in _LEGAL[self.status]:
             raise FailedPrecondition(
                 f"enrichment cannot go from {self.status} to {status}", reason="ENRICHMENT_TRANSITION"
             )
-        return replace(self, status=status, **changes)  # type: ignore[arg-type]
+        return replace(self, status=status, **changes)
 
     def requested(self, task_id: str, asked_by: str) -> Self:
         """Return the state of a look-up asked for, the first one or after the last one has ended."""
@@ -87,6 +92,16 @@ class Enrichment:
         """
         lost = self.attempts + (self.status is EnrichmentStatus.PENDING)
         return self._to(EnrichmentStatus.PENDING, task_id=task_id, attempts=lost)
+
+    def renewed(self, task_id: str, asked_by: str) -> Self:
+        """Return the state of a look-up that starts over, since what it asks about is another now.
+
+        Without a `task_id` it waits to be asked for. One that is under way is overtaken: its job is not this
+        one's, so that it keeps nothing of what it finds.
+        """
+        return self._to(
+            EnrichmentStatus.PENDING, task_id=task_id, attempts=0, error="", ended_at=None, asked_by=asked_by
+        )
 
     def begun(self) -> Self:
         """Return the state of a look-up that a worker has taken up, for the first time or again."""

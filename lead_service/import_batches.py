@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from lead_service.facts import EnrichmentTask
 from lead_service.imports import Batch, Counts, Existing, LeadImport, Outcome, Rejection, Row
 from lead_service.lookup_repository import PostgresLookUpStore
+from lead_service.names import person
 from lead_service.quota import Quota
 from lead_service.repository import ENRICH_LEAD
 from services.database import driver_connection
@@ -59,7 +60,7 @@ _LEADS = (
     "registrable_domain", "enrichment_asked_by",
 )  # fmt: skip
 _ROWS = ("import_id", "row", "identity", "outcome", "lead_id", "audit_version")
-_ERRORS = ("import_id", "row", "field", "header", "value", "reason")
+_ERRORS = ("import_id", "row", "field", "header", "value", "reason", "person")
 # A lead that was locked cannot be changed by others any more; what they did before is in its audit.
 _LOCK = "SELECT id FROM leads WHERE id = ANY($1) ORDER BY id FOR UPDATE"
 _TOUCHED = """
@@ -160,7 +161,8 @@ async def _judge(
         earlier = found["earlier"] or seen.setdefault(identity, row.row)
         if earlier != row.row:
             column = running.columns.get("email", "")
-            duplicates.append(Rejection(row.row, "email", column, row.email, f"repeats row {earlier}"))
+            reason = f"repeats row {earlier}"
+            duplicates.append(Rejection(row.row, "email", column, row.email, reason, person(row.email)))
         elif found["id"] is None:
             new = None if running.options.dry_run else row.id
             judged.append(_Judged(row, identity, Outcome.CREATED, new))

@@ -169,13 +169,17 @@ class Row(NamedTuple):
 
 
 class Rejection(NamedTuple):
-    """Why a row is passed over: at most one for each field."""
+    """Why a row is passed over: at most one for each field.
+
+    `person` stands for the row's e-mail address (`names.person`), by which the row is erased.
+    """
 
     row: int
     field: str
     column: str
     value: str
     reason: str
+    person: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

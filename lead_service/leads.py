@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
+from lead_service import lookups
 from lead_service.domain import (
     Draft,
     Lead,
@@ -63,18 +64,24 @@ async def update(
     draft: Draft,
     fields: Collection[str],
     etags: Collection[str],
+    actor: Actor,
+    quota: Quota,
     clock: Clock,
 ) -> Lead:
     """Change the named fields of a lead to what the draft says, if it is still as `etags` name it.
 
+    A lead that was looked up is looked up anew under another address or domain: both, or neither.
     Raises NotFound, Aborted, FailedPrecondition, AlreadyExists or InvalidArgument.
     """
     async with stores.write() as leads:
         await leads.get_for_change(lead_id)
         lead = await leads.get(lead_id)
         lead.expect(etags)
-        revised = lead.revised(draft, fields, clock())
-        return lead if revised is lead else await leads.revise(revised)
+        now = clock()
+        revised = lead.revised(draft, fields, now)
+        if revised is lead:
+            return lead
+        return await leads.revise(await lookups.renewed(leads, lead, revised, actor, quota, now))
 
 
 async def delete(stores: LeadStores, lead_id: UUID, etags: Collection[str], clock: Clock) -> Lead:

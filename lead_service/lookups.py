@@ -1,7 +1,11 @@
-"""What people do about look-ups: ask for another one, and take over or turn down what it suggests."""
+"""What people do about look-ups: ask for another one, and take over or turn down what it suggests.
+
+And what follows when a lead that was looked up gets another address or domain.
+"""
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,10 +35,39 @@ async def ask(
         return await leads.change(lead.with_enrichment(asked, now))
 
 
-async def accept(
-    stores: LeadStores, lead_id: UUID, suggestion_id: UUID, etags: Collection[str], by: str, clock: Clock
+async def renewed(
+    leads: LeadStore, known: Lead, revised: Lead, actor: Actor, quota: Quota, now: datetime
 ) -> Lead:
-    """Write what is suggested into the lead.
+    """Return the revised lead, looked up anew if it has another address or domain than `known`.
+
+    What was found, and what of it is an open suggestion, is about another name and goes. Nobody is kept from
+    an edit by the quota: beyond it, the look-up waits to be asked for. A lead that was never looked
+    up stays so.
+    """
+    names = ((each.email.lower(), each.domain) for each in (known, revised))
+    if len(set(names)) == 1 or not known.enrichment.was_asked_for:
+        return revised
+    await leads.replace_facts(known.id, ())
+    decided = tuple(each for each in revised.suggestions if each.state is not SuggestionState.OPEN)
+    if decided != revised.suggestions:
+        await leads.replace_suggestions(known.id, decided)
+    task_id = asked_by = ""
+    if await quota.charge_most(leads, actor, 1, now):
+        task_id, asked_by = await leads.enqueue(EnrichmentTask(known.id, actor.subject)), actor.subject
+    renewed = revised.with_enrichment(revised.enrichment.renewed(task_id, asked_by), now)
+    return replace(renewed, facts=(), suggestions=decided)
+
+
+async def accept(
+    stores: LeadStores,
+    lead_id: UUID,
+    suggestion_id: UUID,
+    etags: Collection[str],
+    actor: Actor,
+    quota: Quota,
+    clock: Clock,
+) -> Lead:
+    """Write what is suggested into the lead; another domain is looked up.
 
     Raises what an update raises, and FailedPrecondition if the suggestion was dismissed.
     """
@@ -42,12 +75,13 @@ async def accept(
         lead = await _living(leads, lead_id, etags)
         now = clock()
         known = lead.suggestion(suggestion_id)
-        accepted = known.decided(SuggestionState.ACCEPTED, by, now)
+        accepted = known.decided(SuggestionState.ACCEPTED, actor.subject, now)
         if accepted is known:
             return lead
         values: dict[str, Any] = {"email": lead.email, known.field: known.value}
         revised = lead.revised(Draft(**values), [known.field], now)
-        return await leads.revise(await _decided(leads, replace(revised, updated_at=now), accepted))
+        decided = await _decided(leads, replace(revised, updated_at=now), accepted)
+        return await leads.revise(await renewed(leads, lead, decided, actor, quota, now))
 
 
 async def dismiss(

@@ -4,48 +4,20 @@ Nothing is looked up here. Whether a name exists is for enrichment to find out, 
 address may be dialled is for the egress door to decide.
 """
 
+import hashlib
 import re
 from functools import cache
 from typing import Final
 
-import idna
 from email_validator import EmailNotValidError, validate_email
 from publicsuffixlist import PublicSuffixList
 
 from services.errors import InvalidArgument
+from services.hosts import LONGEST, PLAIN_HOST, host_name
 
-# Names that mean "this machine" or "this network" wherever they are asked (RFC 6761, RFC 6762,
-# RFC 8375, ICANN's reservation of .internal, and those of RFC 6762 appendix G that are still in
-# use), or that DNS never answers (.invalid, .onion, .alt). `.test` and `.example` are reserved too,
-# but harmless: they stand for nobody's network, and trial installations live under them.
-_RESERVED: Final = frozenset(
-    [
-        "alt",
-        "arpa",
-        "corp",
-        "home",
-        "internal",
-        "intranet",
-        "invalid",
-        "lan",
-        "local",
-        "localdomain",
-        "localhost",
-        "onion",
-        "private",
-    ]
-)
-
-# Longer texts are refused before anything is done with them. RFC 5321 and RFC 1035 allow 254 and 253
-# characters; a name may be longer before it is mapped to ASCII, but not by this much.
-_LONGEST: Final = 1000
-# Nearly every name and address that there is. What looks like this needs no library, which would take a
-# hundred times as long to say that it stays as it is: a file of a million of them is read in minutes.
-# A label with hyphens in third and fourth place may be an A-label, to be checked like any other.
-_PLAIN_HOST: Final = re.compile(
-    r"(?:(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!..--)[a-z][a-z0-9]{0,62}"
-)
 _PLAIN_LOCAL: Final = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+# What in a text looks like an address.
+_SOME_ADDRESS: Final = re.compile(r"[\w.%'+-]+@[\w.-]+")
 MAX_NAME_LENGTH: Final = 200
 
 
@@ -55,12 +27,12 @@ def email_address(text: str) -> str:
     Raises:
         InvalidArgument: naming the field `email`, if no mail could ever be sent there.
     """
-    if len(text) > _LONGEST:
+    if len(text) > LONGEST:
         raise InvalidArgument("email", "must be at most 254 characters long", "EMAIL_INVALID")
     local, _, domain = (address := text.strip()).rpartition("@")
     if len(local) <= 64 and len(address) <= 254 and _PLAIN_LOCAL.fullmatch(local):
         host = domain.lower()
-        if len(host) <= 253 and _PLAIN_HOST.fullmatch(host) and domain.isascii():
+        if len(host) <= 253 and PLAIN_HOST.fullmatch(host) and domain.isascii():
             return f"{local}@{host_name(host, field='email')}"
     try:
         found = validate_email(
@@ -98,33 +70,19 @@ def is_harmless(character: str) -> bool:
     return character.isprintable() or character in "\u200c\u200d"
 
 
-def host_name(text: str, *, field: str = "domain") -> str:
-    """Return `text` as a DNS name in lower-case ASCII: A-labels (RFC 5891), no trailing dot.
+def person(text: str) -> bytes | None:
+    """Return what stands for whom `text` belongs to: SHA-256 of the e-mail address in it, in lower case.
 
-    Raises:
-        InvalidArgument: naming `field`, if it is no public host name.
+    It is no secret whose it is, but it is not for reading. None if nothing in the text looks like an address.
     """
-    if len(text) > _LONGEST:
-        raise _refusal(field, "must be at most 253 characters long")
-    name = text.strip()
-    if any(character in name for character in "/\\:@?#[]%"):
-        raise _refusal(field, "must be a host name only, such as www.example.com, not a URL or an address")
-    plain = name.lower()
-    if len(plain) <= 253 and name.isascii() and _PLAIN_HOST.fullmatch(plain):
-        ascii_name = plain
-    else:
-        try:
-            ascii_name = idna.encode(name, uts46=True, std3_rules=True).decode("ascii").removesuffix(".")
-        except idna.IDNAError as error:
-            raise _refusal(field, f"is not a host name: {error}") from error
-    labels = ascii_name.split(".")
-    if len(labels) < 2:
-        raise _refusal(field, "must have at least two labels, such as example.com")
-    if _is_number(labels[-1]):
-        raise _refusal(field, "must be a name, not an IP address")
-    if labels[-1] in _RESERVED:
-        raise _refusal(field, f"must be a public name; .{labels[-1]} is reserved")
-    return ascii_name
+    try:
+        address = email_address(text)
+    except InvalidArgument:
+        found = _SOME_ADDRESS.search(text[:LONGEST])
+        if found is None:
+            return None
+        address = found[0]
+    return hashlib.sha256(address.lower().encode("utf-8", "replace")).digest()
 
 
 def registrable_domain(name: str) -> str:
@@ -144,13 +102,3 @@ def registered_apart(domain: str) -> str | None:
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
-
-
-def _is_number(label: str) -> bool:
-    # A name that ends in a number is read as an IPv4 address by some resolvers and by every
-    # browser: decimal, octal, hexadecimal and shortened (WHATWG URL, "ends in a number").
-    return label.isdigit() or label.startswith("0x")
-
-
-def _refusal(field: str, description: str) -> InvalidArgument:
-    return InvalidArgument(field, description, "HOST_NAME_INVALID")

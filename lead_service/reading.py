@@ -8,7 +8,7 @@ from typing import Final
 
 from lead_service.columns import Columns
 from lead_service.imports import Batch, Rejection, Row, another_file
-from lead_service.names import registered_apart
+from lead_service.names import person, registered_apart
 from lead_service.records import Record, Records, Unreadable
 from services.errors import DeadlineExceeded, InvalidArgument
 from services.ids import uuid7
@@ -97,10 +97,11 @@ class Reading:
         try:
             lead = self.columns.draft(record.cells)
         except InvalidArgument as error:
+            whose = person(self.columns.address(record.cells))
             for violation in error.violations:
                 column, value = self.columns.text(record.cells, violation)
                 rejections.append(
-                    Rejection(record.row, violation.field, column, value, violation.description)
+                    Rejection(record.row, violation.field, column, value, violation.description, whose)
                 )
             return None
         return Row(record.row, uuid7(), lead.email, lead.domain, lead.name, registered_apart(lead.domain))

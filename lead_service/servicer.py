@@ -101,10 +101,13 @@ class LeadServicer(EvidenceServicer):
     async def UpdateLead(self, request: pb.UpdateLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""
         lead_id, (draft, fields), etags = UUID(request.id), wire.revision(request), wire.etags(request)
+        actor = current_actor()
         return await self._once(
             request,
             "UpdateLead",
-            lambda stores: leads.update(stores, lead_id, draft, fields, etags, self._clock),
+            lambda stores: leads.update(
+                stores, lead_id, draft, fields, etags, actor, self._quota, self._clock
+            ),
         )
 
     async def DeleteLead(self, request: pb.DeleteLeadRequest, context: Context) -> pb.Lead:
@@ -147,11 +150,11 @@ class LeadServicer(EvidenceServicer):
 
     async def AcceptSuggestion(self, request: pb.AcceptSuggestionRequest, context: Context) -> pb.Lead:
         """See the proto."""
-        named, etags, by = wire.suggestion_name(request), wire.etags(request), current_actor().subject
+        named, etags, actor = wire.suggestion_name(request), wire.etags(request), current_actor()
         return await self._once(
             request,
             "AcceptSuggestion",
-            lambda stores: lookups.accept(stores, *named, etags, by, self._clock),
+            lambda stores: lookups.accept(stores, *named, etags, actor, self._quota, self._clock),
         )
 
     async def DismissSuggestion(self, request: pb.DismissSuggestionRequest, context: Context) -> pb.Lead:

@@ -1,15 +1,14 @@
 """The lead context's settings: environment variables, one class for each process."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, BeforeValidator, Field, FilePath
 from pydantic_settings import NoDecode
 
-from lead_service.egress import addresses, resolver
-from lead_service.egress.addresses import Network
-from lead_service.egress.dial import Ports
-from services.evidence.notes import InvalidKey, VerifierKey
+from services.egress import addresses, resolver
+from services.egress.addresses import Network
+from services.egress.dial import Ports
+from services.evidence.sealing import SealingSettings, origin
 from services.settings import ServiceSettings
 
 
@@ -19,13 +18,6 @@ def _ports(text: str) -> Ports:
     if not all(0 < port < 65536 for port in ports):
         raise ValueError("a port is between 1 and 65535")
     return ports
-
-
-def _keys(text: str) -> tuple[VerifierKey, ...]:
-    try:
-        return tuple(map(VerifierKey.parse, filter(None, text.split(","))))
-    except InvalidKey as error:
-        raise ValueError(str(error)) from None
 
 
 class LeadSettings(ServiceSettings):
@@ -56,7 +48,7 @@ class ServerSettings(LeadSettings):
     )
 
 
-class WorkerSettings(LeadSettings):
+class WorkerSettings(LeadSettings, SealingSettings):
     """Settings of `work`: how far, and for how long, enrichment may reach out."""
 
     enrichment_nameservers: Annotated[
@@ -104,31 +96,7 @@ class WorkerSettings(LeadSettings):
     enrichment_decoded_bytes: int = Field(
         default=4 * 1024 * 1024, gt=0, description="Bytes that one page may have once decompressed."
     )
-    evidence_signing_key_file: FilePath | None = Field(
-        default=None,
-        description="PEM file (PKCS 8) with the Ed25519 key that signs the audit log's checkpoints; "
-        "without it there are none.",
-    )
-    evidence_origin: str = Field(
-        default="leadfactory.local/leads",
-        pattern=r"^[^\s+]+$",
-        description="The audit log's name, for ever: best a URL of your own without its scheme.",
-    )
-    evidence_checkpoints_file: Path | None = Field(
-        default=None,
-        description="File that each checkpoint is also appended to; it belongs on another machine's disk.",
-    )
-    evidence_former_keys: Annotated[tuple[VerifierKey, ...], NoDecode, BeforeValidator(_keys)] = Field(
-        default=(),
-        validate_default=False,
-        description="Public keys that signed this log before the present one, `name+id+base64,…`.",
-    )
-    evidence_interval_seconds: float = Field(
-        default=0.25,
-        gt=0,
-        le=10,
-        description="Seconds between two checkpoints, as long as there are entries.",
-    )
+    evidence_origin: str = origin("leadfactory.local/leads")
     enrichment_concurrency: int = Field(default=8, ge=2, le=100, description="Look-ups that run at once.")
 
 

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from lead_service.facts import Fact, FactState
-from lead_service.names import display_name, host_name, registrable_domain
+from lead_service.names import display_name, registrable_domain
 from services.errors import FailedPrecondition, InvalidArgument
+from services.hosts import host_name
 from services.ids import uuid7
 
 _ORGANISATION: Final = "homepage.organisation"

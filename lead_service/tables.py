@@ -86,6 +86,7 @@ class LeadRow(Base):
             "enrichment_status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED', 'FAILED')",
             name="enrichment_status",
         ),
+        Index("ix_leads_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
         Index(None, "import_id", "created_at", "id", postgresql_where=text("import_id IS NOT NULL")),
         *(
             _living(*filtered, order)
@@ -247,7 +248,6 @@ class AuditRow(Base):
 
     __table_args__ = (
         Index("uq_lead_audit_lead_id_version", "lead_id", "version", unique=True),
-        Index("ix_lead_audit_lead_id_created_at_id", "lead_id", "created_at", "id"),
         Index("ix_lead_audit_created_at_id", "created_at", "id"),
         Index("ix_lead_audit_user_id_created_at_id", "user_id", "created_at", "id"),
         Index("ix_lead_audit_action_created_at_id", "action", "created_at", "id"),
@@ -350,6 +350,9 @@ class ImportErrorRow(Base):
     header: Mapped[str] = mapped_column(Text)
     value: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
+    person: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+    __table_args__ = (Index("ix_lead_import_errors_person", "person", postgresql_where=person.is_not(None)),)
 
 
 # PgQueuer's queue, which its own migration makes: read here to see whether a job is still alive.

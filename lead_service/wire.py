@@ -20,12 +20,12 @@ from lead_service.domain import (
     RequestKey,
 )
 from lead_service.facts import EnrichmentStatus, Fact
-from lead_service.names import host_name
 from lead_service.suggestions import Suggestion
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import transfers_pb2
 from services import paging
 from services.errors import InvalidArgument
+from services.hosts import host_name
 
 Deciding = pb.AcceptSuggestionRequest | pb.DismissSuggestionRequest
 Merging = pb.MergeLeadRequest | pb.UnmergeLeadRequest
@@ -48,7 +48,7 @@ def draft(request: pb.CreateLeadRequest) -> Draft:
 def request_key(request: Keyed, method: str, subject: str) -> RequestKey:
     """Decode what a request is called by its sender, with a digest of everything else it says."""
     rest = type(request)()
-    rest.CopyFrom(request)  # type: ignore[arg-type]
+    rest.CopyFrom(request)  # type: ignore[arg-type]  # both are of one type of the union
     rest.ClearField("request_id")
     digest = hashlib.sha256(rest.SerializeToString(deterministic=True)).digest()
     return RequestKey(subject, method, request.request_id, digest)
@@ -200,7 +200,7 @@ def _instant(
     request: Filtered | pb.GetLeadRequest,
     field: Literal["created_after", "created_before", "as_of"],
 ) -> datetime | None:
-    if not request.HasField(field):  # type: ignore[arg-type]
+    if not request.HasField(field):  # type: ignore[arg-type]  # not each message has each field
         return None
     try:
         stamp: Timestamp = getattr(request, field)

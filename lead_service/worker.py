@@ -1,16 +1,12 @@
-"""The process that looks leads up and seals their audit: ``lead-worker``, the only one that dials out."""
+"""The process that looks leads up and seals their audit: ``lead-worker``."""
 
 import ssl
 from functools import partial
 
 import httpcore
 import httpx
-import structlog
 
 from lead_service.audit_log import LOG
-from lead_service.egress.dial import Door
-from lead_service.egress.http import Limits
-from lead_service.egress.resolver import Resolver
 from lead_service.facts import Provider
 from lead_service.import_repository import PostgresImportStore
 from lead_service.import_upkeep import ImportUpkeep
@@ -19,6 +15,7 @@ from lead_service.providers.address import AddressProvider
 from lead_service.providers.dns import DnsProvider
 from lead_service.providers.homepage import HomepageProvider
 from lead_service.providers.mail import MailProvider
+from lead_service.providers.robots import introduction
 from lead_service.providers.site import SiteProvider
 from lead_service.providers.tls import TlsProvider
 from lead_service.repository import ENRICH_LEAD, PostgresLeadStore
@@ -26,16 +23,12 @@ from lead_service.settings import WorkerSettings
 from services import schema
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
-from services.evidence.checkpoints import CheckpointFile
-from services.evidence.notes import InvalidKey, Signer
-from services.evidence.sequencer import Sealing, Sequencer
+from services.egress.dial import Door
+from services.egress.http import Limits
+from services.egress.resolver import Resolver
+from services.evidence.sealing import sealer
 from services.jobs import Worker
 from services.process import live
-from services.settings import InvalidSettings
-
-LOG_UNSEALED = "log.unsealed"
-
-log = structlog.get_logger(__name__)
 
 
 def providers(settings: WorkerSettings) -> list[Provider]:
@@ -46,7 +39,7 @@ def providers(settings: WorkerSettings) -> list[Provider]:
         httpcore.AnyIOBackend(),
         settings.enrichment_ports,
         settings.enrichment_allowed_networks,
-        settings.enrichment_contact,
+        introduction(settings.enrichment_contact),
     )
     trust = (
         ssl.create_default_context(cafile=settings.enrichment_ca_bundle)
@@ -67,26 +60,6 @@ def providers(settings: WorkerSettings) -> list[Provider]:
     ]
 
 
-def sequencers(settings: WorkerSettings) -> list[Sequencer]:
-    """Return what seals the audit log, if there is a key; ends the process with one line if it is none."""
-    if settings.evidence_signing_key_file is None:
-        log.warning(LOG_UNSEALED, setting="EVIDENCE_SIGNING_KEY_FILE")
-        return []
-    try:
-        signer = Signer.from_pem(settings.evidence_origin, settings.evidence_signing_key_file)
-    except InvalidKey as error:
-        raise InvalidSettings(f"EVIDENCE_SIGNING_KEY_FILE: {error}") from None
-    outside = settings.evidence_checkpoints_file
-    sealing = Sealing(
-        LOG,
-        signer,
-        settings.evidence_former_keys,
-        CheckpointFile(outside) if outside else None,
-        settings.evidence_interval_seconds,
-    )
-    return [Sequencer(settings.lead_database_url, sealing, utc_now)]
-
-
 async def work(settings: WorkerSettings) -> None:
     """Look leads up, and seal their audit log, until told to stop."""
     database = Database(
@@ -103,11 +76,12 @@ async def work(settings: WorkerSettings) -> None:
         {ENRICH_LEAD: jobs.enrich},
         concurrency=settings.enrichment_concurrency,
     )
+    seal = sealer(settings, LOG, settings.lead_database_url)
     upkeep = ImportUpkeep(UnitsOfWork(database, PostgresImportStore), utc_now)
     await live(
         settings,
         process=PROCESS,
-        loops=[worker.run, jobs.sweep, upkeep.sweep, *(each.run for each in sequencers(settings))],
+        loops=[worker.run, jobs.sweep, upkeep.sweep, seal],
         ready=partial(schema.check, "lead_service", database),
     )
     await database.close()

@@ -26,19 +26,21 @@ async def record(
     stores: LineageStores,
     facts: Facts,
     arrivals: AsyncIterator[tuple[Content, bytes]],
+    reader: Reader,
     *,
     limits: Limits,
     clock: Clock,
 ) -> Lineage:
-    """Remember how one report came to be. Saying the same thing twice is harmless.
+    """Remember how one report came to be, and enter it in the audit. Saying the same thing twice is harmless.
 
     Raises InvalidArgument if the bytes are not what the facts announce, and AlreadyExists, loudly,
     if the report or the id is known with other facts; nothing is changed then.
     """
     async with payload.receive(facts, arrivals, limits) as delivery, stores.write() as store:
-        kept = await store.add_if_absent(
-            Lineage(facts, delivery.log_gzip_size, delivery.inputs_gzip_sha256, clock()), delivery
-        )
+        new = Lineage(facts, delivery.log_gzip_size, delivery.inputs_gzip_sha256, clock())
+        kept = await store.add_if_absent(new, delivery)
+        if kept is new:
+            await store.note(accesses.view(kept, Action.RECORD, reader, kept.recorded_at))
     if differing := facts.differing(kept.facts):
         CONFLICTS.inc()
         log.error(LINEAGE_CONFLICTED, report_id=str(facts.report_id), differing=differing)

@@ -135,6 +135,10 @@ async def _apply(stores: LineageStores, policy: Policy, kind: Keeping, reader: R
         async with stores.write() as store:
             if content is None:
                 count = await store.forget_details(before, BATCH_OF_DETAILS)
+                if count:
+                    # What is gone without an entry that says so is reported as damage.
+                    told = Access(None, None, Action.FORGET, reader, clock(), forgotten_before=before)
+                    await store.note(told)
             else:
                 removed = await store.expire(content, before, None, BATCH)
                 await _note(store, content, removed, "RETENTION", reader, clock)

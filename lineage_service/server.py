@@ -3,6 +3,7 @@
 from functools import partial
 
 from lineage_service import refusals
+from lineage_service.audit_log import LOG
 from lineage_service.repository import PostgresLineageStore
 from lineage_service.servicer import LineageServicer
 from lineage_service.settings import ServerSettings
@@ -10,6 +11,7 @@ from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
 from services import schema, server
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.evidence.stores import LogStores
 
 PROCESS = "lineage"
 
@@ -26,6 +28,7 @@ async def serve(settings: ServerSettings) -> None:
         policy=settings.policy,
         alarm_bytes=settings.lineage_storage_alarm_bytes,
         clock=utc_now,
+        ledgers=LogStores(database, LOG),
     )
     await server.serve(
         settings,

@@ -10,17 +10,18 @@ from google.api.httpbody_pb2 import HttpBody
 from lineage_service import accesses, diff, lineage, lookup, readings, retention, search, usage
 from lineage_service.confined.process import Confinement
 from lineage_service.domain import Limits, LineageStores, Policy
+from lineage_service.evidence_servicer import EvidenceServicer
 from lineage_service.wire import audit, keeping, openlineage, records, searches, verdicts
 from lineage_service.wire.callers import reader
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
-from protos.leadfactory.lineage.v1 import lineage_pb2_grpc
 from services import downloads
 from services.clock import Clock
+from services.evidence.ledger import Ledgers
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
+class LineageServicer(EvidenceServicer):
     """Serves lineage from its stores."""
 
     def __init__(
@@ -31,8 +32,13 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
         clock: Clock,
         policy: Policy | None = None,
         alarm_bytes: int = 0,
+        ledgers: Ledgers | None = None,
     ) -> None:
-        """Take the stores, how much one lineage may hold, the time, and what is said of keeping."""
+        """Take the stores, how much one lineage may hold, the time, what is said of keeping, and the log.
+
+        Lineage in memory has no log, and nothing of it can be proved.
+        """
+        super().__init__(stores, ledgers, clock)
         self._stores = stores
         self._limits = limits
         self._policy = policy or Policy({})
@@ -46,7 +52,9 @@ class LineageServicer(lineage_pb2_grpc.LineageServiceServicer):
         """Remember how one report came to be."""
         facts, arrivals = await records.delivery(request_iterator)
         return records.lineage(
-            await lineage.record(self._stores, facts, arrivals, limits=self._limits, clock=self._clock)
+            await lineage.record(
+                self._stores, facts, arrivals, reader(), limits=self._limits, clock=self._clock
+            )
         )
 
     async def GetLineageByReport(self, request: pb.GetLineageByReportRequest, context: Context) -> pb.Lineage:

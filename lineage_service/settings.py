@@ -1,8 +1,15 @@
 """Settings of this context's processes."""
 
-from pydantic import AliasChoices, Field
+from typing import Annotated, Self
+
+from pydantic import AliasChoices, BeforeValidator, Field, FilePath, SecretStr, model_validator
+from pydantic_settings import NoDecode
 
 from lineage_service.domain import MIB, Keeping, Limits, Policy
+from services.egress import Refused, addresses, resolver
+from services.egress.addresses import Network
+from services.egress.post import PORTS, Reach
+from services.evidence.sealing import SealingSettings, origin
 from services.settings import ServiceSettings
 
 
@@ -81,8 +88,10 @@ class ServerSettings(LineageSettings):
         )
 
 
-class WorkerSettings(LineageSettings):
+class WorkerSettings(LineageSettings, SealingSettings):
     """Settings of `work`."""
+
+    evidence_origin: str = origin("leadfactory.local/lineage")
 
     lineage_measure_seconds: float = Field(
         60.0, gt=0, description="Seconds between two measurements of the storage that is used."
@@ -90,6 +99,48 @@ class WorkerSettings(LineageSettings):
     lineage_retention_seconds: float = Field(
         3600.0, gt=0, description="Seconds between two removals of what is due."
     )
+    openlineage_url: str = Field(
+        "",
+        max_length=2000,
+        description="Where each record is told as an OpenLineage RunEvent, by POST: "
+        "`https://marquez.example.com/api/v1/lineage`. If empty, nobody is told.",
+    )
+    openlineage_api_key: SecretStr | None = Field(
+        None, description="Shown to the OpenLineage receiver as a bearer token; kept in a file."
+    )
+    openlineage_allowed_networks: Annotated[
+        tuple[Network, ...], NoDecode, BeforeValidator(addresses.networks)
+    ] = Field(
+        default=(),
+        validate_default=False,
+        description="Networks that the OpenLineage receiver may be in although not public, `CIDR,…`: on any "
+        "port, over plain HTTP too.",
+    )
+    openlineage_nameservers: Annotated[
+        tuple[tuple[str, int], ...], NoDecode, BeforeValidator(resolver.nameservers)
+    ] = Field(
+        default=(),
+        validate_default=False,
+        description="Nameservers to ask for that receiver, `address:port,…`; empty asks the machine's own.",
+    )
+    openlineage_ca_bundle: FilePath | None = Field(
+        default=None,
+        description="PEM file of the certificate authorities to trust for it, not the built-in ones.",
+    )
+
+    @property
+    def reach(self) -> Reach:
+        """How far events may go."""
+        return Reach(PORTS, self.openlineage_allowed_networks)
+
+    @model_validator(mode="after")
+    def _receiver_can_be_reached(self) -> Self:
+        if self.openlineage_url:
+            try:
+                self.reach.target(self.openlineage_url)
+            except Refused as refusal:
+                raise ValueError(f"OPENLINEAGE_URL: {refusal}") from None
+        return self
 
 
 class MigrationSettings(ServiceSettings):

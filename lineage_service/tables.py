@@ -3,6 +3,7 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     ForeignKey,
@@ -119,6 +120,8 @@ lineage_accesses = Table(
     Column("transaction_id", BigInteger, nullable=False),
     Column("access_count", BigInteger),
     Column("last_accessed_at", DateTime(timezone=True)),
+    Column("record", JSONB),
+    Column("forgotten_before", DateTime(timezone=True)),
     Index(
         "uq_lineage_accesses_lineage_id_version",
         "lineage_id",
@@ -131,6 +134,15 @@ lineage_accesses = Table(
     _entries("subject", "subject"),
     _entries("action", "action"),
     _entries("created_at"),
+    Index(
+        "uq_lineage_accesses_recorded", "lineage_id", unique=True, postgresql_where=text("action = 'RECORD'")
+    ),
+    Index(
+        "ix_lineage_accesses_forgotten_before",
+        "forgotten_before",
+        postgresql_where=text("forgotten_before IS NOT NULL"),
+    ),
+    Index("ix_lineage_accesses_transaction_id_id", "transaction_id", "id"),
     Index("ix_lineage_accesses_detailed", "created_at", postgresql_where=text("details <> '{}'")),
 )
 
@@ -161,4 +173,20 @@ lineage_expiries = Table(
     Column("lineage_id", Uuid, ForeignKey(lineage_records.c.lineage_id), primary_key=True),
     Column("content", Text, primary_key=True),
     Column("expired_at", DateTime(timezone=True), nullable=False),
+)
+
+# A row while records are told to an OpenLineage receiver.
+openlineage_receiver = Table("openlineage_receiver", metadata, Column("is_one", Boolean, primary_key=True))
+
+# Records that a receiver has not been told of yet; written by a trigger.
+openlineage_pushes = Table(
+    "openlineage_pushes",
+    metadata,
+    Column("lineage_id", Uuid, primary_key=True),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("next_attempt_at", DateTime(timezone=True), nullable=False),
+    Column("leased_until", DateTime(timezone=True)),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Index("ix_openlineage_pushes_next_attempt_at", "next_attempt_at"),
 )

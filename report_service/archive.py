@@ -14,31 +14,11 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from report_service import batches
 from report_service.batch import BatchProgress, BatchStores
 from report_service.domain import Objects, Report
+from report_service.outlet import Outlet
 from services.errors import FailedPrecondition
 
 PAGE = 100
 MANIFEST = "manifest.json"
-
-
-class _Outlet:
-    """What a ZipFile writes into; it cannot go back, and need not."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def write(self, data: bytes, /) -> int:
-        self._pieces.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Do nothing: whoever reads takes what is there."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def taken(self) -> bytes:
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
 
 
 async def ended(stores: BatchStores, batch_id: UUID) -> BatchProgress:
@@ -53,7 +33,7 @@ async def ended(stores: BatchStores, batch_id: UUID) -> BatchProgress:
 
 async def stream(stores: BatchStores, objects: Objects, progress: BatchProgress) -> AsyncIterator[bytes]:
     """Yield the ZIP file in pieces; raises DataLoss rather than pack a PDF that is not what it was."""
-    outlet, lines = _Outlet(), list[dict[str, Any]]()
+    outlet, lines = Outlet(), list[dict[str, Any]]()
     with ZipFile(outlet, "w", ZIP_STORED) as archive:
         async for report in _reports(stores, progress.batch.id):
             name = f"{report.batch_position:04d}-{report.filename}" if report.pdf else ""

@@ -67,6 +67,14 @@ class BatchProgress:
         return self.ended >= self.batch.size
 
 
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """Some batches, newest first, and the token of the next page; empty on the last one."""
+
+    batches: Sequence[BatchProgress]
+    next_page_token: str
+
+
 class BatchStore(ReportStore, Protocol):
     """Batches and their reports within one unit of work."""
 
@@ -75,6 +83,9 @@ class BatchStore(ReportStore, Protocol):
 
     async def batch(self, batch_id: UUID) -> BatchProgress:
         """Return a batch as it is now; raises NotFound."""
+
+    async def batch_page(self, size: int, after: UUID | None) -> Sequence[BatchProgress]:
+        """Return up to ``size`` batches, newest first, that come after a batch in that order."""
 
     async def batch_reports(self, batch_id: UUID, size: int, after: int) -> Sequence[Report]:
         """Return up to ``size`` of a batch's reports, in order, from the position after ``after`` on."""

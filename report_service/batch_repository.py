@@ -1,11 +1,12 @@
 """Batches in PostgreSQL."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from report_service.batch import Batch, BatchProgress
 from report_service.domain import Report, Status
@@ -27,14 +28,28 @@ class PostgresBatchStore(PostgresReportStore):
 
     async def batch(self, batch_id: UUID) -> BatchProgress:
         """Return a batch as it is now; raises NotFound."""
-        row = await self._session.get(BatchRow, batch_id)
-        if row is None:
+        found = await self._progress(select(BatchRow).where(BatchRow.id == batch_id))
+        if not found:
             raise NotFound("report batch", str(batch_id))
-        counts = select(ReportRow.status, func.count()).where(ReportRow.batch_id == batch_id)
-        found = (await self._session.execute(counts.group_by(ReportRow.status))).all()
+        return found[0]
+
+    async def batch_page(self, size: int, after: UUID | None) -> Sequence[BatchProgress]:
+        """Return up to ``size`` batches, newest first, that come after a batch in that order."""
+        query = select(BatchRow).order_by(BatchRow.id.desc()).limit(size)
+        return await self._progress(query if after is None else query.where(BatchRow.id < after))
+
+    async def _progress(self, query: Select[BatchRow]) -> Sequence[BatchProgress]:
+        rows = (await self._session.scalars(query)).all()
+        counts = defaultdict[UUID | None, dict[Status, int]](dict)
+        counted = select(ReportRow.batch_id, ReportRow.status, func.count())
+        counted = counted.where(ReportRow.batch_id.in_([row.id for row in rows]))
+        for batch_id, status, count in await self._session.execute(
+            counted.group_by(ReportRow.batch_id, ReportRow.status)
+        ):
+            counts[batch_id][Status(status)] = count
         names = Batch.__dataclass_fields__
-        batch = Batch(**{name: getattr(row, name) for name in names})
-        return BatchProgress(batch, {Status(status): count for status, count in found})
+        batches = [Batch(**{name: getattr(row, name) for name in names}) for row in rows]
+        return [BatchProgress(each, counts[each.id]) for each in batches]
 
     async def batch_reports(self, batch_id: UUID, size: int, after: int) -> Sequence[Report]:
         """Return up to ``size`` of a batch's reports, in order, from the position after ``after`` on."""

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from report_service import metrics, offers, payload
+from report_service import metrics, offers, pages, payload
 from report_service.batch import (
     Batch,
+    BatchPage,
     BatchProgress,
     BatchRequest,
     BatchStores,
@@ -18,12 +19,14 @@ from report_service.batch import (
 )
 from report_service.domain import Report, RequestKey
 from report_service.rendering.bundles import Templates
+from services import paging
 from services.clock import Clock
 from services.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 from services.ids import uuid7
 
 RETRY_AFTER_SECONDS = 60
 LOOK_SECONDS = 0.5
+BINDING = "report_batches order=-id"
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +86,17 @@ async def get(stores: BatchStores, batch_id: UUID) -> BatchProgress:
     """Return a batch as it is now; raises NotFound."""
     async with stores.read() as store:
         return await store.batch(batch_id)
+
+
+async def page(stores: BatchStores, page_size: int, page_token: str) -> BatchPage:
+    """Return one page, newest first; raises InvalidArgument for a token of another list."""
+    asked = paging.request(page_size, page_token, binding=BINDING)
+    after = pages.place(asked)
+    async with stores.read() as store:
+        found = await store.batch_page(asked.size + 1, after)
+    shown = found[: asked.size]
+    more = len(found) > asked.size
+    return BatchPage(shown, paging.token([str(shown[-1].batch.id)], binding=BINDING) if more else "")
 
 
 async def watch(stores: BatchStores, batch_id: UUID) -> AsyncIterator[BatchProgress]:

@@ -18,6 +18,11 @@ LINEAGE_OVERDUE = "lineage.overdue"
 LINEAGE_REDRIVEN = "lineage.redriven"
 LINEAGE_DISCARDED = "lineage.discarded"
 CAPTURE_FAILED = "capture.failed"
+WEBHOOK_CHANGED = "webhook.changed"
+WEBHOOK_DELIVERED = "webhook.delivered"
+WEBHOOK_POSTPONED = "webhook.postponed"
+WEBHOOK_FAILED = "webhook.failed"
+WEBHOOK_DISABLED = "webhook.disabled"
 RENDERING_INCOMPLETE = "rendering.incomplete"
 
 REPORTS = Counter("leadfactory_reports_total", "Attempts at reports ended, by outcome.", ["outcome"])
@@ -35,6 +40,7 @@ CAPTURE_SECONDS = Histogram(
 DELIVERIES = Counter(
     "leadfactory_lineage_deliveries_total", "Attempts to hand over lineage, by outcome.", ["outcome"]
 )
+WEBHOOKS = Counter("leadfactory_webhooks_total", "Attempts to send a message, by outcome.", ["outcome"])
 OUTBOX_WAITING = Gauge(
     "leadfactory_lineage_outbox_waiting", "Captures not yet acknowledged, without the dead."
 )

@@ -1,7 +1,7 @@
 """The other contexts, called over gRPC: leads are read from one, lineage is handed to another."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,8 @@ from services.errors import NotFound, ResourceExhausted, ServiceError
 
 CHUNK_BYTES = 256 * 1024
 LEADS_PAGE = 200
+# How long a pack may take to leave: whoever reads may be slow.
+EVIDENCE_SECONDS = 600.0
 # Leads that are looked up at once.
 LOOKUPS = 16
 
@@ -107,6 +109,18 @@ class LineagePeer:
         except ServiceError as error:
             code = _code(error)
             raise Undelivered(FAULTS.get(code, Fault.PASSING), f"{code}: {error.message}") from error
+
+    async def evidence(self, report_id: UUID) -> AsyncGenerator[tuple[str, bytes], None]:
+        """Yield the files of a report's pack but the PDF, in pieces, each with its name; raises NotFound."""
+        request = lineage_pb2.CollectEvidenceRequest(report_id=str(report_id))
+        call, name = self._stub.CollectEvidence(request, timeout=EVIDENCE_SECONDS), ""
+        try:
+            async for piece in call:
+                name = piece.name or name
+                yield name, piece.data
+        finally:
+            # Whoever reads may go away: the lineage service is to know.
+            call.cancel()
 
     async def raw_inputs(self, lineage_id: UUID, limit: int) -> bytes:
         """Return the inputs as gzip, at most ``limit`` bytes of them; raises NotFound if there are none."""

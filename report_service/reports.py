@@ -209,6 +209,13 @@ async def page(stores: ReportStores, wanted: ReportFilter, page_size: int, page_
 
 async def download(stores: ReportStores, objects: Objects, report_id: UUID) -> Download:
     """Return what is needed to send a PDF; raises FailedPrecondition until there is one."""
+    report = await issued(stores, report_id)
+    assert report.pdf is not None
+    return Download(report.filename, report.pdf, partial(objects.read, report.pdf.object_key))
+
+
+async def issued(stores: ReportStores, report_id: UUID) -> Report:
+    """Return a report that has a PDF; raises NotFound, and FailedPrecondition until there is one."""
     report = await get(stores, report_id)
     if report.pdf is None:
         why = f" ({report.error})" if report.error else ""
@@ -217,7 +224,7 @@ async def download(stores: ReportStores, objects: Objects, report_id: UUID) -> D
             reason="REPORT_NOT_COMPLETED",
             metadata={"status": report.status},
         )
-    return Download(report.filename, report.pdf, partial(objects.read, report.pdf.object_key))
+    return report
 
 
 def _digest(request: ReportRequest) -> str:

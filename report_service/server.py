@@ -2,7 +2,14 @@
 
 from functools import partial
 
-from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc, template_pb2, template_pb2_grpc
+from protos.leadfactory.report.v1 import (
+    report_pb2,
+    report_pb2_grpc,
+    template_pb2,
+    template_pb2_grpc,
+    webhook_pb2,
+    webhook_pb2_grpc,
+)
 from report_service.batch_repository import PostgresBatchStore
 from report_service.inputs import CapturedInputs
 from report_service.library.repository import PostgresTemplateStore
@@ -17,10 +24,15 @@ from report_service.rendering.standby import StandbyPool
 from report_service.servicer import Limits, ReportServicer
 from report_service.session import ReportSession
 from report_service.settings import ServerSettings
+from report_service.webhooks.endpoints import Webhooks
+from report_service.webhooks.repository import PostgresWebhookStore
+from report_service.webhooks.servicer import WebhookServicer
+from report_service.webhooks.signing import Vault
 from services import schema, server
 from services.channels import open_channel
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.egress.post import Reach
 
 PROCESS = "report"
 
@@ -41,11 +53,13 @@ async def serve(settings: ServerSettings) -> None:
     objects = StoredObjects(settings.objects_url)
     shelf = Shelf(templates, objects)
     studio = StandbyPool()
+    lineages = LineagePeer(lineage_channel)
     reports = ReportServicer(
         stores,
         UnitsOfWork(database, PostgresOutboxStore),
         LeadPeer(lead_channel),
         objects,
+        lineages=lineages,
         redaction=Redaction(key),
         limits=Limits(
             settings.report_queue_limit, settings.report_batch_limit, settings.report_batch_queue_limit
@@ -56,7 +70,14 @@ async def serve(settings: ServerSettings) -> None:
     library = TemplateServicer(
         Library(templates, objects, shelf, utc_now),
         studio,
-        CapturedInputs(stores, LineagePeer(lineage_channel)),
+        CapturedInputs(stores, lineages),
+    )
+    webhooks = WebhookServicer(
+        Webhooks(
+            UnitsOfWork(database, PostgresWebhookStore),
+            Vault(settings.webhook_key.get_secret_value()) if settings.webhook_key else None,
+            Reach(settings.webhook_ports, settings.webhook_allowed_networks),
+        )
     )
     await server.serve(
         settings,
@@ -71,6 +92,11 @@ async def serve(settings: ServerSettings) -> None:
                 template_pb2.DESCRIPTOR.services_by_name["TemplateService"],
                 template_pb2_grpc.add_TemplateServiceServicer_to_server,
                 library,
+            ),
+            server.Service(
+                webhook_pb2.DESCRIPTOR.services_by_name["WebhookService"],
+                webhook_pb2_grpc.add_WebhookServiceServicer_to_server,
+                webhooks,
             ),
         ],
         ready=partial(schema.check, "report_service", database),

@@ -10,10 +10,11 @@ import grpc
 from google.api.httpbody_pb2 import HttpBody
 
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
-from report_service import archive, batches, dead_letters, reports, wire
+from report_service import archive, batches, dead_letters, pack, reports, wire
 from report_service.batch import BatchStores, LeadSearch
 from report_service.deliveries import OutboxStores
 from report_service.domain import Leads, Objects
+from report_service.pack import KeptEvidence
 from report_service.redaction import Redaction
 from report_service.rendering.bundles import ShippedTemplates, Templates
 from services import downloads
@@ -46,6 +47,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         leads: AllLeads,
         objects: Objects,
         *,
+        lineages: KeptEvidence,
         redaction: Redaction,
         limits: Limits,
         clock: Clock,
@@ -60,6 +62,7 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         self._stores = stores
         self._leads = leads
         self._objects = objects
+        self._lineages = lineages
         self._limits = limits
         self._clock = clock
         self._templates = templates or ShippedTemplates()
@@ -107,6 +110,18 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             read=found.read,
             filename=found.filename,
             inline=True,
+        ):
+            yield body
+
+    async def DownloadReportEvidence(
+        self, request: report_pb2.DownloadReportEvidenceRequest, context: Context
+    ) -> AsyncIterator[HttpBody]:
+        """Stream a report's evidence pack."""
+        found = await reports.issued(self._stores, UUID(request.id))
+        pack.require_recorded(found)
+        made = pack.stream(found, self._lineages, self._objects)
+        async for body in downloads.stream(
+            context, content_type="application/zip", pieces=made, filename=f"evidence-{found.id}.zip"
         ):
             yield body
 
@@ -185,6 +200,12 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
             templates=self._templates,
         )
         return wire.batch_message(queued)
+
+    async def ListReportBatches(
+        self, request: report_pb2.ListReportBatchesRequest, context: Context
+    ) -> report_pb2.ListReportBatchesResponse:
+        """Return one page of batches."""
+        return wire.batches_message(await batches.page(self._stores, request.page_size, request.page_token))
 
     async def GetReportBatch(
         self, request: report_pb2.GetReportBatchRequest, context: Context

@@ -1,10 +1,27 @@
 """Settings of this context's processes."""
 
 import os
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, FilePath, SecretStr
+from pydantic_settings import NoDecode
 
+from report_service.webhooks.signing import Vault
+from services.egress import addresses, resolver
+from services.egress.addresses import Network
 from services.settings import ServiceSettings
+
+
+def _ports(text: str) -> frozenset[int]:
+    ports = frozenset(int(each) for each in text.split(",") if each.strip())
+    if not all(0 < port < 65536 for port in ports):
+        raise ValueError("a port is between 1 and 65535")
+    return ports
+
+
+def _keys(keys: SecretStr) -> SecretStr:
+    Vault(keys.get_secret_value())
+    return keys
 
 
 class ReportSettings(ServiceSettings):
@@ -22,6 +39,25 @@ class ReportSettings(ServiceSettings):
         "credentials come from the provider's own environment variables."
     )
     lineage_service_address: str = Field(description="Where the lineage service listens: `host:port`.")
+    webhook_key: Annotated[SecretStr, AfterValidator(_keys)] | None = Field(
+        None,
+        description="Encrypts the secrets of webhooks: 32 random bytes in URL-safe base64 (a Fernet key), "
+        "kept in a file. Several are separated by commas: the first encrypts, all decrypt. Without it "
+        "webhooks are off.",
+    )
+    webhook_ports: Annotated[frozenset[int], NoDecode, BeforeValidator(_ports)] = Field(
+        default=frozenset({443}),
+        validate_default=False,
+        description="TCP ports of public hosts that webhooks are sent to, `port,…`; over https alone.",
+    )
+    webhook_allowed_networks: Annotated[
+        tuple[Network, ...], NoDecode, BeforeValidator(addresses.networks)
+    ] = Field(
+        default=(),
+        validate_default=False,
+        description="Networks that webhooks may be sent to although they are not public, `CIDR,…`: on any "
+        "port, over plain HTTP too.",
+    )
 
 
 class ServerSettings(ReportSettings):
@@ -67,6 +103,27 @@ class WorkerSettings(ReportSettings):
     enable_report_lineage: bool = Field(
         True,
         description="Capture the lineage of every report. While off, reports are marked DISABLED.",
+    )
+
+    webhook_nameservers: Annotated[
+        tuple[tuple[str, int], ...], NoDecode, BeforeValidator(resolver.nameservers)
+    ] = Field(
+        default=(),
+        validate_default=False,
+        description="Nameservers to ask for webhooks, `address:port,…`; empty asks the machine's own.",
+    )
+    webhook_ca_bundle: FilePath | None = Field(
+        default=None,
+        description="PEM file of the certificate authorities to trust for webhooks, not the built-in ones.",
+    )
+    webhook_retry_hours: float = Field(
+        default=24.0, gt=0, le=720, description="Hours that a webhook is tried for before it is given up."
+    )
+    webhook_disable_hours: float = Field(
+        default=72.0,
+        gt=0,
+        le=2160,
+        description="Hours without any message that arrived, after which an endpoint is disabled.",
     )
 
 

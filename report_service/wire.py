@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.report.v1 import report_pb2
 from report_service import payload
-from report_service.batch import BatchProgress, BatchRequest, LeadSelection
+from report_service.batch import BatchPage, BatchProgress, BatchRequest, LeadSelection
 from report_service.deliveries import DeadLetter, DeadLetterPage
 from report_service.domain import Report, ReportFilter, ReportPage, ReportRequest, Status
 from report_service.redaction import Redaction
@@ -107,6 +107,13 @@ def batch_message(progress: BatchProgress) -> report_pb2.ReportBatch:
         progress=100 * progress.ended // batch.size,
         zip_url=f"/api/report-batches/{batch.id}/zip" if progress.is_ended else "",
         **{status.lower(): progress.counts.get(status, 0) for status in Status},
+    )
+
+
+def batches_message(page: BatchPage) -> report_pb2.ListReportBatchesResponse:
+    """Write a page of batches."""
+    return report_pb2.ListReportBatchesResponse(
+        report_batches=map(batch_message, page.batches), next_page_token=page.next_page_token
     )
 
 

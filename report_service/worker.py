@@ -1,7 +1,10 @@
 """The process that makes reports and hands over their lineage: ``report-worker``."""
 
+import ssl
+from datetime import timedelta
 from functools import partial
 
+import httpx
 import structlog
 
 from report_service import generation, metrics
@@ -17,13 +20,47 @@ from report_service.repository import GENERATE, PostgresReportStore
 from report_service.session import ReportSession
 from report_service.settings import WorkerSettings
 from report_service.upkeep import Upkeep
+from report_service.webhooks.courier import Courier, Patience
+from report_service.webhooks.repository import PostgresWebhookStore
+from report_service.webhooks.signing import Vault
 from services import jobs, schema, telemetry
 from services.channels import open_channel
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
+from services.egress.post import Reach, Slot
+from services.egress.resolver import Resolver
 from services.process import live
 
 log = structlog.get_logger(__name__)
+
+
+DNS_SECONDS = 4.0
+
+
+def couriers(settings: WorkerSettings, database: Database) -> list[Courier]:
+    """Return what sends webhooks, if there is a key to open their secrets with."""
+    if settings.webhook_key is None:
+        return []
+    trust = (
+        ssl.create_default_context(cafile=settings.webhook_ca_bundle)
+        if settings.webhook_ca_bundle
+        else httpx.create_ssl_context(trust_env=False)
+    )
+    return [
+        Courier(
+            UnitsOfWork(database, PostgresWebhookStore),
+            Vault(settings.webhook_key.get_secret_value()),
+            Slot(
+                Resolver(settings.webhook_nameservers, timeout_seconds=DNS_SECONDS),
+                Reach(settings.webhook_ports, settings.webhook_allowed_networks),
+            ),
+            trust,
+            public_url=settings.public_url,
+            patience=Patience(
+                timedelta(hours=settings.webhook_retry_hours), timedelta(hours=settings.webhook_disable_hours)
+            ),
+        )
+    ]
 
 
 async def work(settings: WorkerSettings) -> None:
@@ -71,7 +108,12 @@ async def work(settings: WorkerSettings) -> None:
         await live(
             settings,
             process=generation.PROCESS,
-            loops=[worker.run, relay.run, Upkeep(reports, outbox).run],
+            loops=[
+                worker.run,
+                relay.run,
+                Upkeep(reports, outbox).run,
+                *(each.run for each in couriers(settings, database)),
+            ],
             ready=partial(schema.check, "report_service", database),
         )
     finally:

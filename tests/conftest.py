@@ -7,6 +7,8 @@ import pytest
 import structlog
 
 pytest_plugins = [
+    "tests.fixtures.door",
+    "tests.fixtures.receiver",
     "tests.fixtures.postgres",
     "tests.fixtures.evidence",
     "tests.fixtures.identity",

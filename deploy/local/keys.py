@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwt
@@ -89,6 +90,11 @@ def write_workload_tokens(home: Home, processes: list[str]) -> None:
 def redaction_key(home: Home) -> str:
     """Return the key under which redacted secrets are hashed, made once."""
     return write_once(home.keys / "redaction.key", secrets.token_hex(32)).decode()
+
+
+def webhook_key(home: Home) -> str:
+    """Return the key under which the secrets of webhooks are encrypted, made once."""
+    return write_once(home.keys / "webhook.key", Fernet.generate_key().decode()).decode()
 
 
 def make_login(home: Home, role: str = "admin", subject: str | None = None) -> str:

@@ -18,6 +18,8 @@ DATABASE = "postgres"
 GATEWAY = "gateway"
 PYTHON = [name for context in CONTEXTS for name in (context, f"{context}-worker")] + [GATEWAY]
 NAMES = [DATABASE, *PYTHON]
+LOGS = {"lead-worker": "leads", "lineage-worker": "lineage"}
+"""Who seals a log, and what it is called in this home."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,11 @@ def _settings(home: Home, addresses: Addresses, postgres: Postgres, name: str) -
         # A pool keeps what it once opened, and each connection is a server process.
         connections = f"{context.upper()}_DATABASE_CONNECTIONS"
         settings[connections] = os.environ.get(connections, "5")
-    if name == "lead-worker":
-        settings["EVIDENCE_SIGNING_KEY_FILE"] = str(keys.log_key(home, "leads"))
-        settings["EVIDENCE_CHECKPOINTS_FILE"] = str(home.checkpoints / "leads")
+    if name in LOGS:
+        settings["EVIDENCE_SIGNING_KEY_FILE"] = str(keys.log_key(home, LOGS[name]))
+        settings["EVIDENCE_CHECKPOINTS_FILE"] = str(home.checkpoints / LOGS[name])
     if context == "report":
+        settings["WEBHOOK_KEY"] = keys.webhook_key(home)
         settings["OBJECTS_URL"] = home.objects.as_uri()
         settings["PUBLIC_URL"] = os.environ.get("PUBLIC_URL", f"http://{LOOPBACK}:{addresses.gateway}")
     if name == "report":

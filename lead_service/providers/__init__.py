@@ -13,8 +13,8 @@ A provider answers every question it is known for. What it cannot learn becomes 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from lead_service.egress import Garbled, Refused, Unreachable
 from lead_service.facts import Fact, FactState
+from services.egress import Garbled, Refused, Unreachable
 
 
 def state_of(failure: Refused | Unreachable | Garbled) -> FactState:

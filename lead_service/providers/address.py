@@ -4,18 +4,17 @@ Nothing is sent, and no mail server is asked.
 """
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Final
 
 import idna
+from disposable_email_domains import blocklist
 
-from lead_service.egress import Unreachable
-from lead_service.egress.resolver import NoSuchName, Resolver
 from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.names import email_address, registrable_domain
 from lead_service.providers.dns import text_of
 from services.clock import Clock
+from services.egress import Unreachable
+from services.egress.resolver import NoSuchName, Resolver
 from services.errors import InvalidArgument
 
 # Of RFC 2142, and what people use in their place.
@@ -67,7 +66,7 @@ class AddressProvider:
             if "xn--" in ascii_host
             else seen.without("idn", FactState.NOT_FOUND, "the address's domain is plain ASCII"),
             seen.found("role", [_yes(local.lower().partition("+")[0] in ROLES)]),
-            seen.found("disposable", [_yes(organisation in _disposable() or ascii_host in _disposable())]),
+            seen.found("disposable", [_yes(_is_disposable(ascii_host, organisation))]),
             seen.found("free", [_yes(organisation in FREE)]),
             seen.found("same_domain", [_yes(organisation == registrable_domain(subject.domain))]),
             await self._deliverable(ascii_host),
@@ -101,7 +100,11 @@ def _yes(true: bool) -> str:
     return "yes" if true else "no"
 
 
-@cache
-def _disposable() -> frozenset[str]:
-    lines = Path(__file__).with_name("disposable.txt").read_text("utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+def _is_disposable(host: str, organisation: str) -> bool:
+    """Look the host up in the list, and every name above it that somebody registered."""
+    while host not in blocklist:
+        _, _, parent = host.partition(".")
+        if host == organisation or not parent:
+            return False
+        host = parent
+    return True

@@ -11,11 +11,11 @@ import dns.rdtypes.ANY.NS
 import dns.rdtypes.ANY.SOA
 import dns.rdtypes.ANY.TXT
 
-from lead_service.egress import Unreachable
-from lead_service.egress.resolver import NoSuchName, Resolver
 from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.names import registrable_domain
 from services.clock import Clock
+from services.egress import Unreachable
+from services.egress.resolver import NoSuchName, Resolver
 
 _OF_THE_NAME: Final = ("A", "AAAA", "MX", "TXT")
 # These hold for every name below the one that has them, as far up as the domain that was registered.

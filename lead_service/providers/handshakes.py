@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 import httpcore
 
-from lead_service.egress import Garbled, Refused, Unreachable
-from lead_service.egress.dial import Door
-from lead_service.egress.http import tls_failure
+from services.egress import Garbled, Refused, Unreachable
+from services.egress.dial import Door
+from services.egress.http import tls_failure
 
 VERSIONS: Final = {
     "TLSv1": ssl.TLSVersion.TLSv1,

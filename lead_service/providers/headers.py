@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from lead_service.egress.http import Page
 from lead_service.facts import Fact, FactState, Observation
+from services.egress.http import Page
 
 SECURITY_HEADERS: Final = (
     "strict-transport-security",

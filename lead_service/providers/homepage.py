@@ -6,14 +6,14 @@ import ssl
 from dataclasses import dataclass
 from typing import Final
 
-from lead_service.egress import Refused, Unresolved
-from lead_service.egress.dial import Door
-from lead_service.egress.http import Limits, Page, Visit, visit
 from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.providers import content, headers, state_of, technology
 from lead_service.providers.markup import parse
 from lead_service.providers.robots import Robots
 from services.clock import Clock
+from services.egress import Refused, Unresolved
+from services.egress.dial import Door
+from services.egress.http import Limits, Page, Visit, visit
 
 _NAMES: Final = (
     "status",

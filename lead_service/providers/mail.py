@@ -11,22 +11,23 @@ import re
 import ssl
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from lead_service.egress import Unreachable, Unresolved
-from lead_service.egress.dial import Door
-from lead_service.egress.http import Limits, Page, visit
-from lead_service.egress.resolver import Answer, NoSuchName, Resolver
 from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.names import registrable_domain
 from lead_service.providers import spf, within
 from lead_service.providers.dmarc import of_version, policy, tags
 from lead_service.providers.dns import text_of
 from services.clock import Clock
+from services.egress import Unreachable, Unresolved
+from services.egress.dial import Door
+from services.egress.http import Limits, Page, visit
+from services.egress.resolver import Answer, NoSuchName, Resolver
 
 SELECTORS: Final = (
     *("default", "dkim", "mail", "google", "selector1", "selector2", "k1", "k2", "k3", "s1", "s2"),
@@ -81,7 +82,7 @@ class MailProvider:
                 within(
                     seconds,
                     part,
-                    lambda state, reason, prefix=prefix: self._unanswered(domain, prefix, state, reason),  # type: ignore[misc]
+                    partial(self._unanswered, domain, prefix),
                 )
                 for prefix, part in parts
             )

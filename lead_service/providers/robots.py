@@ -12,12 +12,17 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from lead_service.egress import Garbled, Refused, Unreachable
-from lead_service.egress.dial import PRODUCT, Door
-from lead_service.egress.http import Limits, Page, visit
+from services.egress import Garbled, Refused, Unreachable
+from services.egress.dial import PRODUCT, Door
+from services.egress.http import Limits, Page, visit
 
 _LINE: Final = re.compile(r"\s*(user-agent|allow|disallow|sitemap)\s*:\s*([^#]*)", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"[a-z_-]+|\*")
+
+
+def introduction(contact: str) -> str:
+    """How requests introduce themselves (RFC 9110 section 10.1.5), and whom a site's owner can ask."""
+    return f"{PRODUCT}/1 (website audit{f'; {contact}' if contact else ''})"
 
 
 class Rule(NamedTuple):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
 
-from lead_service.egress import Refused, Unresolved
-from lead_service.egress.dial import PRODUCT, Door
-from lead_service.egress.http import Limits, Page, Permit, Visit, visit
 from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.providers import state_of, within
 from lead_service.providers.robots import Robots, Rules, absence
 from services.clock import Clock
+from services.egress import Refused, Unresolved
+from services.egress.dial import PRODUCT, Door
+from services.egress.http import Limits, Page, Permit, Visit, visit
 
 _PLAIN: Final = ("plain.status", "plain.redirects", "plain.leads_to")
 _CRAWLERS: Final = ("robots", "robots.home_page", "robots.look_up", "sitemap")

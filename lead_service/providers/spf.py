@@ -14,8 +14,8 @@ from typing import Final
 import dns.exception
 import dns.name
 
-from lead_service.egress.resolver import Answer, NoSuchName
 from lead_service.providers.dns import text_of
+from services.egress.resolver import Answer, NoSuchName
 
 MAX_LOOKUPS: Final = 10
 MAX_VOID_LOOKUPS: Final = 2
@@ -116,7 +116,10 @@ async def _mechanism(
     answers = [await _ask(ask, target, kind) for kind in kinds]
     _count_void(answers, result)
     if name == "mx" and answers[0]:
-        servers = [str(record.exchange.to_text(omit_final_dot=True)) for record in answers[0].records]  # type: ignore[attr-defined]
+        servers = [
+            str(record.exchange.to_text(omit_final_dot=True))  # type: ignore[attr-defined]  # of MX records only
+            for record in answers[0].records
+        ]
         if len(servers) > MAX_MX_NAMES:
             raise PermanentError(f"mx:{target} has more than {MAX_MX_NAMES} servers")
         # These count among themselves; but one without an address is void like any other (section 4.6.4).

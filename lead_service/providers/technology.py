@@ -13,7 +13,7 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser
 
-from lead_service.egress.http import Page
+from services.egress.http import Page
 
 _RULES: Final = Path(__file__).with_name("technology.toml")
 _MAX_TEXTS: Final = 300

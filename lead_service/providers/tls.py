@@ -9,13 +9,13 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from lead_service.egress import Garbled, Refused, Unreachable
-from lead_service.egress.dial import Door
-from lead_service.egress.http import tls_failure
 from lead_service.facts import Fact, FactState, Observation, Subject
 from lead_service.providers import handshakes, state_of
 from lead_service.providers.handshakes import Session, accepts, indifferent, shake_hands
 from services.clock import Clock
+from services.egress import Garbled, Refused, Unreachable
+from services.egress.dial import Door
+from services.egress.http import tls_failure
 
 ISSUER = "certificate.issuer"
 SUBJECT_NAMES = "certificate.names"

@@ -28,6 +28,8 @@ class Action(StrEnum):
     EXPIRE = "EXPIRE"
     HOLD = "HOLD"
     RELEASE = "RELEASE"
+    RECORD = "RECORD"
+    FORGET = "FORGET"
 
     @property
     def counts(self) -> bool:
@@ -68,6 +70,8 @@ class Access:
     """What was asked for, where ids alone do not say it."""
     code: str = DONE
     """gRPC's name of how it ended; UNDER_WAY if bytes are still to leave when it is noted."""
+    forgotten_before: datetime | None = None
+    """With action FORGET: entries of before that moment have lost their details."""
     id: UUID = field(default_factory=uuid7)
 
 

@@ -56,7 +56,7 @@ class LineageStore(KeepingStore, Protocol):
     """What is kept, inside one unit of work."""
 
     async def add_if_absent(self, lineage: Lineage, payload: Payload) -> Lineage:
-        """Keep a lineage unless its report or its id is known; return what is kept then."""
+        """Keep a lineage unless its report or its id is known; return what is kept: itself if new."""
 
     async def by_report(self, report_id: UUID) -> Lineage | None:
         """Find the lineage of a report."""

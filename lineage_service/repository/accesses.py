@@ -27,6 +27,7 @@ def values(access: Access) -> dict[str, Any]:
         "details": dict(access.details),
         "code": access.code,
         "sent_bytes": 0,
+        "forgotten_before": access.forgotten_before,
     }
 
 
@@ -82,6 +83,7 @@ def entry(row: Row[Any]) -> Entry:
         at=row.created_at,
         details=row.details,
         code=row.code,
+        forgotten_before=row.forgotten_before,
     )
     outcome = None
     if row.outcome_id is not None:

@@ -27,6 +27,12 @@ class MemoryBatchStore(MemoryReportStore):
             raise NotFound("report batch", str(batch_id))
         return BatchProgress(batch, dict(Counter(each.status for each in self._of(batch_id))))
 
+    async def batch_page(self, size: int, after: UUID | None) -> Sequence[BatchProgress]:
+        """Return up to ``size`` batches, newest first, that come after a batch in that order."""
+        newest_first = sorted(self._memory.batches, reverse=True)
+        shown = [each for each in newest_first if after is None or each < after][:size]
+        return [await self.batch(each) for each in shown]
+
     async def batch_reports(self, batch_id: UUID, size: int, after: int) -> Sequence[Report]:
         """Return up to ``size`` of a batch's reports, in order, from the position after ``after`` on."""
         reports = sorted(self._of(batch_id), key=lambda each: each.batch_position)

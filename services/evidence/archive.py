@@ -9,23 +9,27 @@
     entries/0001.values.json the values behind its commitments, with their salts
     entries/0001.tlog-proof  its proof; missing if it was not yet under a checkpoint
 
+A pack has with it the files that the subject is the record of. Its `now` is `record.json`, one object, and
+`public-key.txt` is for comparison.
+
 A file from a stranger may be anything: every size is capped before it is believed.
 """
 
 import io
 import json
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import rfc8785
 
-from services.evidence.entries import SIDES, Opening, Openings
+from services.evidence import attachments, readme
+from services.evidence.attachments import Attachment, Digests
+from services.evidence.entries import SIDES, Opening, Openings, text_of
 from services.evidence.merkle import InvalidProof
 from services.evidence.proofs import InclusionProof
 
@@ -33,23 +37,9 @@ FORMAT = "leadfactory-evidence-1"
 MOST_FILES = 300_000
 LARGEST_FILE_BYTES = 8 * 1024 * 1024
 LARGEST_TOTAL_BYTES = 1024 * 1024 * 1024
-LARGEST_ARCHIVE_BYTES = 256 * 1024 * 1024
-_ENTRY = re.compile(r"entries/([0-9]{4,6})\.(json|values\.json|tlog-proof)")
-
-README = """This is evidence about {field} {subject} from the log {origin}.
-
-Each file entries/NNNN.json is one entry of the log, byte for byte. Instead of values it holds SHA-256 of
-a random salt and the value; salts and values are beside it in NNNN.values.json, unless they were erased.
-NNNN.tlog-proof (c2sp.org/tlog-proof) proves that the entry is in the log at the size that checkpoint.txt
-(c2sp.org/tlog-checkpoint) states and signs.
-
-To check all of it, without a network, with the log's public key, which you have from elsewhere:
-
-    python -m services.evidence verify THIS.zip --key PUBLIC_KEY [--checkpoints FILE]
-
-FILE holds checkpoints that were kept outside of the log's database. What is proved is that what is here was
-logged, in this order, and not changed since. That there are no newer entries cannot be proved from here.
-"""
+LARGEST_ATTACHMENT_BYTES = 512 * 1024 * 1024
+LARGEST_ARCHIVE_BYTES = 1024 * 1024 * 1024
+READ_BYTES = 1024 * 1024
 
 
 class InvalidArchive(Exception):
@@ -80,13 +70,19 @@ class Evidence:
     """Oldest first."""
     now: Mapping[str, str] | None
     """What the subject is now: by name, `{"name": value}`; None if it is not there."""
+    key: str = ""
+    """The public key, as it goes with a pack."""
+    attachments: Sequence[Attachment] | None = None
+    """The files of a pack; None for evidence that is none."""
+    found: Mapping[str, Digests] = field(default_factory=dict)
+    """What the attached files come to, by name; known once an archive was read."""
 
 
 def write(evidence: Evidence) -> bytes:
-    """Return the ZIP file: the same bytes for the same evidence, by the same version of zlib."""
+    """Return the ZIP file without attachments: the same bytes for the same evidence and version of zlib."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in _contents(evidence):
+        for name, content in contents(evidence):
             info = zipfile.ZipInfo(name, evidence.made_at.utctimetuple()[:6])
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
@@ -100,7 +96,7 @@ def read(path: Path) -> Evidence:
         if file.seek(0, io.SEEK_END) > LARGEST_ARCHIVE_BYTES:
             raise InvalidArchive(f"the file is larger than {LARGEST_ARCHIVE_BYTES} bytes")
         try:
-            return _evidence(_files(file))
+            return _evidence(*_files(file))
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
             raise InvalidArchive(f"it is no ZIP file that can be read: {error}") from None
         except InvalidProof as error:
@@ -111,10 +107,14 @@ def read(path: Path) -> Evidence:
             raise InvalidArchive("a file in it cannot be read") from None
 
 
-def _contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+def contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+    """Yield every file but the attachments, with its name."""
     names = {"field": evidence.subject_field, "subject": evidence.subject, "origin": evidence.origin}
-    yield "README.txt", README.format_map(names).encode()
-    manifest: dict[str, str | int] = {
+    is_pack, attached = evidence.attachments is not None, evidence.attachments or ()
+    described = "".join(f"{each.name}\n    {each.meaning}\n" for each in attached).rstrip()
+    text = readme.OF_PACK if is_pack else readme.OF_SUBJECT
+    yield "README.txt", text.format_map(names | {"attachments": described}).encode()
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "origin": evidence.origin,
         "subject_field": evidence.subject_field,
@@ -122,10 +122,17 @@ def _contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
         "made_at": evidence.made_at.isoformat(),
         "entries": len(evidence.entries),
     }
+    if is_pack:
+        manifest["attachments"] = {each.name: each.digest for each in attached}
+        yield "public-key.txt", f"{evidence.key}\n".encode()
     yield "manifest.json", rfc8785.dumps(manifest)
     yield "checkpoint.txt", evidence.checkpoint.encode()
     if evidence.now is not None:
-        yield "now.jsonl", "".join(f"{text}\n" for _, text in sorted(evidence.now.items())).encode()
+        texts = [text for _, text in sorted(evidence.now.items())]
+        if is_pack:
+            yield "record.json", "".join(["{\n", ",\n".join(text[1:-1] for text in texts), "\n}\n"]).encode()
+        else:
+            yield "now.jsonl", "".join(f"{text}\n" for text in texts).encode()
     for number, entry in enumerate(evidence.entries, 1):
         yield f"entries/{number:04}.json", entry.canonical
         yield f"entries/{number:04}.values.json", rfc8785.dumps(_values(entry.openings))
@@ -140,39 +147,61 @@ def _values(openings: Openings) -> dict[str, Any]:
             for name, opening in openings.get(side, {}).items()
         }
         for side in SIDES
+        if side in openings
     }
 
 
-def _files(file: BinaryIO) -> dict[str, bytes]:
-    """Read every file, each and all under their caps, whatever the directory says of their sizes."""
-    found: dict[str, bytes] = {}
+def _files(file: BinaryIO) -> tuple[dict[str, bytes], dict[str, Digests]]:
+    """Read files and digest attachments, each under its cap, whatever the directory says of sizes."""
+    read: dict[str, bytes] = {}
+    digested: dict[str, Digests] = {}
     left = LARGEST_TOTAL_BYTES
     with zipfile.ZipFile(file) as archive:
         if len(archive.infolist()) > MOST_FILES:
             raise InvalidArchive(f"there are more than {MOST_FILES} files in it")
-        for info in archive.infolist():
-            if info.filename in found:
+        attached = _attached(json.loads(b"".join(_pieces(archive, "manifest.json", LARGEST_FILE_BYTES))))
+        # Folders are what other programs add that pack the files again.
+        for info in (each for each in archive.infolist() if not each.is_dir()):
+            name = info.filename
+            if name in read or name in digested:
                 raise InvalidArchive("a file is there twice")
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise InvalidArchive("a file in it is packed in an unknown way")
-            cap = min(left, LARGEST_FILE_BYTES)
-            with archive.open(info) as opened:
-                content = opened.read(cap + 1)
-            if len(content) > cap:
+            if attached is not None and name in attached:
+                digested[name] = attachments.digest(name, _pieces(archive, name, LARGEST_ATTACHMENT_BYTES))
+                continue
+            read[name] = b"".join(_pieces(archive, name, min(left, LARGEST_FILE_BYTES)))
+            left -= len(read[name])
+    return read, digested
+
+
+def _pieces(archive: zipfile.ZipFile, name: str, cap: int) -> Iterator[bytes]:
+    """Yield a file in pieces; raises InvalidArchive for more bytes than the cap."""
+    with archive.open(name) as opened:
+        while piece := opened.read(min(cap + 1, READ_BYTES)):
+            cap -= len(piece)
+            if cap < 0:
                 raise InvalidArchive("it unfolds to more than can be read")
-            left -= len(content)
-            found[info.filename] = content
-    return found
+            yield piece
 
 
-def _evidence(files: dict[str, bytes]) -> Evidence:
+def _attached(manifest: dict[str, Any]) -> dict[str, str] | None:
+    attached = manifest.get("attachments")
+    if attached is not None and not all(isinstance(each, str) for each in attached.values()):
+        raise InvalidArchive("its manifest cannot be read")
+    return attached
+
+
+def _evidence(files: dict[str, bytes], found: dict[str, Digests]) -> Evidence:
     manifest = json.loads(files["manifest.json"])
     if manifest["format"] != FORMAT:
         raise InvalidArchive(f"its format is not {FORMAT}")
     origin, subject_field, subject = (manifest[name] for name in ("origin", "subject_field", "subject"))
     if not all(isinstance(each, str) for each in (origin, subject_field, subject)):
         raise InvalidArchive("its manifest cannot be read")
-    expected = {"README.txt", "manifest.json", "checkpoint.txt", "now.jsonl"}
+    attached = _attached(manifest)
+    expected = {"README.txt", "manifest.json", "checkpoint.txt"}
+    expected |= {"now.jsonl"} if attached is None else {"record.json", "public-key.txt"}
     entries = []
     for number in range(1, int(manifest["entries"]) + 1):
         name = f"entries/{number:04}"
@@ -190,14 +219,19 @@ def _evidence(files: dict[str, bytes]) -> Evidence:
         raise InvalidArchive("there are files in it that do not belong there")
     made_at = datetime.fromisoformat(manifest["made_at"])
     checkpoint = files["checkpoint.txt"].decode()
-    now = _texts(files.get("now.jsonl"))
-    return Evidence(origin, subject_field, subject, made_at, checkpoint, entries, now)
+    if attached is None:
+        now = _texts(files.get("now.jsonl"))
+        return Evidence(origin, subject_field, subject, made_at, checkpoint, entries, now)
+    now, key = _record(files.get("record.json")), files["public-key.txt"].decode().strip()
+    listed = [Attachment(*each) for each in attached.items()]
+    return Evidence(origin, subject_field, subject, made_at, checkpoint, entries, now, key, listed, found)
 
 
 def _openings(values: dict[str, Any]) -> Openings:
     openings = {
         side: {name: Opening(each["salt"], each["text"]) for name, each in values[side].items()}
         for side in SIDES
+        if side in values
     }
     if not all(
         isinstance(text, str) for side in openings.values() for each in side.values() for text in each
@@ -210,3 +244,9 @@ def _texts(content: bytes | None) -> dict[str, str] | None:
     if content is None:
         return None
     return {next(iter(json.loads(line))): line for line in content.decode().splitlines()}
+
+
+def _record(content: bytes | None) -> dict[str, str] | None:
+    if content is None:
+        return None
+    return {name: text_of(name, value) for name, value in json.loads(content).items()}

@@ -1,21 +1,27 @@
 """What a log's entries state, and whether what is kept beside them agrees.
 
 An entry is canonical bytes: a JSON object with `id`, the id of what it is about, `version` and
-`previous_hash` if it is a change, and under `old_values` and `new_values` a commitment to each value. The
-values are kept beside it, each with its salt; without the two, nobody can tell what the value was.
+`previous_hash` if it is in a chain, and under `old_values` and `new_values` a commitment to each value, or
+under `details` one to all of them. The values are kept beside it, each with its salt; without the two,
+nobody can tell what the value was. What is no secret is in the open: `bookkeeping`, and `record`.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
 
-SIDES = ("old", "new")
+SIDES = ("old", "new", "details")
 # The action of the entry that tells of the erasure of all values about its subject.
 ERASURE = "ERASE"
+# The action of entries that tell that something was removed of what the record states the digests of.
+REMOVAL = "EXPIRE"
+# What an entry states in the open of what its subject is.
+_OPEN = ("bookkeeping", "record")
 
 
 class Opening(NamedTuple):
@@ -30,7 +36,7 @@ class Opening(NamedTuple):
 
 
 Openings = Mapping[str, Mapping[str, Opening]]
-"""For `old` and `new`, the openings by name; what was erased is not there."""
+"""For each of SIDES that the log has, the openings by name; what was erased is not there."""
 
 
 class Unreadable(Exception):
@@ -57,24 +63,29 @@ class Entry:
     subject_field: str
     hash: str
     """SHA-256 of the bytes, in hexadecimal: what the next entry calls `previous_hash`."""
+    committed: Mapping[str, Mapping[str, str]]
+    """The commitments of each side, by name."""
 
     @classmethod
     def parse(cls, canonical: bytes, subject_field: str) -> "Entry":
         """Read an entry about what `subject_field` names; raises Unreadable."""
         try:
             stated = orjson.loads(canonical)
-            commitments = [stated[f"{side}_values"] for side in SIDES]
             types = [type(stated["id"]), type(stated[subject_field]), type(stated["version"])]
+            if "details" in stated:
+                committed = {"details": {"details": stated["details"]}}
+            else:
+                committed = {side: stated[f"{side}_values"] for side in ("old", "new")}
         except (ValueError, TypeError, KeyError, RecursionError):
             raise Unreadable from None
         if (
-            not all(isinstance(each, dict) for each in commitments)
+            not all(isinstance(each, dict) for each in committed.values())
             or types[0] is not str
             or not {types[1]} <= {str, type(None)}
             or not {types[2]} <= {int, type(None)}
         ):
             raise Unreadable
-        return cls(stated, subject_field, hashlib.sha256(canonical).hexdigest())
+        return cls(stated, subject_field, hashlib.sha256(canonical).hexdigest(), committed)
 
     @property
     def id(self) -> str:
@@ -96,16 +107,46 @@ class Entry:
         """The entry's name in a list of damages."""
         return place(self.id, self.subject_field, self.subject, self.version)
 
+    @property
+    def record(self) -> Mapping[str, Any] | None:
+        """The whole of what it is about, if this entry states it in the open."""
+        record = self.stated.get("record")
+        return record if isinstance(record, dict) else None
+
+    @property
+    def forgotten_before(self) -> datetime | None:
+        """The moment before which entries may have lost their details, if this entry tells that."""
+        return _moment(self.stated.get("forgotten_before"))
+
     def commitments(self, side: str) -> Mapping[str, str]:
-        """Return the commitments to the old or the new values."""
-        return self.stated[f"{side}_values"]  # type: ignore[no-any-return]
+        """Return the commitments of one side: to the old or the new values, or to the details."""
+        return self.committed.get(side, {})
+
+    def has_lost(self, openings: Openings) -> bool:
+        """Return whether a value that it commits to is not there any more."""
+        return any(self.commitments(side).keys() - openings.get(side, {}).keys() for side in SIDES)
+
+    def is_older_than(self, moment: datetime | None) -> bool:
+        """Return whether it says that it was made before a moment."""
+        made = _moment(self.stated.get("created_at"))
+        return made is not None and moment is not None and made < moment
 
     def disagreements(self, openings: Openings) -> Iterator[str]:
         """Return which values are not those that were committed to. A missing one was erased."""
         for side in SIDES:
             for name, opening in openings.get(side, {}).items():
                 if self.commitments(side).get(name) != opening.commitment():
-                    yield f"{side}_values.{name}"
+                    yield named(side, name)
+
+
+def named(side: str, name: str) -> str:
+    """Return what a value is called in a list of damages."""
+    return name if side == "details" else f"{side}_values.{name}"
+
+
+def text_of(name: str, value: Any) -> str:
+    """Return a value as an opening's text, as PostgreSQL writes it: `{"name": value}`."""
+    return json.dumps({name: value}, ensure_ascii=False)
 
 
 def place(entry_id: str | None, subject_field: str, subject: str | None, version: int | None) -> str:
@@ -120,6 +161,8 @@ class Chain:
 
     subject_field: str
     subject: str
+    forgotten_before: datetime | None = None
+    """Entries of before that moment may have lost their details: another entry says so."""
     version: int = 0
     last_hash: str | None = None
     state: dict[str, str] | None = None
@@ -131,7 +174,7 @@ class Chain:
 
     def take(self, entry: Entry, openings: Openings) -> Iterator[Damage]:
         """Add an entry, and say what of it does not follow from those before."""
-        if any(entry.commitments(side).keys() - openings.get(side, {}).keys() for side in SIDES):
+        if entry.has_lost(openings) and not entry.is_older_than(self.forgotten_before):
             self._gone.append(entry.place)
         if entry.stated.get("action") == ERASURE:
             self._erasure = True
@@ -174,7 +217,7 @@ class Chain:
     @staticmethod
     def _texts(values: Any) -> dict[str, str]:
         known = values if isinstance(values, dict) else {}
-        return {name: json.dumps({name: value}, ensure_ascii=False) for name, value in known.items()}
+        return {name: text_of(name, value) for name, value in known.items()}
 
     @property
     def _place(self) -> str:
@@ -186,8 +229,19 @@ class Chain:
             self.state, self.unknown = None, set()
             return
         known = openings.get("new", {})
-        state = {name: text for name, text in (self.state or {}).items() if name not in new}
         # What is stated in the open, beside the values, for want of a secret in it.
-        kept = self._texts(entry.stated.get("bookkeeping"))
+        kept = {name: text for each in _OPEN for name, text in self._texts(entry.stated.get(each)).items()}
+        if not new and not kept:
+            return
+        state = {name: text for name, text in (self.state or {}).items() if name not in new}
         self.state = state | {name: opening.text for name, opening in known.items()} | kept
         self.unknown = (self.unknown - new.keys()) | (new.keys() - known.keys())
+
+
+def _moment(text: Any) -> datetime | None:
+    """Read a moment as PostgreSQL writes it in JSON, in UTC; None if it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None

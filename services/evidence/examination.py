@@ -7,6 +7,7 @@ the key signed. The database is only read.
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -20,10 +21,13 @@ from services.evidence.log import Log
 from services.evidence.merkle import CompactRange, Node, leaf_hash
 from services.evidence.notes import InvalidNote, VerifierKey
 from services.evidence.report import Report
-from services.evidence.store import LIVE, OPENINGS, openings
+from services.evidence.store import LIVE, openings, openings_of
+from services.evidence.subjects import Subjects
 
-# Columns that no entry states: they are derived from its bytes, or mean nothing once it is in the tree.
-_UNSTATED = {"entry_hash", "changed_fields", "transaction_id"}
+# Columns that no entry states: they are its bytes, or derived from them, or what its commitments were made
+# of, or mean nothing once it is in the tree.
+_UNSTATED = ["canonical", "entry_hash", "changed_fields", "transaction_id"]
+_COMMITTED = ["old_values", "new_values", "salts", "details", "salt"]
 _PREFETCH = 500
 
 
@@ -95,7 +99,7 @@ class _Examination:
         return None
 
     async def _guards(self, log: Log) -> None:
-        found = await tables.guards(self.connection, log.tables, log.table)
+        found = await tables.guards(self.connection, log.tables, log.functions or log.table)
         for name in sorted(found.keys() | log.guards.keys()):
             if name not in found:
                 self._damage(name, "is missing")
@@ -141,20 +145,22 @@ class _Examination:
 
     async def _entries(self, log: Log) -> None:
         """Check each row by itself, each chain, and each subject as it is now against its chain."""
-        subjects = _Subjects(self._live(log))
+        subjects = Subjects(self._live(log))
         chain: Chain | None = None
         last_id = ""
+        forgotten = await self._forgotten(log)
         async for row in self._rows(
             f"""SELECT e.id::text, e.{log.subject_field}::text AS subject, e.version, e.canonical,
-                       e.entry_hash, e.transaction_id, e.changed_fields, {OPENINGS} AS openings,
-                       t.number, t.hash,
-                       (to_jsonb(e) - '{{canonical,old_values,new_values,salts}}'::text[])::text AS stated
+                       e.entry_hash, e.transaction_id, {openings_of(log)} AS openings, t.number, t.hash,
+                       {"NULL" if log.has_details else "e.changed_fields"} AS changed_fields,
+                       (to_jsonb(e) - $1::text[])::text AS stated
                   FROM {log.table} e LEFT JOIN {log.table}_tree t ON t.entry_id = e.id AND t.level = 0
-                 ORDER BY e.{log.subject_field} NULLS FIRST, e.version NULLS LAST, e.created_at, e.id"""
+                 ORDER BY e.{log.subject_field} NULLS FIRST, e.version NULLS LAST, e.created_at, e.id""",
+            [*_UNSTATED, *_COMMITTED, *log.derived],
         ):
             if chain is None or chain.subject != (row["subject"] or ""):
                 await self._end(chain, subjects)
-                chain = Chain(log.subject_field, row["subject"] or "")
+                chain = Chain(log.subject_field, row["subject"] or "", forgotten)
             where = place(row["id"], log.subject_field, row["subject"], row["version"])
             if row["id"] == last_id:
                 self._damage(where, "it is there, or in the tree, twice")
@@ -173,7 +179,15 @@ class _Examination:
         for subject in await subjects.before(None):
             self.report.damages += Chain(log.subject_field, subject).end({})
 
-    async def _end(self, chain: Chain | None, subjects: "_Subjects") -> None:
+    async def _forgotten(self, log: Log) -> datetime | None:
+        """Return the moment before which details were forgotten, as entries say; these are checked, too."""
+        if not log.has_details:
+            return None
+        return await self.connection.fetchval(  # type: ignore[no-any-return]
+            f"SELECT max(forgotten_before) FROM {log.table}"
+        )
+
+    async def _end(self, chain: Chain | None, subjects: Subjects) -> None:
         """Compare what a chain comes to with what is there, and name what is there without one."""
         if chain is None:
             return
@@ -222,7 +236,9 @@ class _Examination:
         }
 
     async def _live(self, log: Log) -> AsyncIterator[tuple[str, Mapping[str, str]]]:
-        query = f"SELECT id::text, {LIVE} AS now FROM {log.live} l ORDER BY id"
+        query = (
+            f"SELECT l.{log.live_id}::text AS id, {LIVE} AS now FROM {log.live} l ORDER BY l.{log.live_id}"
+        )
         async for row in self._rows(query, list(log.unaudited)):
             yield row["id"], orjson.loads(row["now"])
 
@@ -246,36 +262,6 @@ class _Examination:
             )
 
 
-class _Subjects:
-    """What a log is about, as it is now, in the order of ids."""
-
-    def __init__(self, rows: AsyncIterator[tuple[str, Mapping[str, str]]]) -> None:
-        self._rows = rows
-        self._next: tuple[str, Mapping[str, str]] | None = None
-        self._begun = False
-
-    async def before(self, subject: str | None) -> list[str]:
-        """Return those that come before one, or all that are left."""
-        passed = []
-        while (here := await self._peek()) is not None and (subject is None or here[0] < subject):
-            passed.append(here[0])
-            self._next = await anext(self._rows, None)
-        return passed
-
-    async def take(self, subject: str) -> Mapping[str, str] | None:
-        """Return this one, if it is the next; None if it is not there."""
-        here = await self._peek()
-        if here is None or here[0] != subject:
-            return None
-        self._next = await anext(self._rows, None)
-        return here[1]
-
-    async def _peek(self) -> tuple[str, Mapping[str, str]] | None:
-        if not self._begun:
-            self._begun, self._next = True, await anext(self._rows, None)
-        return self._next
-
-
 def _tree(row: asyncpg.Record, signed: Checkpoint) -> CompactRange | None:
     """Return the tree that is kept with a checkpoint, if it is the one that was signed."""
     try:
@@ -293,13 +279,13 @@ def _contradictions(row: asyncpg.Record, entry: Entry, values: list[str]) -> Ite
         # As the bytes have it: what is stored as bytes is written in hexadecimal.
         name: value.removeprefix("\\x") if isinstance(value, str) else value
         for name, value in orjson.loads(row["stated"]).items()
-        if name not in _UNSTATED
     }
-    stated = {name: value for name, value in entry.stated.items() if not name.endswith("_values")}
+    stated = {name: value for name, value in entry.stated.items() if name not in _COMMITTED}
     differing = sorted(
         name for name in columns.keys() | stated.keys() if columns.get(name) != stated.get(name)
     )
-    if set(row["changed_fields"]) != set(entry.commitments("old")) | set(entry.commitments("new")):
+    fields = row["changed_fields"]
+    if fields is not None and set(fields) != set(entry.commitments("old")) | set(entry.commitments("new")):
         differing.append("changed_fields")
     if differing := [*differing, *values]:
         yield f"its columns are not what was sealed: {', '.join(differing)}"

@@ -7,7 +7,8 @@ verifier needs nothing but the key, and nobody who can merely write to the datab
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
 
 import rfc8785
 
@@ -22,23 +23,33 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,50}")
 class Log:
     """A log, whose entries are the rows of one table.
 
-    The table has `id`, `canonical` (the leaf), `entry_hash`, `previous_hash`, `version`, `old_values`,
-    `new_values`, `salts` and `transaction_id`, as `lead_audit` has; `tables.install` makes the rest.
+    The table has `id`, `canonical` (the leaf), `entry_hash`, `previous_hash`, `version`, `created_at`,
+    `transaction_id` and what its entries commit to: `old_values`, `new_values` and `salts`, as `lead_audit`
+    has, or `details` and `salt`, as `lineage_accesses` has. `tables.install` makes the rest.
     """
 
     table: str
     subject_field: str
     """The column with the id of what an entry is about."""
     live: str
-    """The table of what entries are about, with a column `id`."""
+    """The table of what entries are about."""
     unaudited: tuple[str, ...]
     """Its columns whose changes make no entry."""
     guards: Mapping[str, str]
     """SHA-256 of the definition of each trigger on these tables and of each function behind it, by name."""
+    live_id: str = "id"
+    """The column with the id of what entries are about, in its own table."""
+    has_details: bool = False
+    """Whether an entry commits to `details` as a whole, and not to each of its old and new values."""
+    derived: tuple[str, ...] = ()
+    """Columns of entries that follow from other entries, and are in no entry's bytes."""
+    functions: str = ""
+    """How the names of functions begin that are guards although no trigger calls them; empty is `table`."""
 
     def __post_init__(self) -> None:
         """Refuse names that are not plain: they become part of SQL statements. Raises ValueError."""
-        for name in (self.table, self.subject_field, self.live, *self.unaudited):
+        names = (self.table, self.subject_field, self.live, self.live_id, self.functions or self.table)
+        for name in (*names, *self.unaudited, *self.derived):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is no plain name")
 
@@ -49,7 +60,7 @@ class Log:
 
     def sign(self, signer: Signer) -> str:
         """Return the signed note of this description."""
-        return signer.sign(f"{_HEADER}\n{signer.key.name}\n{rfc8785.dumps(asdict(self)).decode()}\n")
+        return signer.sign(f"{_HEADER}\n{signer.key.name}\n{rfc8785.dumps(self._described()).decode()}\n")
 
     @classmethod
     def read(cls, note: str, keys: Sequence[VerifierKey]) -> "Log":
@@ -58,7 +69,14 @@ class Log:
         if header != _HEADER or origin not in {key.name for key in keys} or any(rest):
             raise InvalidNote("the note describes no log")
         try:
-            fields = json.loads(description)
-            return cls(**{**fields, "unaudited": tuple(fields["unaudited"])})
-        except (ValueError, TypeError, KeyError):
+            stated = json.loads(description)
+            lists = {name: tuple(stated.get(name, ())) for name in ("unaudited", "derived")}
+            return cls(**{**stated, **lists})
+        except (ValueError, TypeError, AttributeError):
             raise InvalidNote("the description of the log cannot be read") from None
+
+    def _described(self) -> dict[str, Any]:
+        """Return what is to be signed, without what goes without saying: so older verifiers can read it."""
+        stated = asdict(self)
+        usual = {each.name: each.default for each in fields(self) if each.default is not MISSING}
+        return {name: value for name, value in stated.items() if name not in usual or value != usual[name]}

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.errors import DataLoss, NotFound, OutOfRange, Unavailable
 from services.evidence.archive import Evidence, SealedEntry
+from services.evidence.attachments import Attachment
 from services.evidence.ledger import Ledger, Ledgers, StoredCheckpoint, StoredEntry
 from services.evidence.merkle import Proof, Span
 from services.evidence.notes import VerifierKey
@@ -77,8 +78,13 @@ async def consistency(ledgers: Ledgers, first: int, second: int) -> Consistency:
         return Consistency(first, second, path.hashes(stored), first_root, second_root, newest)
 
 
-async def collect(ledgers: Ledgers, subject: UUID, made_at: datetime) -> Evidence:
-    """Return all that the log holds about a subject, each entry proved that is under a checkpoint."""
+async def collect(
+    ledgers: Ledgers, subject: UUID, made_at: datetime, attachments: Sequence[Attachment] | None = None
+) -> Evidence:
+    """Return all that the log holds about a subject, each entry proved that is under a checkpoint.
+
+    With `attachments` it is a pack.
+    """
     for _ in range(int(SEALING_SECONDS / SEALING_POLL_SECONDS)):
         async with ledgers.read() as ledger:
             entries, _ = await ledger.about(subject)
@@ -96,6 +102,8 @@ async def collect(ledgers: Ledgers, subject: UUID, made_at: datetime) -> Evidenc
             newest.note,
             await _sealed(ledger, newest, entries),
             now,
+            newest.key,
+            attachments,
         )
 
 

@@ -8,19 +8,29 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.evidence.entries import SIDES, Opening, Openings
+from services.evidence.entries import SIDES, Opening, Openings, named
 from services.evidence.ledger import StoredCheckpoint, StoredEntry
 from services.evidence.log import Log
 from services.evidence.merkle import Node, Span
 
 # One column with what an entry's commitments were made of, each value as PostgreSQL writes its JSON.
-OPENINGS = """jsonb_build_object(
+_OF_VALUES = """jsonb_build_object(
     'old', (SELECT jsonb_object_agg(key, jsonb_build_object(key, value)::text) FROM jsonb_each(e.old_values)),
     'new', (SELECT jsonb_object_agg(key, jsonb_build_object(key, value)::text) FROM jsonb_each(e.new_values)),
     'salts', e.salts)::text"""
+# Details that were erased are an empty object without a salt; others may be an empty object with one.
+_OF_DETAILS = """jsonb_build_object(
+    'details', CASE WHEN e.salt <> '' OR e.details <> '{}'
+                    THEN jsonb_build_object('details', e.details::text) END,
+    'salts', CASE WHEN e.salt <> ''
+                  THEN jsonb_build_object('details', jsonb_build_object('details', e.salt)) END)::text"""
 # A row as it is, in the same form.
 LIVE = """(SELECT jsonb_object_agg(key, jsonb_build_object(key, value)::text)
     FROM jsonb_each(to_jsonb(l) - $1::text[]))::text"""
+_ABOUT = "e.{subject} = $2"
+# With it comes the entry that says which details may be missing.
+_ABOUT_WITH_FORGETTING = """e.{subject} = $2 OR e.id = (
+    SELECT id FROM {table} WHERE forgotten_before IS NOT NULL ORDER BY forgotten_before DESC LIMIT 1)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +143,16 @@ class LogStore:
 
         What it is, by column, is `{"column": value}`; None if it is not there. Both are of one moment.
         """
+        log = self._log
+        about = _ABOUT_WITH_FORGETTING if log.has_details else _ABOUT
+        about = about.format(subject=log.subject_field, table=log.table)
         rows = await self._connection.fetch(
-            f"""SELECT e.id, e.canonical, {OPENINGS} AS openings, t.number,
+            f"""SELECT e.id, e.canonical, {openings_of(log)} AS openings, t.number,
                        CASE WHEN row_number() OVER () = 1
-                            THEN (SELECT {LIVE} FROM {self._log.live} l WHERE l.id = $2) END AS now
-                  FROM {self._log.table} e LEFT JOIN {self._log.table}_tree t ON t.entry_id = e.id
-                 WHERE e.{self._log.subject_field} = $2 ORDER BY e.version NULLS LAST, e.created_at, e.id""",
-            list(self._log.unaudited),
+                            THEN (SELECT {LIVE} FROM {log.live} l WHERE l.{log.live_id} = $2) END AS now
+                  FROM {log.table} e LEFT JOIN {log.table}_tree t ON t.entry_id = e.id
+                 WHERE {about} ORDER BY e.version NULLS LAST, e.created_at, e.id""",
+            list(log.unaudited),
             subject,
         )
         now = next((row["now"] for row in rows if row["now"]), None)
@@ -159,13 +172,18 @@ class LogStore:
         )
 
 
+def openings_of(log: Log) -> str:
+    """Return the column of what the commitments of an entry `e` were made of."""
+    return _OF_DETAILS if log.has_details else _OF_VALUES
+
+
 def openings(text: str) -> tuple[Openings, list[str]]:
-    """Read the column `OPENINGS`, and name the values that have no salt, and salts that have no value."""
+    """Read that column, and name the values that have no salt, and salts that have no value."""
     stored = orjson.loads(text)
     paired: dict[str, dict[str, Opening]] = {}
     alone: list[str] = []
-    for side in SIDES:
+    for side in (each for each in SIDES if each in stored):
         values, salts = stored[side] or {}, (stored["salts"] or {}).get(side) or {}
         paired[side] = {name: Opening(salts[name], values[name]) for name in values if name in salts}
-        alone += (f"{side}_values.{name}" for name in sorted(values.keys() ^ salts.keys()))
+        alone += (named(side, name) for name in sorted(values.keys() ^ salts.keys()))
     return paired, alone

@@ -149,6 +149,7 @@ async def test_who_looked_is_listed(api: Api) -> None:
     assert [(each["action"], each["user_id"], each["outcome"]) for each in found["accesses"]] == [
         ("LOGS", "ada", "OK"),
         ("VIEW", "ada", "OK"),
+        ("RECORD", "system:report-worker", "OK"),
     ]
     everything = (await api.get("/api/lineage/-/access?action=AUDIT")).json()
     assert [each["lineage_id"] for each in everything["accesses"]] == [str(sent.facts.lineage_id)]

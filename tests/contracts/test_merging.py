@@ -14,6 +14,7 @@ from lead_service import leads, merging
 from lead_service.domain import EDITABLE, Draft, Lead, LeadStores
 from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask
 from lead_service.memory import MemoryLeadStores
+from lead_service.quota import STANDARD
 from lead_service.repository import PostgresLeadStore
 from services.database import Database, UnitsOfWork
 from services.errors import (
@@ -26,7 +27,7 @@ from services.errors import (
 )
 from services.identity import Actor, acting_as
 from services.ids import uuid7
-from tests.contracts.test_lead_store import FACTS, keep, new_lead, read
+from tests.contracts.leads import ADA, FACTS, keep, new_lead, read
 from tests.fixtures.postgres import TestDatabase
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -82,7 +83,8 @@ async def unmerge(stores: LeadStores, lead: Lead, etags: Collection[str] = ()) -
 
 
 async def edit(stores: LeadStores, lead: Lead, **values: Any) -> Lead:
-    return await leads.update(stores, lead.id, Draft(**{"email": lead.email, **values}), values, (), clock)
+    draft = Draft(**{"email": lead.email, **values})
+    return await leads.update(stores, lead.id, draft, values, (), ADA, STANDARD, clock)
 
 
 def values(lead: Lead) -> Lead:

@@ -84,6 +84,19 @@ async def test_a_batch_is_found_with_its_reports_in_order(stores: Stores) -> Non
     assert {each.id for each in listed} == {each.id for each in reports}
 
 
+async def test_batches_are_listed_newest_first_each_with_its_own_counts(stores: Stores) -> None:
+    made = [await added(stores, size) for size in (1, 2, 3)]
+    newest = [batch for batch, _ in reversed(made)]
+    async with stores.batches.write() as store:
+        await store.cancel_batch(newest[0].id, LATER)
+    async with stores.batches.read() as store:
+        first = await store.batch_page(2, None)
+        rest = await store.batch_page(2, first[-1].batch.id)
+    assert [each.batch for each in [*first, *rest]] == newest
+    assert [each.counts for each in first] == [{Status.CANCELLED: 3}, {Status.QUEUED: 2}]
+    assert [each.counts for each in rest] == [{Status.QUEUED: 1}]
+
+
 async def test_an_unknown_batch_is_not_found(stores: Stores) -> None:
     with pytest.raises(NotFound):
         async with stores.batches.read() as store:
@@ -213,6 +226,18 @@ def test_the_same_request_again_gets_the_same_batch(service: Service) -> None:
     request.locale = "en-GB"
     assert reason(service.call("GenerateReports", request)) == "IDEMPOTENCY_KEY_REUSED"
     assert len(service.memory.jobs) == 1
+
+
+def test_batches_are_paged_by_tokens_of_their_own(service: Service) -> None:
+    batches = [generate(service, size).message for size in (1, 2, 3)]
+    page = service.call("ListReportBatches", pb.ListReportBatchesRequest(page_size=2)).message
+    assert list(page.report_batches) == [batches[2], batches[1]]
+    request = pb.ListReportBatchesRequest(page_size=2, page_token=page.next_page_token)
+    last = service.call("ListReportBatches", request).message
+    assert (list(last.report_batches), last.next_page_token) == ([batches[0]], "")
+    foreign = service.call("ListReports", pb.ListReportsRequest(page_size=1)).message.next_page_token
+    refused = service.call("ListReportBatches", pb.ListReportBatchesRequest(page_token=foreign))
+    assert violations(refused) == ["page_token"]
 
 
 def test_a_cancelled_batch_has_ended(service: Service) -> None:

@@ -107,6 +107,7 @@ async def house(
             UnitsOfWork(database, PostgresOutboxStore),
             LeadPeer(channel),
             objects,
+            lineages=stubs.Evidence(),
             redaction=Redaction(),
             limits=Limits(queue=2, batch=500, batch_queue=900),
             clock=utc_now,
@@ -160,6 +161,7 @@ async def test_a_batch_comes_as_one_file_in_which_one_report_failed(house: House
     leads = [str(uuid7()), str(GONE), str(uuid7())]
     batch = (await house.post("/api/reports:batch", {"lead_ids": leads})).json()
     assert (batch["size"], batch["queued"]) == (3, 3)
+    assert (await house.client.get("/api/report-batches")).json()["report_batches"] == [batch]
     path = f"/api/report-batches/{batch['id']}"
     early = await house.client.get(f"{path}/zip")
     assert early.json()["error"]["details"][0]["reason"] == "BATCH_NOT_ENDED"

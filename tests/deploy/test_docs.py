@@ -25,7 +25,14 @@ def test_every_setting_has_a_sentence():
 
 def test_operations_names_what_the_cluster_must_bring():
     page = PAGE.read_text()
-    for name in ("issuers", "lead-database", "lead-database-owner", "lead-log", "leadfactory/database"):
+    for name in (
+        "issuers",
+        "lead-database",
+        "lead-database-owner",
+        "lead-log",
+        "lineage-log",
+        "leadfactory/database",
+    ):
         assert f"`{name}`" in page
 
 

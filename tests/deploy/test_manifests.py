@@ -19,6 +19,8 @@ from tests.deploy.manifests import MIGRATIONS, PROCESSES, SECRETS, Workload, obj
 
 ROOT = Path(__file__).parents[2]
 URL = "postgresql://role:secret@database/context"
+# Who signs a log, and the Secret with its key.
+LOGS = {"lead-worker": "lead-log", "lineage-worker": "lineage-log"}
 
 
 @pytest.fixture(params=[*PROCESSES, *MIGRATIONS])
@@ -52,7 +54,7 @@ def test_a_process_starts_with_the_settings_that_it_is_given(workload, monkeypat
     for name, value in workload.environment.items():
         if name == "EVIDENCE_SIGNING_KEY_FILE":
             folder, file = value.rsplit("/", 1)
-            assert workload.mounts[folder]["secret"]["secretName"] == "lead-log"
+            assert workload.mounts[folder]["secret"]["secretName"] == LOGS[workload.name]
             value = str(tmp_path / file)
             Path(value).touch()
         monkeypatch.setenv(name, value)
@@ -71,8 +73,8 @@ def test_database_urls_are_files_and_never_environment_variables(workload):
     secrets = [each["secret"]["secretName"] for each in workload.mounts.values() if "secret" in each]
     context, _, role = workload.name.partition("-")
     expected = {"gateway": []}.get(context, [f"{context}-database{'-owner' if role == 'migrate' else ''}"])
-    # Only who signs the audit log holds its key.
-    assert secrets == expected + (["lead-log"] if workload.name == "lead-worker" else [])
+    # Only who signs a log holds its key.
+    assert secrets == expected + ([LOGS[workload.name]] if workload.name in LOGS else [])
     assert not objects("Secret"), "a Secret is referred to, never kept here"
 
 

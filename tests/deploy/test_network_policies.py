@@ -134,9 +134,10 @@ def test_a_process_reaches_the_database_of_its_own_context_only(workload):
     assert reached == {workload.name.partition("-")[0]} - {"gateway"}
 
 
-def test_only_enrichment_reaches_the_internet_and_only_the_web(workload):
+def test_only_enrichment_and_messages_reach_the_internet_and_only_the_web(workload):
+    ports = {"lead-worker": {80, 443}, "report-worker": {443}, "lineage-worker": {443}}
     for address, port in product(INTERNET, (80, 443)):
-        assert may_dial(workload.labels, address, port) is (workload.name == "lead-worker")
+        assert may_dial(workload.labels, address, port) is (port in ports.get(workload.name, set()))
     for address in INTERNET:
         assert not may_dial(workload.labels, address, 25)
     for address in NOT_INTERNET:

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lead_service import names
-from lead_service.names import display_name, email_address, host_name
+from lead_service.names import display_name, email_address
+from services import hosts
 from services.errors import InvalidArgument
+from services.hosts import host_name
 
 
 @pytest.mark.parametrize(
@@ -183,5 +185,9 @@ def test_plain_names_come_to_the_same_without_the_libraries(local: str, host: st
     never = re.compile("(?!)")
     for check, text in ((email_address, f"{local}@{host}"), (host_name, host)):
         quick = outcome(check, text)
-        with patch.object(names, "_PLAIN_HOST", never), patch.object(names, "_PLAIN_LOCAL", never):
+        with (
+            patch.object(hosts, "PLAIN_HOST", never),
+            patch.object(names, "PLAIN_HOST", never),
+            patch.object(names, "_PLAIN_LOCAL", never),
+        ):
             assert outcome(check, text) == quick

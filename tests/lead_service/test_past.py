@@ -21,7 +21,7 @@ from services.database import Database, driver_connection
 from services.identity import Actor, acting_as
 from services.ids import uuid7
 from tests.fixtures.postgres import TestDatabase
-from tests.lead_service.test_audit import columns
+from tests.lead_service.audited import columns
 
 NAMES = [column.name for column in LeadRow.__table__.columns]
 TICK = timedelta(microseconds=1)

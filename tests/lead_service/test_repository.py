@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from lead_service.domain import (
     EXACT_TOTAL_LIMIT,
@@ -15,6 +16,7 @@ from lead_service.domain import (
 from lead_service.facts import EnrichmentStatus
 from lead_service.lists import page_of_rows
 from lead_service.repository import PostgresLeadStore
+from lead_service.tables import LeadRow
 from services.database import Database
 from services.ids import uuid7
 from services.plans import Explained
@@ -181,3 +183,10 @@ async def test_what_finds_a_few_leads_finds_them_by_index(
         plan = str(await session.scalar(Explained(page_of_rows(wanted, 51, None, Order(key)))))
     assert index in plan
     assert "Seq Scan" not in plan
+
+
+async def test_what_was_merged_into_a_lead_is_found_by_index_when_it_goes(database: Database) -> None:
+    # As the foreign key looks for it, with each lead that is erased.
+    async with database.read() as session:
+        plan = str(await session.scalar(Explained(select(LeadRow.id).where(LeadRow.merged_into == uuid7()))))
+    assert "ix_leads_merged_into" in plan

@@ -63,7 +63,9 @@ class Lineage:
     async def accesses(self) -> list[tuple[str, str, int | None]]:
         return [
             (row["subject"], row["action"], row["part"])
-            for row in await self.rows("SELECT * FROM lineage_accesses WHERE of_id IS NULL ORDER BY id")
+            for row in await self.rows(
+                "SELECT * FROM lineage_accesses WHERE of_id IS NULL AND action <> 'RECORD' ORDER BY id"
+            )
         ]
 
 

@@ -73,16 +73,17 @@ async def test_entries_of_a_lineage_form_a_chain_that_can_be_recomputed(lineage:
     rows = await lineage.rows(
         "SELECT *, convert_from(canonical, 'UTF8') AS said FROM lineage_accesses ORDER BY version"
     )
-    assert [row["version"] for row in rows] == [1, 2, 3, 4, 5]
-    assert [row["action"] for row in rows] == ["VIEW", "LOGS", "OUTCOME", "DOWNLOAD", "OUTCOME"]
+    assert [row["version"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [row["action"] for row in rows] == ["RECORD", "VIEW", "LOGS", "OUTCOME", "DOWNLOAD", "OUTCOME"]
     before = None
     for row in rows:
         assert row["entry_hash"] == sha256(row["canonical"]).digest()
         assert row["previous_hash"] == before
         said = json.loads(row["said"])
         assert (said["previous_hash"] or "") == (before.hex() if before else "")
-        assert said["subject"] == row["subject"] == "ada"
-        assert said["roles"] == ["operator"]
+        recorded_it = row["version"] == 1
+        assert said["subject"] == row["subject"] == ("system:report-worker" if recorded_it else "ada")
+        assert said["roles"] == ([] if recorded_it else ["operator"])
         assert said["details"] == sha256((row["salt"] + row["details"]).encode()).hexdigest()
         before = row["entry_hash"]
 
@@ -142,10 +143,10 @@ async def test_a_hundred_entries_at_once_are_one_chain(lineage: Lineage) -> None
     rows = await lineage.rows(
         "SELECT version, previous_hash, entry_hash FROM lineage_accesses ORDER BY version"
     )
-    assert [row["version"] for row in rows] == list(range(1, 101))
+    assert [row["version"] for row in rows] == list(range(1, 102))
     assert all(later["previous_hash"] == earlier["entry_hash"] for earlier, later in pairwise(rows))
     (counts,) = await lineage.rows("SELECT * FROM lineage_access_counts")
-    assert (counts["entries"], counts["access_count"]) == (100, 60)
+    assert (counts["entries"], counts["access_count"]) == (101, 60)
 
 
 async def test_the_end_of_a_reading_is_noted_with_what_was_sent(lineage: Lineage) -> None:
@@ -192,8 +193,8 @@ async def test_the_audit_is_read_by_auditors_page_by_page_and_that_is_an_entry_t
     assert first.accesses[0].user_id == "ada"
     assert first.accesses[0].ip_address == "192.0.2.7"
     second = await listed(lineage, recorded.lineage_id, page_size=3, page_token=first.next_page_token)
-    assert [each.action for each in second.accesses] == [pb.LineageAccess.VIEW]
-    assert second.accesses[0].version == 1
+    assert [each.action for each in second.accesses] == [pb.LineageAccess.VIEW, pb.LineageAccess.RECORD]
+    assert [each.version for each in second.accesses] == [2, 1]
     latest = (await listed(lineage)).accesses[0]
     assert (latest.user_id, latest.action) == ("otto", pb.LineageAccess.AUDIT)
     assert latest.lineage_id == recorded.lineage_id

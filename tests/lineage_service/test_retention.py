@@ -175,7 +175,8 @@ async def test_the_audit_forgets_what_was_asked_and_keeps_who_asked(stores: Line
             await store.note(an_access(sent, Action.SEARCH, at, lineage_id=None, details={"filter": "x"}))
     assert await apply(stores) == {Keeping.AUDIT_DETAILS: 1}
     async with stores.read() as store:
-        entries = (await store.accesses(AccessFilter(), 9, None)).entries
+        told, *entries = (await store.accesses(AccessFilter(), 9, None)).entries
+    assert (told.access.action, told.access.forgotten_before) == (Action.FORGET, NOW - timedelta(days=30))
     assert [(each.access.reader.subject, each.access.details) for each in entries] == [
         ("ada", {"filter": "x"}),
         ("ada", {}),

@@ -1,7 +1,11 @@
-"""Audited writes against those of SQLAlchemy-Continuum, which writes its versions from the ORM's flush.
+"""Audited writes against those of SQLAlchemy-Continuum 2.0, which writes its versions from the ORM's flush.
 
-Both do the same through the ORM, on the same table in two databases of one server, in turn, over the same
-asynchronous driver. Skipped, and said so, where the package is not installed.
+Compared are two ways to keep the history of the table of leads. Both tables come from the same migrations,
+with the same columns, constraints and indexes, in two databases of one server with the same settings of
+commit: ours has the trigger of the audit, theirs has Continuum's tables of versions and transactions
+instead. Both sides do the same in turn, through the ORM, over the same driver and the same kind of session:
+a lead is added, read again and changed, in a transaction each. Ours keeps more: who, from where and by
+which call, the commitments and the chain. Theirs keeps whole rows, and sees only what goes through a flush.
 """
 
 import asyncio
@@ -10,6 +14,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+import sqlalchemy_continuum as continuum
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, configure_mappers
@@ -23,8 +28,6 @@ from tests.fixtures.postgres import TestDatabase
 from tests.performance.conftest import Note
 from tests.performance.pairs import compare
 from tests.performance.test_audit import ADA, CALL
-
-continuum = pytest.importorskip("sqlalchemy_continuum")
 
 ROUNDS = 40
 SECONDS = 0.5
@@ -109,6 +112,8 @@ async def test_audited_writes_against_continuum(
             # Both have kept both writes of each lead.
             assert kept == 2 * (await session.scalar(text("SELECT count(*) FROM leads")) or 0) > 0
         await database.close()
+    # The promise is 2.5; a busy machine may blur that.
+    assert found.ratio > 2
     note(f"audit: writes through the ORM, {writers} writers", found.first, "writes/s")
     note(f"audit: the same with SQLAlchemy-Continuum, {writers} writers", found.second, "writes/s")
     note(f"audit: times the rate of SQLAlchemy-Continuum, {writers} writers", found.ratio, "")

@@ -64,7 +64,7 @@ async def test_sequencing_lag_under_load(
         ends = time.perf_counter() + SECONDS
         with acting_as(ADA), serving(CALL):
             while time.perf_counter() < ends:
-                rates.append(await writes_a_second(database, WRITERS))
+                rates.append(await writes_a_second(database, WRITERS, 0.5))
         while not await owner.fetchval(ALL_SEALED):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     await database.close()

@@ -1,7 +1,9 @@
 """Whether a page of leads costs the same among many as among few: by every filter and order, at any depth.
 
 BENCH_LEADS is how many "many" are: 100,000 unless it says otherwise. The promise is about 1,000,000, which
-take minutes to be written.
+take minutes to be written: p99 among these is at most 1.5 times that among 10,000. Each page is asked for
+alternately here and there, a few times over. What is asserted is about the median of these pairs, and, of
+each page's quickest time, about p99: what else the machine does slows single pages down, hardly all of them.
 """
 
 import os
@@ -23,6 +25,8 @@ from tests.performance.conftest import Note
 FEW = 10_000
 MANY = int(os.environ.get("BENCH_LEADS", "100000"))
 TURNS = 3
+MOST_MEDIAN, MOST_P99 = 1.5, 2
+"""What a page among many may take of one among few: 1.5 is promised, p99 leaves room for a busy machine."""
 DEPTHS = (0, 0.3, 0.9)
 PAGE = 50
 NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
@@ -107,6 +111,7 @@ async def test_a_page_among_many_against_one_among_few(
     await fill(lead_database, FEW)
     await fill(other_database, MANY)
     taken: list[tuple[float, float]] = []
+    quickest: list[tuple[float, float]] = []
     slowest: dict[str, float] = {}
     for (name, wanted), order, depth in product(FILTERS.items(), ORDERS, DEPTHS):
         places = [await place(database, wanted, order, depth) for database in (few, many)]
@@ -118,16 +123,20 @@ async def test_a_page_among_many_against_one_among_few(
             for _ in range(TURNS)
         ]
         taken += pairs
-        # The best of a few: what else the machine does is not the page's own time.
-        slowest[f"{name} by {order}"] = max(
-            slowest.get(f"{name} by {order}", 0), min(each for _, each in pairs)
-        )
+        few_ms, many_ms = (min(each) for each in zip(*pairs, strict=True))
+        quickest.append((few_ms, many_ms))
+        slowest[f"{name} by {order}"] = max(slowest.get(f"{name} by {order}", 0), many_ms)
     await few.close()
     await many.close()
     ranks = [statistics.quantiles(each, n=100)[98] for each in zip(*taken, strict=True)]
     note(f"lists: p99 of a page among {FEW:,} leads", ranks[0], "ms")
     note(f"lists: p99 of a page among {MANY:,} leads", ranks[1], "ms")
     note("lists: the one to the other", ranks[1] / ranks[0], "")
-    note("lists: median of the ratios of pairs", statistics.median(b / a for a, b in taken), "")
+    median = statistics.median(b / a for a, b in taken)
+    note("lists: median of the ratios of pairs", median, "")
+    best = [statistics.quantiles(each, n=100)[98] for each in zip(*quickest, strict=True)]
+    note("lists: the one to the other, of each page's quickest time", best[1] / best[0], "")
     name = max(slowest, key=lambda each: slowest[each])
     note(f"lists: slowest among {MANY:,}, {name}", slowest[name], "ms")
+    assert median < MOST_MEDIAN
+    assert best[1] / best[0] < MOST_P99

@@ -1,6 +1,6 @@
 """Neighbours of the report context that do as they are told."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -106,6 +106,20 @@ class Objects:
 
     async def read(self, key: str, start: int, length: int) -> AsyncIterator[bytes]:
         yield self.kept[key][start : start + length]
+
+
+class Evidence:
+    """The files of every report's pack, but the PDF."""
+
+    def __init__(self, mishap: Mishap = nothing) -> None:
+        self.mishap = mishap
+        self.files = {"README.txt": b"read me", "inputs.json.gz": b"1f8b" * 50_000}
+
+    async def evidence(self, report_id: UUID) -> AsyncGenerator[tuple[str, bytes], None]:
+        self.mishap()
+        for name, data in self.files.items():
+            for start in range(0, len(data), 100_000):
+                yield name, data[start : start + 100_000]
 
 
 class Lineages:

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { formatAgo, formatBytes, formatCount, formatDuration, formatWords } from "./format";
+import {
+  formatAgo,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLanguage,
+  formatMonth,
+  formatWords,
+} from "./format";
 
 test.each([
   [0, "0 B"],
@@ -41,3 +49,14 @@ describe("a distance in time", () => {
 test("large counts are grouped", () => expect(formatCount(1_234_567)).toBe("1,234,567"));
 
 test("a name becomes words", () => expect(formatWords("render_pages")).toBe("Render pages"));
+
+test.each([
+  ["2026-11", "November 2026"],
+  ["unknown", "unknown"],
+])("the month %s reads as %s", (name, text) => expect(formatMonth(name)).toBe(text));
+
+test.each([
+  ["de", "German"],
+  ["en-GB", "British English"],
+  ["not a tag", "not a tag"],
+])("the tag %s is the language %s", (tag, text) => expect(formatLanguage(tag)).toBe(text));

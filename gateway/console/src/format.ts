@@ -33,6 +33,30 @@ export function formatDuration(seconds: number): string {
   return hours ? `${hours} h ${minutes} min` : `${minutes} min ${rest} s`;
 }
 
+const minute = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+/** The time of day, for what is about to happen. */
+export const formatTime = (moment: Date): string => minute.format(moment);
+
+const languages = new Intl.DisplayNames("en", { type: "language" });
+
+const month = new Intl.DateTimeFormat(LOCALE, { month: "long", year: "numeric", timeZone: "UTC" });
+
+/** `2026-11` as "November 2026"; anything else as it is. */
+export function formatMonth(name: string): string {
+  const first = new Date(`${name}-01T00:00:00Z`);
+  return Number.isNaN(first.getTime()) ? name : month.format(first);
+}
+
+/** A BCP 47 tag as the name of the language. */
+export function formatLanguage(tag: string): string {
+  try {
+    return languages.of(tag) ?? tag;
+  } catch {
+    return tag;
+  }
+}
+
 export const formatDateTime = (moment: Date): string => dateTime.format(moment);
 
 export const formatClock = (moment: Date): string => clock.format(moment);

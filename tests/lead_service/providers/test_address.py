@@ -2,10 +2,10 @@
 
 import pytest
 
-from lead_service.egress.resolver import Resolver
 from lead_service.facts import FactState, Subject
 from lead_service.providers.address import AddressProvider
-from tests.lead_service.conftest import Spy
+from services.egress.resolver import Resolver
+from tests.fixtures.door import Spy
 from tests.lead_service.providers.asking import clock, facts_of
 from tests.site import Site
 
@@ -39,7 +39,12 @@ async def test_a_persons_address_at_their_own_domain(site: Site, address: Addres
     [
         ("info@docs.leadfactory.test", "role", "yes"),
         ("Sales+autumn@docs.leadfactory.test", "role", "yes"),
-        ("someone@sub.mailinator.com", "disposable", "yes"),
+        ("someone@mailinator.com", "disposable", "yes"),
+        ("someone@a.sub.mailinator.com", "disposable", "yes"),
+        # A name below a dynamic one, whose neighbours are not.
+        ("someone@yopmail.loseyourip.com", "disposable", "yes"),
+        ("someone@a.yopmail.loseyourip.com", "disposable", "yes"),
+        ("someone@mailbox.loseyourip.com", "disposable", "no"),
         ("someone@gmail.com", "free", "yes"),
         ("someone@gmail.com", "same_domain", "no"),
         ("ada@bücher.leadfactory.test", "idn", "xn--bcher-kva.leadfactory.test"),

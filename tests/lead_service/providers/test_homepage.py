@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from lead_service.egress.dial import Door
-from lead_service.egress.http import Limits, Page
 from lead_service.facts import FactState, Observation
 from lead_service.providers import content
 from lead_service.providers.headers import NAMES, header_facts
 from lead_service.providers.homepage import HomepageProvider
 from lead_service.providers.technology import products, technologies
 from lead_service.providers.tls import TlsProvider
+from services.egress.dial import Door
+from services.egress.http import Limits, Page
 from tests.lead_service.providers.asking import NOW, clock, facts_of
 from tests.site import Site
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lead_service.egress.dial import Door
-from lead_service.egress.http import Limits
-from lead_service.egress.resolver import Resolver
 from lead_service.facts import FactState
 from lead_service.providers.dmarc import policy, tags
 from lead_service.providers.mail import MailProvider
-from tests.lead_service.conftest import Spy
+from services.egress.dial import Door
+from services.egress.http import Limits
+from services.egress.resolver import Resolver
+from tests.fixtures.door import Spy
 from tests.lead_service.providers.asking import clock, facts_of, states
 from tests.site import Site
 

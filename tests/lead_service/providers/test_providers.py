@@ -9,14 +9,14 @@ from datetime import datetime
 import pytest
 import trustme
 
-from lead_service.egress.dial import Door, Ports
-from lead_service.egress.http import Limits
-from lead_service.egress.resolver import Resolver
 from lead_service.facts import FactState
 from lead_service.providers import handshakes
 from lead_service.providers.dns import DnsProvider
 from lead_service.providers.homepage import HomepageProvider
 from lead_service.providers.tls import TlsProvider
+from services.egress.dial import Door, Ports
+from services.egress.http import Limits
+from services.egress.resolver import Resolver
 from tests.lead_service.providers.asking import NOW, clock, facts_of, states, subject
 from tests.site import Site
 from tests.site.pages import document

@@ -4,12 +4,12 @@ import ssl
 
 import pytest
 
-from lead_service.egress.dial import Door
-from lead_service.egress.http import Limits
 from lead_service.facts import FactState
 from lead_service.providers.homepage import HomepageProvider
-from lead_service.providers.robots import Rules
+from lead_service.providers.robots import Rules, introduction
 from lead_service.providers.site import SiteProvider
+from services.egress.dial import Door
+from services.egress.http import Limits
 from tests.lead_service.providers.asking import clock, facts_of, states
 from tests.site import Site
 
@@ -110,7 +110,7 @@ async def test_what_is_asked_of_us_is_a_fact_beside_what_is_asked_of_all(
     assert facts["robots.look_up"].values == ("disallowed",)
 
 
-def test_requests_name_the_product_and_whom_to_ask(door: Door) -> None:
-    assert door.user_agent == "LeadFactory/1 (website audit)"
-    named = Door(door.resolver, door.inner, door.ports, door.allowed, "https://agency.example/bot")
-    assert named.user_agent == "LeadFactory/1 (website audit; https://agency.example/bot)"
+def test_requests_name_the_product_and_whom_to_ask() -> None:
+    assert introduction("") == "LeadFactory/1 (website audit)"
+    named = introduction("https://agency.example/bot")
+    assert named == "LeadFactory/1 (website audit; https://agency.example/bot)"

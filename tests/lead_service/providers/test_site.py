@@ -4,10 +4,10 @@ import ssl
 
 import pytest
 
-from lead_service.egress.dial import Door
-from lead_service.egress.http import Limits
 from lead_service.facts import FactState
 from lead_service.providers.site import SiteProvider
+from services.egress.dial import Door
+from services.egress.http import Limits
 from tests.lead_service.providers.asking import clock, facts_of, states
 from tests.site import Site
 

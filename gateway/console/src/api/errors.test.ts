@@ -46,3 +46,14 @@ test("an error of another kind names no field", () => {
   expect(violationOf(new Error("no"), "email")).toBeUndefined();
   expect(violationOf(null, "email")).toBeUndefined();
 });
+
+test("a full queue says why, and when to try again", () => {
+  const details = [
+    { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "REPORT_QUEUE_FULL" },
+    { "@type": "type.googleapis.com/google.rpc.RetryInfo", retry_delay: "60.5s" },
+  ];
+  const error = ApiError.of(429, { error: { code: 429, status: "RESOURCE_EXHAUSTED", details } });
+  expect(error.reason).toBe("REPORT_QUEUE_FULL");
+  expect((error.retryAt?.getTime() ?? 0) - Date.now()).toBeGreaterThan(59_000);
+  expect(ApiError.of(400, refusal).retryAt).toBeUndefined();
+});

@@ -12,6 +12,10 @@ export class ApiError extends Error {
     readonly status: string,
     message: string,
     readonly violations: FieldViolation[] = [],
+    /** Why, as a constant, such as REPORT_QUEUE_FULL. */
+    readonly reason = "",
+    /** When to try again, where the server says so. */
+    readonly retryAt?: Date,
   ) {
     super(message);
     this.name = "ApiError";
@@ -28,14 +32,20 @@ export class ApiError extends Error {
 
   static of(code: number, body: unknown): ApiError {
     const error = (body as ErrorBody | undefined)?.error;
-    const violations = (error?.details ?? [])
-      .filter((detail) => String(detail["@type"]).endsWith("google.rpc.BadRequest"))
-      .flatMap((detail) => (detail.field_violations ?? detail.fieldViolations ?? []) as FieldViolation[]);
+    const details = (type: string) =>
+      (error?.details ?? []).filter((detail) => String(detail["@type"]).endsWith(`google.rpc.${type}`));
+    const violations = details("BadRequest").flatMap(
+      (detail) => (detail.field_violations ?? detail.fieldViolations ?? []) as FieldViolation[],
+    );
+    // A duration in JSON is seconds with an "s" behind them.
+    const pause = Number.parseFloat(String(details("RetryInfo")[0]?.retry_delay));
     return new ApiError(
       code,
       error?.status ?? "UNKNOWN",
       error?.message || `The server answered ${code}.`,
       violations,
+      String(details("ErrorInfo")[0]?.reason ?? ""),
+      Number.isFinite(pause) ? new Date(Date.now() + 1000 * pause) : undefined,
     );
   }
 }

@@ -87,6 +87,11 @@ export interface paths {
          *     lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
          *     ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
          *     with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+         *
+         *     A lead that was looked up is looked up anew under another e-mail address or domain: its facts and open
+         *     suggestions go, it is PENDING again with a new task, and a look-up that was under way is dropped. That
+         *     counts towards the quotas of EnrichLead; where they are used up the change is made all the same, and
+         *     the lead is PENDING without a task until EnrichLead asks for one.
          */
         put: operations["LeadService_UpdateLead"];
         post?: never;
@@ -108,6 +113,11 @@ export interface paths {
          *     lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
          *     ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
          *     with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+         *
+         *     A lead that was looked up is looked up anew under another e-mail address or domain: its facts and open
+         *     suggestions go, it is PENDING again with a new task, and a look-up that was under way is dropped. That
+         *     counts towards the quotas of EnrichLead; where they are used up the change is made all the same, and
+         *     the lead is PENDING without a task until EnrichLead asks for one.
          */
         patch: operations["LeadService_UpdateLead2"];
         trace?: never;
@@ -176,9 +186,9 @@ export interface paths {
          * Writes a suggested value into the lead and returns the lead
          * @description Writes a suggested value into the lead and returns the lead.
          *
-         *     The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
-         *     such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
-         *     was accepted already leaves the lead as it is.
+         *     The change is like one by UpdateLead, another domain is looked up as there, and it fails like one. Fails
+         *     with NOT_FOUND if the lead has no such suggestion, and with FAILED_PRECONDITION, reason
+         *     SUGGESTION_DECIDED, if it was dismissed. One that was accepted already leaves the lead as it is.
          */
         post: operations["LeadService_AcceptSuggestion"];
         delete?: never;
@@ -814,6 +824,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/lineage/audit-log/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the access audit's newest checkpoint: how many entries it has and what they hash to, signed
+         * @description Returns the access audit's newest checkpoint: how many entries it has and what they hash to, signed.
+         *
+         *     An entry is under a checkpoint within a second. Fails with UNAVAILABLE until there is one.
+         */
+        get: operations["LineageService_GetAuditCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/audit-log/entries/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proves that an entry is in the access audit
+         * @description Proves that an entry is in the access audit.
+         *
+         *     Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+         *     yet: that takes at most a second while `lineage-worker` runs.
+         */
+        get: operations["LineageService_GetAuditEntryProof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage/audit-log/consistency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proves that the access audit was only appended to between two sizes
+         * @description Proves that the access audit was only appended to between two sizes.
+         *
+         *     Fails with OUT_OF_RANGE if it never had them.
+         */
+        get: operations["LineageService_GetAuditConsistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lineage:storage": {
         parameters: {
             query?: never;
@@ -940,6 +1017,31 @@ export interface paths {
          *     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
          */
         get: operations["ReportService_DownloadReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log that it was made from and with, its record, and every entry of the access audit about them with its proof
+         * @description Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+         *     that it was made from and with, its record, and every entry of the access audit about them with its proof.
+         *
+         *     `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+         *     audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+         *     the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+         */
+        get: operations["ReportService_DownloadReportEvidence"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1102,6 +1204,26 @@ export interface paths {
          *     Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
          */
         post: operations["ReportService_GenerateReports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists batches, newest first, each with how far it has come, one keyset page at a time
+         * @description Lists batches, newest first, each with how far it has come, one keyset page at a time.
+         */
+        get: operations["ReportService_ListReportBatches"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1358,6 +1480,173 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists endpoints, newest first, one keyset page at a time
+         * @description Lists endpoints, newest first, one keyset page at a time.
+         */
+        get: operations["WebhookService_ListWebhookEndpoints"];
+        put?: never;
+        /**
+         * Registers an endpoint and returns it with its `secret`, which is shown this once
+         * @description Registers an endpoint and returns it with its `secret`, which is shown this once.
+         *
+         *     Fails with INVALID_ARGUMENT for a URL that messages may not be sent to: outside of the networks that an
+         *     operator has allowed by name it is an https URL of a public host. Whether the host's addresses are
+         *     public is found out with each message.
+         */
+        post: operations["WebhookService_CreateWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns one endpoint
+         * @description Returns one endpoint. Fails with NOT_FOUND for an unknown id.
+         */
+        get: operations["WebhookService_GetWebhookEndpoint"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes an endpoint with its secrets and its deliveries
+         * @description Removes an endpoint with its secrets and its deliveries. Who did it is kept.
+         */
+        delete: operations["WebhookService_DeleteWebhookEndpoint"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes an endpoint's `url`, `description`, `events` or `status`, and returns it
+         * @description Changes an endpoint's `url`, `description`, `events` or `status`, and returns it.
+         *
+         *     An endpoint that was DISABLED because it failed for too long is as good as new once it is ENABLED again.
+         *     Fails with ABORTED, reason ETAG_MISMATCH, if `etag` (or `If-Match`) names an earlier state of it.
+         */
+        patch: operations["WebhookService_UpdateWebhookEndpoint"];
+        trace?: never;
+    };
+    "/api/webhooks/{id}:test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a message of the event TEST, and returns its delivery as PENDING
+         * @description Sends a message of the event TEST, and returns its delivery as PENDING.
+         *
+         *     Fails with FAILED_PRECONDITION, reason WEBHOOK_DISABLED, for an endpoint that is DISABLED.
+         */
+        post: operations["WebhookService_TestWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}:rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives an endpoint a new secret and returns it with this `secret`, which is shown this once
+         * @description Gives an endpoint a new secret and returns it with this `secret`, which is shown this once.
+         *
+         *     The secrets of before go on signing beside it for as long as is asked, so that a receiver can change over.
+         *     Fails with FAILED_PRECONDITION, reason TOO_MANY_SECRETS, while four earlier ones still do.
+         */
+        post: operations["WebhookService_RotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{endpoint_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what was sent to an endpoint, or is to be, newest first, one keyset page at a time
+         * @description Lists what was sent to an endpoint, or is to be, newest first, one keyset page at a time.
+         */
+        get: operations["WebhookService_ListWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{endpoint_id}/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns one delivery
+         * @description Returns one delivery. Fails with NOT_FOUND for an unknown id.
+         */
+        get: operations["WebhookService_GetWebhookDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{endpoint_id}/deliveries/{id}:redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a message again, under the same `webhook-id`, and returns its delivery as PENDING
+         * @description Sends a message again, under the same `webhook-id`, and returns its delivery as PENDING.
+         *
+         *     One that is PENDING is tried at once. Fails with FAILED_PRECONDITION, reason WEBHOOK_DISABLED, if its
+         *     endpoint is DISABLED.
+         */
+        post: operations["WebhookService_RedeliverWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1546,6 +1835,7 @@ export interface components {
             reason: string;
         };
         DeleteTemplateVersionResponse: Record<string, never>;
+        DeleteWebhookEndpointResponse: Record<string, never>;
         DiffTemplateVersionsResponse: {
             /** @description Whether both are the same bundle, by digest. */
             identical: boolean;
@@ -2099,9 +2389,11 @@ export interface components {
          *     - `EXPIRE`: Raw inputs or log were removed.
          *     - `HOLD`: A lead was held.
          *     - `RELEASE`: A lead was released.
+         *     - `RECORD`: The lineage was recorded: the entry's bytes state the whole record.
+         *     - `FORGET`: What was searched for was forgotten, in entries of before the time that this entry's bytes state.
          * @enum {string}
          */
-        "LineageAccess.Action": "ACTION_UNSPECIFIED" | "VIEW" | "LOGS" | "DOWNLOAD" | "SEARCH" | "LOOKUP" | "DIFF" | "AUDIT" | "DENIED" | "EXPIRE" | "HOLD" | "RELEASE";
+        "LineageAccess.Action": "ACTION_UNSPECIFIED" | "VIEW" | "LOGS" | "DOWNLOAD" | "SEARCH" | "LOOKUP" | "DIFF" | "AUDIT" | "DENIED" | "EXPIRE" | "HOLD" | "RELEASE" | "RECORD" | "FORGET";
         /** @description What differs between two reports. */
         LineageDiff: {
             a?: components["schemas"]["Lineage"];
@@ -2182,6 +2474,11 @@ export interface components {
             /** @description Empty on the last page. */
             next_page_token: string;
         };
+        ListReportBatchesResponse: {
+            report_batches: components["schemas"]["ReportBatch"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
         ListReportsResponse: {
             reports: components["schemas"]["Report"][];
             /** @description Empty on the last page. */
@@ -2194,6 +2491,16 @@ export interface components {
         };
         ListTemplateVersionsResponse: {
             template_versions: components["schemas"]["TemplateVersion"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
+        ListWebhookDeliveriesResponse: {
+            webhook_deliveries: components["schemas"]["WebhookDelivery"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
+        ListWebhookEndpointsResponse: {
+            webhook_endpoints: components["schemas"]["WebhookEndpoint"][];
             /** @description Empty on the last page. */
             next_page_token: string;
         };
@@ -2291,6 +2598,18 @@ export interface components {
              *     (AIP-155). Over HTTP, `Idempotency-Key`. What failed is not remembered. Kept for a day.
              */
             request_id?: string;
+        };
+        RedeliverWebhookRequest: {
+            /**
+             * Format: uuid
+             * @description The endpoint's UUID.
+             */
+            endpoint_id: string;
+            /**
+             * Format: uuid
+             * @description The delivery's UUID.
+             */
+            id: string;
         };
         RedriveDeadLettersRequest: {
             /** @description The reports whose lineage to deliver again; all that there are if empty. */
@@ -2448,6 +2767,18 @@ export interface components {
             /** @description Names this request, as in GenerateReport. */
             request_id?: string;
         };
+        RotateWebhookSecretRequest: {
+            /**
+             * Format: uuid
+             * @description The endpoint's UUID.
+             */
+            id: string;
+            /**
+             * Format: int32
+             * @description For how many seconds the earlier secrets go on signing; a day if not set, 0 ends them at once.
+             */
+            keep_earlier_seconds?: number;
+        };
         SearchLineageResponse: {
             lineages: components["schemas"]["Lineage"][];
             /** @description Empty on the last page. */
@@ -2584,6 +2915,13 @@ export interface components {
          * @enum {string}
          */
         "TemplateVersion.Status": "STATUS_UNSPECIFIED" | "DRAFT" | "PUBLISHED" | "RETIRED";
+        TestWebhookEndpointRequest: {
+            /**
+             * Format: uuid
+             * @description The endpoint's UUID.
+             */
+            id: string;
+        };
         UndeleteLeadRequest: {
             /**
              * Format: uuid
@@ -2621,6 +2959,110 @@ export interface components {
              */
             request_id?: string;
         };
+        /** @description One message to one endpoint. */
+        WebhookDelivery: {
+            /** @description UUID version 7 (RFC 9562). The message bears it as `webhook-id`, with `msg_` before it. */
+            id: string;
+            endpoint_id: string;
+            event: components["schemas"]["WebhookEndpoint.Event"];
+            status: components["schemas"]["WebhookDelivery.Status"];
+            /** @description The report or batch that it is about; empty for others. */
+            report_id: string;
+            batch_id: string;
+            /**
+             * Format: date-time
+             * @description When what it tells of happened.
+             */
+            occurred_at?: string;
+            /**
+             * Format: int32
+             * @description How often it was sent.
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it is sent again; not set unless PENDING.
+             */
+            next_attempt_at?: string;
+            /**
+             * Format: int32
+             * @description The status of the receiver's latest answer; 0 if there was none.
+             */
+            response_status: number;
+            /** @description What was wrong with the latest attempt; empty if nothing was. */
+            error: string;
+            /**
+             * Format: date-time
+             * @description When it was delivered or given up.
+             */
+            ended_at?: string;
+        };
+        /**
+         * @description - `PENDING`: To be sent, for the first time or again.
+         *     - `DELIVERED`: The receiver has answered with a 2xx status.
+         *     - `FAILED`: Given up, after a day of trying or because the receiver is GONE (410).
+         * @enum {string}
+         */
+        "WebhookDelivery.Status": "STATUS_UNSPECIFIED" | "PENDING" | "DELIVERED" | "FAILED";
+        /** @description Where messages are sent. */
+        WebhookEndpoint: {
+            /** @description UUID version 7 (RFC 9562). */
+            readonly id: string;
+            /** @description The receiver: an https URL. */
+            url: string;
+            /** @description What people call it. */
+            description: string;
+            /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
+            events: components["schemas"]["WebhookEndpoint.Event"][];
+            /** @description ENABLED if unspecified. */
+            status: components["schemas"]["WebhookEndpoint.Status"];
+            /** @description Why it is DISABLED, if nobody asked for that. */
+            readonly disabled_reason: string;
+            /**
+             * @description `whsec_` and 32 random bytes in base64: the key that signs, in the answers of CreateWebhookEndpoint and
+             *     RotateWebhookSecret and never again.
+             */
+            readonly secret: string;
+            /** @description The secrets that sign now, the newest first. */
+            readonly secrets: components["schemas"]["WebhookEndpoint.Secret"][];
+            /**
+             * Format: date-time
+             * @description Since when every message to it has failed; not set after one that arrived.
+             */
+            readonly failing_since?: string;
+            /** @description The subject that registered it. */
+            readonly created_by: string;
+            /** Format: date-time */
+            readonly created_at?: string;
+            /** Format: date-time */
+            readonly updated_at?: string;
+            /** @description Names this state of what an admin can change; see `If-Match`. */
+            readonly etag: string;
+        };
+        /**
+         * @description What messages are about.
+         *     - `REPORT_COMPLETED`: A report has ended well: `report.completed`.
+         *     - `REPORT_FAILED`: A report could not be made: `report.failed`.
+         *     - `BATCH_ENDED`: Every report of a batch has ended, each in its way: `report_batch.ended`.
+         *     - `TEST`: Somebody tries the endpoint: `webhook.test`. Sent whatever the endpoint asks for.
+         * @enum {string}
+         */
+        "WebhookEndpoint.Event": "EVENT_UNSPECIFIED" | "REPORT_COMPLETED" | "REPORT_FAILED" | "BATCH_ENDED" | "TEST";
+        /** @description A secret that signs; never its value. */
+        "WebhookEndpoint.Secret": {
+            /** Format: date-time */
+            created_at?: string;
+            /**
+             * Format: date-time
+             * @description When it ceases to sign; not set for the newest one.
+             */
+            expires_at?: string;
+        };
+        /**
+         * @description - `DISABLED`: Nothing is sent, and what happens meanwhile is not noted for it. What waits goes on waiting.
+         * @enum {string}
+         */
+        "WebhookEndpoint.Status": "STATUS_UNSPECIFIED" | "ENABLED" | "DISABLED";
     };
     responses: {
         /** @description What went wrong. */
@@ -3315,7 +3757,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3326,6 +3768,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["LeadEvent"];
+                    "application/json": {
+                        result?: components["schemas"]["LeadEvent"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
@@ -3987,6 +4433,77 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    LineageService_GetAuditCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_GetAuditEntryProof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The entry's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryProof"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    LineageService_GetAuditConsistency: {
+        parameters: {
+            query: {
+                /** @description The smaller size: that of a checkpoint which was kept. */
+                first: number;
+                /** @description The larger size; 0 means that of the newest checkpoint. */
+                second?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsistencyProof"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     LineageService_GetStorage: {
         parameters: {
             query?: never;
@@ -4162,6 +4679,30 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    ReportService_DownloadReportEvidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, as they are stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     ReportService_ListDeadLetters: {
         parameters: {
             query?: {
@@ -4256,7 +4797,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4267,6 +4808,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["Report"];
+                    "application/json": {
+                        result?: components["schemas"]["Report"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
@@ -4362,6 +4907,32 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    ReportService_ListReportBatches: {
+        parameters: {
+            query?: {
+                /** @description How many batches to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListReportBatchesResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     ReportService_GetReportBatch: {
         parameters: {
             query?: never;
@@ -4398,7 +4969,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, or in each event's `data`. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4409,6 +4980,10 @@ export interface operations {
                         error?: unknown;
                     };
                     "text/event-stream": components["schemas"]["ReportBatch"];
+                    "application/json": {
+                        result?: components["schemas"]["ReportBatch"];
+                        error?: unknown;
+                    }[];
                 };
             };
             default: components["responses"]["Error"];
@@ -4705,6 +5280,368 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DiffTemplateVersionsResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_ListWebhookEndpoints: {
+        parameters: {
+            query?: {
+                /** @description How many endpoints to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before; empty for the first page. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListWebhookEndpointsResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_CreateWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description UUID version 7 (RFC 9562). */
+                    readonly id?: string;
+                    /** @description The receiver: an https URL. */
+                    url?: string;
+                    /** @description What people call it. */
+                    description?: string;
+                    /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
+                    events?: components["schemas"]["WebhookEndpoint.Event"][];
+                    /** @description ENABLED if unspecified. */
+                    status?: components["schemas"]["WebhookEndpoint.Status"];
+                    /** @description Why it is DISABLED, if nobody asked for that. */
+                    readonly disabled_reason?: string;
+                    /**
+                     * @description `whsec_` and 32 random bytes in base64: the key that signs, in the answers of CreateWebhookEndpoint and
+                     *     RotateWebhookSecret and never again.
+                     */
+                    readonly secret?: string;
+                    /** @description The secrets that sign now, the newest first. */
+                    readonly secrets?: components["schemas"]["WebhookEndpoint.Secret"][];
+                    /**
+                     * Format: date-time
+                     * @description Since when every message to it has failed; not set after one that arrived.
+                     */
+                    readonly failing_since?: string;
+                    /** @description The subject that registered it. */
+                    readonly created_by?: string;
+                    /** Format: date-time */
+                    readonly created_at?: string;
+                    /** Format: date-time */
+                    readonly updated_at?: string;
+                    /** @description Names this state of what an admin can change; see `If-Match`. */
+                    readonly etag?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Where messages are sent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_GetWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where messages are sent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_DeleteWebhookEndpoint: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `etag` of the endpoint as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                 *     `If-Match`. Empty: whatever it is now.
+                 */
+                etag?: string;
+            };
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The endpoint's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeleteWebhookEndpointResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_UpdateWebhookEndpoint: {
+        parameters: {
+            query?: {
+                /** @description Which of `url`, `description`, `events` and `status` to change; empty or `*` for all of them. */
+                update_mask?: string;
+                /**
+                 * @description `etag` of the endpoint as the caller knows it; if it is another one now, nothing happens. Over HTTP,
+                 *     `If-Match`. Empty: whatever it is now.
+                 */
+                etag?: string;
+            };
+            header?: {
+                /** @description Means `etag`. */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The endpoint's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description UUID version 7 (RFC 9562). */
+                    readonly id?: string;
+                    /** @description The receiver: an https URL. */
+                    url?: string;
+                    /** @description What people call it. */
+                    description?: string;
+                    /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
+                    events?: components["schemas"]["WebhookEndpoint.Event"][];
+                    /** @description ENABLED if unspecified. */
+                    status?: components["schemas"]["WebhookEndpoint.Status"];
+                    /** @description Why it is DISABLED, if nobody asked for that. */
+                    readonly disabled_reason?: string;
+                    /**
+                     * @description `whsec_` and 32 random bytes in base64: the key that signs, in the answers of CreateWebhookEndpoint and
+                     *     RotateWebhookSecret and never again.
+                     */
+                    readonly secret?: string;
+                    /** @description The secrets that sign now, the newest first. */
+                    readonly secrets?: components["schemas"]["WebhookEndpoint.Secret"][];
+                    /**
+                     * Format: date-time
+                     * @description Since when every message to it has failed; not set after one that arrived.
+                     */
+                    readonly failing_since?: string;
+                    /** @description The subject that registered it. */
+                    readonly created_by?: string;
+                    /** Format: date-time */
+                    readonly created_at?: string;
+                    /** Format: date-time */
+                    readonly updated_at?: string;
+                    /** @description Names this state of what an admin can change; see `If-Match`. */
+                    readonly etag?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Where messages are sent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_TestWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One message to one endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_RotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: int32
+                     * @description For how many seconds the earlier secrets go on signing; a day if not set, 0 ends them at once.
+                     */
+                    keep_earlier_seconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Where messages are sent. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_ListWebhookDeliveries: {
+        parameters: {
+            query?: {
+                /** @description How many deliveries to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter; empty for the first page. */
+                page_token?: string;
+                /** @description Only deliveries in this status. */
+                status?: components["schemas"]["WebhookDelivery.Status"];
+            };
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListWebhookDeliveriesResponse"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_GetWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                endpoint_id: string;
+                /** @description The delivery's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One message to one endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    WebhookService_RedeliverWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's UUID. */
+                endpoint_id: string;
+                /** @description The delivery's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description One message to one endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
             default: components["responses"]["Error"];

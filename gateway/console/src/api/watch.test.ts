@@ -119,3 +119,10 @@ test("a watch that was stopped is over", () => {
   expect(sources.length).toBe(1);
   expect(newest().closed).toBe(true);
 });
+
+test("a stream without tokens begins anew each time", () => {
+  newest().onmessage?.({ data: '{"progress":50}' });
+  newest().onerror?.();
+  vi.advanceTimersByTime(2000);
+  expect(sources.map(({ url }) => url)).toEqual(["/watch", "/watch"]);
+});

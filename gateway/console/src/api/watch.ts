@@ -1,7 +1,8 @@
 /** How a watch is: `live` while news arrives as it happens, `lost` once it does not, until it does again. */
 export type WatchState = "connecting" | "live" | "lost";
 
-type Message = { resume_token: string };
+/** A stream without tokens begins anew each time: its first message says how things are. */
+type Message = { resume_token?: string } | Record<never, never>;
 
 type Handlers<T> = {
   onMessage: (message: T) => void;
@@ -65,7 +66,7 @@ export class Watch<T extends Message> {
     this.#await(SILENCE_MS, () => this.#retry(heard));
     source.onmessage = ({ data }: MessageEvent<string>) => {
       const message = JSON.parse(data) as T;
-      this.#token = message.resume_token;
+      this.#token = "resume_token" in message ? (message.resume_token ?? "") : "";
       this.#failures = 0;
       this.#await(SILENCE_MS, () => this.#retry(heard));
       if (!heard) {

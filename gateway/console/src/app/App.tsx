@@ -5,9 +5,13 @@ import { endSession, sessionQuery } from "@/api/session";
 import { Announcer } from "@/components/Announcer";
 import { ErrorNotice } from "@/components/Notice";
 import { Failure } from "./Failure";
+import { BatchesPage } from "./pages/BatchesPage";
+import { BatchPage } from "./pages/BatchPage";
+import { ComparePage } from "./pages/ComparePage";
 import { ImportsPage } from "./pages/ImportsPage";
 import { LeadPage } from "./pages/LeadPage";
 import { LeadsPage } from "./pages/LeadsPage";
+import { LookupPage } from "./pages/LookupPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { ReportPage } from "./pages/ReportPage";
 import { ReportsPage } from "./pages/ReportsPage";
@@ -41,9 +45,32 @@ const router = createBrowserRouter([
         children: [
           { path: "/leads", element: <LeadsPage /> },
           { path: "/leads/:id", element: <LeadPage /> },
+          { path: "/lookup", element: <LookupPage /> },
           { path: "/imports", element: <ImportsPage /> },
           { path: "/reports", element: <ReportsPage /> },
           { path: "/reports/:id", element: <ReportPage /> },
+          { path: "/reports/:id/compare", element: <ComparePage /> },
+          { path: "/batches", element: <BatchesPage /> },
+          { path: "/batches/:id", element: <BatchPage /> },
+          // Seldom visited, so read when they are.
+          {
+            path: "/templates",
+            lazy: async () => ({ Component: (await import("./pages/TemplatesPage")).TemplatesPage }),
+          },
+          {
+            path: "/templates/compare",
+            lazy: async () => ({
+              Component: (await import("./pages/TemplateComparePage")).TemplateComparePage,
+            }),
+          },
+          {
+            path: "/templates/:id",
+            lazy: async () => ({ Component: (await import("./pages/TemplatePage")).TemplatePage }),
+          },
+          {
+            path: "/operations",
+            lazy: async () => ({ Component: (await import("./pages/OperationsPage")).OperationsPage }),
+          },
           { path: "*", element: <NotFoundPage /> },
         ],
       },

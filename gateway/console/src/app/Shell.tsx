@@ -1,7 +1,7 @@
 import { LogOut } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from "react-router";
-import { type Session, useSignOut } from "@/api/session";
+import { type Session, useHasRole, useSignOut } from "@/api/session";
 import { Button } from "@/components/Button";
 import { Badge } from "@/components/Status";
 import { Wordmark } from "@/components/Wordmark";
@@ -13,6 +13,8 @@ export function Shell({ session }: { session: Session }) {
   const main = useFocusOnArrival();
   useSlash();
   const signOut = useSignOut();
+  const seesImports = useHasRole("operator", "auditor", "admin");
+  const operates = useHasRole("auditor", "admin");
   return (
     <>
       <a className={styles.skip} href="#main">
@@ -26,6 +28,11 @@ export function Shell({ session }: { session: Session }) {
           <nav className={styles.nav} aria-label="Main">
             <NavLink to="/leads">Leads</NavLink>
             <NavLink to="/reports">Reports</NavLink>
+            <NavLink to="/lookup">Look-up</NavLink>
+            <NavLink to="/batches">Batches</NavLink>
+            <NavLink to="/templates">Templates</NavLink>
+            {operates && <NavLink to="/operations">Operations</NavLink>}
+            {seesImports && <NavLink to="/imports">Imports</NavLink>}
           </nav>
           <div className={styles.person}>
             <span>{session.subject}</span>

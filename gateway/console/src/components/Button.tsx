@@ -3,7 +3,7 @@ import type { ComponentProps } from "react";
 import { Link } from "react-router";
 import styles from "./Button.module.css";
 
-type Look = { variant?: "primary" | "plain" | "quiet"; icon?: LucideIcon };
+type Look = { variant?: "primary" | "plain" | "quiet" | "danger"; icon?: LucideIcon };
 
 function look(variant: Look["variant"] = "plain"): string {
   return `${styles.button} ${styles[variant]}`;

@@ -1,5 +1,7 @@
 import { CircleAlert, RotateCw } from "lucide-react";
 import type { ReactNode } from "react";
+import { ApiError } from "@/api/errors";
+import { formatTime } from "@/format";
 import { Button } from "./Button";
 import styles from "./Notice.module.css";
 
@@ -11,6 +13,9 @@ export function ErrorNotice({ error, retry, title }: { error: Error; retry?: () 
       <div>
         <strong>{title}</strong>
         <p>{error.message}</p>
+        {error instanceof ApiError && error.retryAt && (
+          <p>There should be room again at {formatTime(error.retryAt)}.</p>
+        )}
       </div>
       {retry && (
         <Button icon={RotateCw} onClick={() => void retry()}>

@@ -197,6 +197,11 @@ class LeadServiceServicer:
         lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
         ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
         with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+
+        A lead that was looked up is looked up anew under another e-mail address or domain: its facts and open
+        suggestions go, it is PENDING again with a new task, and a look-up that was under way is dropped. That
+        counts towards the quotas of EnrichLead; where they are used up the change is made all the same, and
+        the lead is PENDING without a task until EnrichLead asks for one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -239,9 +244,9 @@ class LeadServiceServicer:
     def AcceptSuggestion(self, request, context):
         """Writes a suggested value into the lead and returns the lead.
 
-        The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
-        such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
-        was accepted already leaves the lead as it is.
+        The change is like one by UpdateLead, another domain is looked up as there, and it fails like one. Fails
+        with NOT_FOUND if the lead has no such suggestion, and with FAILED_PRECONDITION, reason
+        SUGGESTION_DECIDED, if it was dismissed. One that was accepted already leaves the lead as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -73,6 +73,11 @@ class LeadServiceStub:
     lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
     ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
     with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+
+    A lead that was looked up is looked up anew under another e-mail address or domain: its facts and open
+    suggestions go, it is PENDING again with a new task, and a look-up that was under way is dropped. That
+    counts towards the quotas of EnrichLead; where they are used up the change is made all the same, and
+    the lead is PENDING without a task until EnrichLead asks for one.
     """
     DeleteLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.DeleteLeadRequest, _lead_pb2.Lead]
     """Deletes a lead and returns it with its `delete_time`. Nothing is lost: see UndeleteLead.
@@ -99,9 +104,9 @@ class LeadServiceStub:
     AcceptSuggestion: _grpc.UnaryUnaryMultiCallable[_lead_pb2.AcceptSuggestionRequest, _lead_pb2.Lead]
     """Writes a suggested value into the lead and returns the lead.
 
-    The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
-    such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
-    was accepted already leaves the lead as it is.
+    The change is like one by UpdateLead, another domain is looked up as there, and it fails like one. Fails
+    with NOT_FOUND if the lead has no such suggestion, and with FAILED_PRECONDITION, reason
+    SUGGESTION_DECIDED, if it was dismissed. One that was accepted already leaves the lead as it is.
     """
     DismissSuggestion: _grpc.UnaryUnaryMultiCallable[_lead_pb2.DismissSuggestionRequest, _lead_pb2.Lead]
     """Turns a suggested value down and returns the lead.
@@ -228,6 +233,11 @@ class LeadServiceAsyncStub(LeadServiceStub):
     lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
     ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
     with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+
+    A lead that was looked up is looked up anew under another e-mail address or domain: its facts and open
+    suggestions go, it is PENDING again with a new task, and a look-up that was under way is dropped. That
+    counts towards the quotas of EnrichLead; where they are used up the change is made all the same, and
+    the lead is PENDING without a task until EnrichLead asks for one.
     """
     DeleteLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.DeleteLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Deletes a lead and returns it with its `delete_time`. Nothing is lost: see UndeleteLead.
@@ -254,9 +264,9 @@ class LeadServiceAsyncStub(LeadServiceStub):
     AcceptSuggestion: _aio.UnaryUnaryMultiCallable[_lead_pb2.AcceptSuggestionRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Writes a suggested value into the lead and returns the lead.
 
-    The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
-    such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
-    was accepted already leaves the lead as it is.
+    The change is like one by UpdateLead, another domain is looked up as there, and it fails like one. Fails
+    with NOT_FOUND if the lead has no such suggestion, and with FAILED_PRECONDITION, reason
+    SUGGESTION_DECIDED, if it was dismissed. One that was accepted already leaves the lead as it is.
     """
     DismissSuggestion: _aio.UnaryUnaryMultiCallable[_lead_pb2.DismissSuggestionRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Turns a suggested value down and returns the lead.
@@ -410,6 +420,11 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         lead and send its etag (or `If-Match`) only one succeeds: the other gets ABORTED with reason
         ETAG_MISMATCH, 412 over HTTP if `If-Match` was sent. Fails with ALREADY_EXISTS as CreateLead does, and
         with FAILED_PRECONDITION, reason LEAD_DELETED, for a deleted lead.
+
+        A lead that was looked up is looked up anew under another e-mail address or domain: its facts and open
+        suggestions go, it is PENDING again with a new task, and a look-up that was under way is dropped. That
+        counts towards the quotas of EnrichLead; where they are used up the change is made all the same, and
+        the lead is PENDING without a task until EnrichLead asks for one.
         """
 
     @_abc_1.abstractmethod
@@ -460,9 +475,9 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
         """Writes a suggested value into the lead and returns the lead.
 
-        The change is like one by UpdateLead, and fails like one. Fails with NOT_FOUND if the lead has no
-        such suggestion, and with FAILED_PRECONDITION, reason SUGGESTION_DECIDED, if it was dismissed. One that
-        was accepted already leaves the lead as it is.
+        The change is like one by UpdateLead, another domain is looked up as there, and it fails like one. Fails
+        with NOT_FOUND if the lead has no such suggestion, and with FAILED_PRECONDITION, reason
+        SUGGESTION_DECIDED, if it was dismissed. One that was accepted already leaves the lead as it is.
         """
 
     @_abc_1.abstractmethod

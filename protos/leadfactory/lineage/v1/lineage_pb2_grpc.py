@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from protos.leadfactory.evidence.v1 import evidence_pb2 as leadfactory_dot_evidence_dot_v1_dot_evidence__pb2
 from protos.leadfactory.lineage.v1 import lineage_pb2 as leadfactory_dot_lineage_dot_v1_dot_lineage__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -80,6 +81,26 @@ class LineageServiceStub:
                 '/leadfactory.lineage.v1.LineageService/ListLineageAccesses',
                 request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesResponse.FromString,
+                _registered_method=True)
+        self.GetAuditCheckpoint = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/GetAuditCheckpoint',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetAuditCheckpointRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.FromString,
+                _registered_method=True)
+        self.GetAuditEntryProof = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/GetAuditEntryProof',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetAuditEntryProofRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.FromString,
+                _registered_method=True)
+        self.GetAuditConsistency = channel.unary_unary(
+                '/leadfactory.lineage.v1.LineageService/GetAuditConsistency',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetAuditConsistencyRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.FromString,
+                _registered_method=True)
+        self.CollectEvidence = channel.unary_stream(
+                '/leadfactory.lineage.v1.LineageService/CollectEvidence',
+                request_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.CollectEvidenceRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EvidencePiece.FromString,
                 _registered_method=True)
         self.GetStorage = channel.unary_unary(
                 '/leadfactory.lineage.v1.LineageService/GetStorage',
@@ -213,6 +234,46 @@ class LineageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAuditCheckpoint(self, request, context):
+        """Returns the access audit's newest checkpoint: how many entries it has and what they hash to, signed.
+
+        An entry is under a checkpoint within a second. Fails with UNAVAILABLE until there is one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuditEntryProof(self, request, context):
+        """Proves that an entry is in the access audit.
+
+        Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+        yet: that takes at most a second while `lineage-worker` runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuditConsistency(self, request, context):
+        """Proves that the access audit was only appended to between two sizes.
+
+        Fails with OUT_OF_RANGE if it never had them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CollectEvidence(self, request, context):
+        """Streams the files of a report's evidence pack, one after the other, all but the PDF, which is not kept here.
+
+        They are the raw inputs and the log as stored, the record, and every entry of the audit about them with
+        its proof. Promises an entry in the access audit before the first byte leaves, which is among them.
+        Fails with NOT_FOUND if the report has no lineage, and with UNAVAILABLE until its entry is under a
+        checkpoint.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStorage(self, request, context):
         """Says how much lineage takes up: on disk, and by month, template and lead.
         """
@@ -301,6 +362,26 @@ def add_LineageServiceServicer_to_server(servicer, server):
                     servicer.ListLineageAccesses,
                     request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesRequest.FromString,
                     response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesResponse.SerializeToString,
+            ),
+            'GetAuditCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditCheckpoint,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetAuditCheckpointRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.SerializeToString,
+            ),
+            'GetAuditEntryProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditEntryProof,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetAuditEntryProofRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.SerializeToString,
+            ),
+            'GetAuditConsistency': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuditConsistency,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetAuditConsistencyRequest.FromString,
+                    response_serializer=leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.SerializeToString,
+            ),
+            'CollectEvidence': grpc.unary_stream_rpc_method_handler(
+                    servicer.CollectEvidence,
+                    request_deserializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.CollectEvidenceRequest.FromString,
+                    response_serializer=leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EvidencePiece.SerializeToString,
             ),
             'GetStorage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStorage,
@@ -572,6 +653,114 @@ class LineageService:
             '/leadfactory.lineage.v1.LineageService/ListLineageAccesses',
             leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesRequest.SerializeToString,
             leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.ListLineageAccessesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/GetAuditCheckpoint',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetAuditCheckpointRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.Checkpoint.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditEntryProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/GetAuditEntryProof',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetAuditEntryProofRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.EntryProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuditConsistency(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/GetAuditConsistency',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.GetAuditConsistencyRequest.SerializeToString,
+            leadfactory_dot_evidence_dot_v1_dot_evidence__pb2.ConsistencyProof.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CollectEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.lineage.v1.LineageService/CollectEvidence',
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.CollectEvidenceRequest.SerializeToString,
+            leadfactory_dot_lineage_dot_v1_dot_lineage__pb2.EvidencePiece.FromString,
             options,
             channel_credentials,
             insecure,

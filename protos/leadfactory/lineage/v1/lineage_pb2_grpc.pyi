@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
+from protos.leadfactory.evidence.v1 import evidence_pb2 as _evidence_pb2
 from protos.leadfactory.lineage.v1 import lineage_pb2 as _lineage_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -99,6 +100,30 @@ class LineageServiceStub:
     Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
     for this reading of the audit, too, which the next one shows.
     """
+    GetAuditCheckpoint: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.GetAuditCheckpointRequest, _evidence_pb2.Checkpoint]
+    """Returns the access audit's newest checkpoint: how many entries it has and what they hash to, signed.
+
+    An entry is under a checkpoint within a second. Fails with UNAVAILABLE until there is one.
+    """
+    GetAuditEntryProof: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.GetAuditEntryProofRequest, _evidence_pb2.EntryProof]
+    """Proves that an entry is in the access audit.
+
+    Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+    yet: that takes at most a second while `lineage-worker` runs.
+    """
+    GetAuditConsistency: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.GetAuditConsistencyRequest, _evidence_pb2.ConsistencyProof]
+    """Proves that the access audit was only appended to between two sizes.
+
+    Fails with OUT_OF_RANGE if it never had them.
+    """
+    CollectEvidence: _grpc.UnaryStreamMultiCallable[_lineage_pb2.CollectEvidenceRequest, _lineage_pb2.EvidencePiece]
+    """Streams the files of a report's evidence pack, one after the other, all but the PDF, which is not kept here.
+
+    They are the raw inputs and the log as stored, the record, and every entry of the audit about them with
+    its proof. Promises an entry in the access audit before the first byte leaves, which is among them.
+    Fails with NOT_FOUND if the report has no lineage, and with UNAVAILABLE until its entry is under a
+    checkpoint.
+    """
     GetStorage: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.GetStorageRequest, _lineage_pb2.StorageUsage]
     """Says how much lineage takes up: on disk, and by month, template and lead."""
     PreviewRetention: _grpc.UnaryUnaryMultiCallable[_lineage_pb2.PreviewRetentionRequest, _lineage_pb2.RetentionPreview]
@@ -188,6 +213,30 @@ class LineageServiceAsyncStub(LineageServiceStub):
 
     Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
     for this reading of the audit, too, which the next one shows.
+    """
+    GetAuditCheckpoint: _aio.UnaryUnaryMultiCallable[_lineage_pb2.GetAuditCheckpointRequest, _evidence_pb2.Checkpoint]  # type: ignore[assignment]
+    """Returns the access audit's newest checkpoint: how many entries it has and what they hash to, signed.
+
+    An entry is under a checkpoint within a second. Fails with UNAVAILABLE until there is one.
+    """
+    GetAuditEntryProof: _aio.UnaryUnaryMultiCallable[_lineage_pb2.GetAuditEntryProofRequest, _evidence_pb2.EntryProof]  # type: ignore[assignment]
+    """Proves that an entry is in the access audit.
+
+    Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+    yet: that takes at most a second while `lineage-worker` runs.
+    """
+    GetAuditConsistency: _aio.UnaryUnaryMultiCallable[_lineage_pb2.GetAuditConsistencyRequest, _evidence_pb2.ConsistencyProof]  # type: ignore[assignment]
+    """Proves that the access audit was only appended to between two sizes.
+
+    Fails with OUT_OF_RANGE if it never had them.
+    """
+    CollectEvidence: _aio.UnaryStreamMultiCallable[_lineage_pb2.CollectEvidenceRequest, _lineage_pb2.EvidencePiece]  # type: ignore[assignment]
+    """Streams the files of a report's evidence pack, one after the other, all but the PDF, which is not kept here.
+
+    They are the raw inputs and the log as stored, the record, and every entry of the audit about them with
+    its proof. Promises an entry in the access audit before the first byte leaves, which is among them.
+    Fails with NOT_FOUND if the report has no lineage, and with UNAVAILABLE until its entry is under a
+    checkpoint.
     """
     GetStorage: _aio.UnaryUnaryMultiCallable[_lineage_pb2.GetStorageRequest, _lineage_pb2.StorageUsage]  # type: ignore[assignment]
     """Says how much lineage takes up: on disk, and by month, template and lead."""
@@ -329,6 +378,54 @@ class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Entries are never changed or removed, and form a chain by hashes for each lineage. Promises an entry
         for this reading of the audit, too, which the next one shows.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAuditCheckpoint(
+        self,
+        request: _lineage_pb2.GetAuditCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.Checkpoint, _abc.Awaitable[_evidence_pb2.Checkpoint]]:
+        """Returns the access audit's newest checkpoint: how many entries it has and what they hash to, signed.
+
+        An entry is under a checkpoint within a second. Fails with UNAVAILABLE until there is one.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAuditEntryProof(
+        self,
+        request: _lineage_pb2.GetAuditEntryProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.EntryProof, _abc.Awaitable[_evidence_pb2.EntryProof]]:
+        """Proves that an entry is in the access audit.
+
+        Fails with NOT_FOUND for an unknown entry, and with UNAVAILABLE for one that is not under a checkpoint
+        yet: that takes at most a second while `lineage-worker` runs.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAuditConsistency(
+        self,
+        request: _lineage_pb2.GetAuditConsistencyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.ConsistencyProof, _abc.Awaitable[_evidence_pb2.ConsistencyProof]]:
+        """Proves that the access audit was only appended to between two sizes.
+
+        Fails with OUT_OF_RANGE if it never had them.
+        """
+
+    @_abc_1.abstractmethod
+    def CollectEvidence(
+        self,
+        request: _lineage_pb2.CollectEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_lineage_pb2.EvidencePiece], _abc.AsyncIterator[_lineage_pb2.EvidencePiece]]:
+        """Streams the files of a report's evidence pack, one after the other, all but the PDF, which is not kept here.
+
+        They are the raw inputs and the log as stored, the record, and every entry of the audit about them with
+        its proof. Promises an entry in the access audit before the first byte leaves, which is among them.
+        Fails with NOT_FOUND if the report has no lineage, and with UNAVAILABLE until its entry is under a
+        checkpoint.
         """
 
     @_abc_1.abstractmethod

@@ -56,6 +56,11 @@ class ReportServiceStub:
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.DownloadReportEvidence = channel.unary_stream(
+                '/leadfactory.report.v1.ReportService/DownloadReportEvidence',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportEvidenceRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.ListDeadLetters = channel.unary_unary(
                 '/leadfactory.report.v1.ReportService/ListDeadLetters',
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersRequest.SerializeToString,
@@ -90,6 +95,11 @@ class ReportServiceStub:
                 '/leadfactory.report.v1.ReportService/GenerateReports',
                 request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.SerializeToString,
                 response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+                _registered_method=True)
+        self.ListReportBatches = channel.unary_unary(
+                '/leadfactory.report.v1.ReportService/ListReportBatches',
+                request_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesRequest.SerializeToString,
+                response_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesResponse.FromString,
                 _registered_method=True)
         self.GetReportBatch = channel.unary_unary(
                 '/leadfactory.report.v1.ReportService/GetReportBatch',
@@ -148,6 +158,18 @@ class ReportServiceServicer:
 
         Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
         file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadReportEvidence(self, request, context):
+        """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+        that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+        `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+        audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+        the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -222,6 +244,13 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListReportBatches(self, request, context):
+        """Lists batches, newest first, each with how far it has come, one keyset page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetReportBatch(self, request, context):
         """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
         for an unknown id.
@@ -278,6 +307,11 @@ def add_ReportServiceServicer_to_server(servicer, server):
                     request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
+            'DownloadReportEvidence': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadReportEvidence,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportEvidenceRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
             'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeadLetters,
                     request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListDeadLettersRequest.FromString,
@@ -312,6 +346,11 @@ def add_ReportServiceServicer_to_server(servicer, server):
                     servicer.GenerateReports,
                     request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.FromString,
                     response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.SerializeToString,
+            ),
+            'ListReportBatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReportBatches,
+                    request_deserializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesRequest.FromString,
+                    response_serializer=leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesResponse.SerializeToString,
             ),
             'GetReportBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReportBatch,
@@ -442,6 +481,33 @@ class ReportService:
             target,
             '/leadfactory.report.v1.ReportService/DownloadReport',
             leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadReportEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/DownloadReportEvidence',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.DownloadReportEvidenceRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
@@ -632,6 +698,33 @@ class ReportService:
             '/leadfactory.report.v1.ReportService/GenerateReports',
             leadfactory_dot_report_dot_v1_dot_report__pb2.GenerateReportsRequest.SerializeToString,
             leadfactory_dot_report_dot_v1_dot_report__pb2.ReportBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReportBatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadfactory.report.v1.ReportService/ListReportBatches',
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesRequest.SerializeToString,
+            leadfactory_dot_report_dot_v1_dot_report__pb2.ListReportBatchesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,14 @@ class ReportServiceStub:
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
     """
+    DownloadReportEvidence: _grpc.UnaryStreamMultiCallable[_report_pb2.DownloadReportEvidenceRequest, _httpbody_pb2.HttpBody]
+    """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+    that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+    `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+    audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+    the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+    """
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]
     """Lists the captured lineage that can never be delivered as it is, newest report first."""
     RedriveDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.RedriveDeadLettersRequest, _report_pb2.RedriveDeadLettersResponse]
@@ -92,6 +100,8 @@ class ReportServiceStub:
     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
     Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
     """
+    ListReportBatches: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListReportBatchesRequest, _report_pb2.ListReportBatchesResponse]
+    """Lists batches, newest first, each with how far it has come, one keyset page at a time."""
     GetReportBatch: _grpc.UnaryUnaryMultiCallable[_report_pb2.GetReportBatchRequest, _report_pb2.ReportBatch]
     """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
     for an unknown id.
@@ -130,6 +140,14 @@ class ReportServiceAsyncStub(ReportServiceStub):
 
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+    """
+    DownloadReportEvidence: _aio.UnaryStreamMultiCallable[_report_pb2.DownloadReportEvidenceRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+    that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+    `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+    audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+    the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
     """
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Lists the captured lineage that can never be delivered as it is, newest report first."""
@@ -171,6 +189,8 @@ class ReportServiceAsyncStub(ReportServiceStub):
     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
     Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
     """
+    ListReportBatches: _aio.UnaryUnaryMultiCallable[_report_pb2.ListReportBatchesRequest, _report_pb2.ListReportBatchesResponse]  # type: ignore[assignment]
+    """Lists batches, newest first, each with how far it has come, one keyset page at a time."""
     GetReportBatch: _aio.UnaryUnaryMultiCallable[_report_pb2.GetReportBatchRequest, _report_pb2.ReportBatch]  # type: ignore[assignment]
     """Returns a batch and how far it has come. Its reports: ListReports with `batch_id`. Fails with NOT_FOUND
     for an unknown id.
@@ -230,6 +250,20 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
         file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+        """
+
+    @_abc_1.abstractmethod
+    def DownloadReportEvidence(
+        self,
+        request: _report_pb2.DownloadReportEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
+        that it was made from and with, its record, and every entry of the access audit about them with its proof.
+
+        `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
+        audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
+        the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
         """
 
     @_abc_1.abstractmethod
@@ -313,6 +347,14 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
         Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
         """
+
+    @_abc_1.abstractmethod
+    def ListReportBatches(
+        self,
+        request: _report_pb2.ListReportBatchesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_report_pb2.ListReportBatchesResponse, _abc.Awaitable[_report_pb2.ListReportBatchesResponse]]:
+        """Lists batches, newest first, each with how far it has come, one keyset page at a time."""
 
     @_abc_1.abstractmethod
     def GetReportBatch(

@@ -1,7 +1,6 @@
-import { History } from "lucide-react";
-import { useHasRole } from "@/api/session";
-import { ButtonLink } from "@/components/Button";
+import { useIsOperator } from "@/api/session";
 import { PageHeader } from "@/components/PageHeader";
+import { StartBatch } from "@/features/batches/StartBatch";
 import { ImportDialog } from "@/features/imports/ImportDialog";
 import { ExportLink } from "@/features/leads/ExportLink";
 import { LeadTable } from "@/features/leads/LeadTable";
@@ -9,18 +8,13 @@ import { LiveState } from "@/features/leads/LiveLeads";
 import { QuickAdd } from "@/features/leads/QuickAdd";
 
 export function LeadsPage() {
-  const seesImports = useHasRole("operator", "auditor", "admin");
+  const isOperator = useIsOperator();
   return (
     <>
       <PageHeader
         title="Leads"
         actions={
           <>
-            {seesImports && (
-              <ButtonLink variant="quiet" icon={History} to="/imports">
-                Imports
-              </ButtonLink>
-            )}
             <ImportDialog />
             <ExportLink />
           </>
@@ -29,7 +23,13 @@ export function LeadsPage() {
         <LiveState />
       </PageHeader>
       <QuickAdd />
-      <LeadTable />
+      <LeadTable
+        {...(isOperator && {
+          together: (leads) => (
+            <StartBatch wish={"ids" in leads ? { ...leads, count: leads.ids.length, exact: true } : leads} />
+          ),
+        })}
+      />
     </>
   );
 }

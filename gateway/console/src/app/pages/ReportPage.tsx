@@ -1,12 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
-import { useParams } from "react-router";
+import { useNavigate, useParams } from "react-router";
 import { ErrorNotice, Skeleton } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
 import { Timestamp } from "@/components/Timestamp";
 import { leadQuery } from "@/features/leads/queries";
+import { Accesses } from "@/features/lineage/Accesses";
 import { LineagePanel } from "@/features/lineage/LineagePanel";
 import { PipelineLog } from "@/features/lineage/PipelineLog";
 import { reportQuery } from "@/features/reports/queries";
+import { ReportActions } from "@/features/reports/ReportActions";
 import { ReportDetails } from "@/features/reports/ReportDetails";
 import { ReportDocument } from "@/features/reports/ReportDocument";
 import { ReportState } from "@/features/reports/ReportState";
@@ -14,6 +16,7 @@ import styles from "../Shell.module.css";
 
 export function ReportPage() {
   const { id = "" } = useParams();
+  const navigate = useNavigate();
   const { data: report, error, refetch } = useQuery(reportQuery(id));
   const { data: lead } = useQuery({ ...leadQuery(report?.lead_id ?? ""), enabled: report !== undefined });
   if (!report) {
@@ -33,6 +36,7 @@ export function ReportPage() {
       <PageHeader
         title={lead ? `Report on ${lead.domain}` : "Report"}
         back={{ to: `/leads/${report.lead_id}`, text: lead?.email ?? "Lead" }}
+        actions={<ReportActions report={report} onRetried={(again) => navigate(`/reports/${again.id}`)} />}
       >
         <ReportState report={report} />
         <Timestamp value={report.created_at} />
@@ -46,6 +50,7 @@ export function ReportPage() {
         </div>
       </div>
       <PipelineLog report={report} />
+      <Accesses report={report} />
     </>
   );
 }

@@ -1,13 +1,20 @@
-import { Link } from "react-router";
+import { Link, useSearchParams } from "react-router";
 import { PageHeader } from "@/components/PageHeader";
 import { LeadName } from "@/features/leads/LeadName";
+import { readFilter } from "@/features/reports/filter";
+import { ReportFilters } from "@/features/reports/ReportFilters";
 import { ReportTable } from "@/features/reports/ReportTable";
 
 export function ReportsPage() {
+  const [search] = useSearchParams();
+  const filter = readFilter(search);
   return (
     <>
       <PageHeader title="Reports" />
       <ReportTable
+        filter={filter}
+        title={Object.keys(filter).length > 0 ? "Some reports" : "All reports"}
+        aside={<ReportFilters />}
         subject={(report) => <LeadName id={report.lead_id} />}
         empty={
           <>

@@ -1,9 +1,8 @@
 import { type UseMutationResult, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Undo2 } from "lucide-react";
-import { useState } from "react";
 import type { LeadImport } from "@/api/types";
 import { useAnnounce } from "@/components/Announcer";
-import { Button } from "@/components/Button";
+import { ConfirmButton } from "@/components/ConfirmButton";
 import { formatCount } from "@/format";
 import { undo } from "./queries";
 
@@ -24,17 +23,16 @@ export function useUndo(id: string): Undo {
 
 /** Takes an import back, at the second press. */
 export function UndoButton({ done, undo }: { done: LeadImport; undo: Undo }) {
-  const [sure, setSure] = useState(false);
   const ended = done.state === "COMPLETED" || done.state === "FAILED";
   if (done.dry_run || !ended || done.created + done.updated === 0) return null;
   return (
-    <Button
+    <ConfirmButton
       icon={Undo2}
       busy={undo.isPending}
-      onClick={() => (sure ? undo.mutate() : setSure(true))}
-      onBlur={() => setSure(false)}
+      sure="Press again to undo"
+      onConfirm={() => undo.mutate()}
     >
-      {sure ? "Press again to undo" : "Undo"}
-    </Button>
+      Undo
+    </ConfirmButton>
   );
 }

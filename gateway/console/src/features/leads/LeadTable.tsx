@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import type { Lead } from "@/api/types";
 import { Button } from "@/components/Button";
@@ -14,14 +15,23 @@ import { readFilter } from "./filter";
 import { LeadFilters } from "./LeadFilters";
 import { useIsLive } from "./LiveLeads";
 import styles from "./leads.module.css";
-import { leadsQuery } from "./queries";
+import { type LeadFilter, leadsQuery } from "./queries";
+import { Selection, withMark } from "./Selection";
+
+/** What can be done with many leads at once: with these, or with all that the filter finds. */
+type Together = (
+  leads: { ids: string[] } | { filter: LeadFilter; count: number; exact: boolean },
+) => ReactNode;
 
 /** All leads, newest first, with their status as it changes. */
-export function LeadTable() {
+export function LeadTable({ together }: { together?: Together }) {
+  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
   const [search, setSearch] = useSearchParams();
   const filter = readFilter(search);
   const query = useInfiniteQuery(leadsQuery(filter, useIsLive()));
   const leads = query.data?.pages.flatMap((page) => page.leads) ?? [];
+  // Only what is seen: a lead that left the list is not reported on unawares.
+  const selected = leads.filter(({ id }) => marked.has(id)).map(({ id }) => id);
   const filtered = Object.keys(filter).length > 0;
   const total = query.hasNextPage
     ? `About ${formatCount(Math.max(query.data?.pages[0]?.total_size_estimate ?? 0, leads.length))}`
@@ -52,6 +62,24 @@ export function LeadTable() {
             : "Type an e-mail address above. Its domain is looked up at once, and a report is one click away."}
         </EmptyState>
       )}
+      {together && leads.length > 0 && (
+        <Selection
+          leads={leads}
+          marked={marked}
+          mark={setMarked}
+          action={together(
+            selected.length > 0
+              ? { ids: selected }
+              : {
+                  filter,
+                  count: query.hasNextPage
+                    ? Math.max(query.data?.pages[0]?.total_size_estimate ?? 0, leads.length)
+                    : leads.length,
+                  exact: !query.hasNextPage,
+                },
+          )}
+        />
+      )}
       {leads.length > 0 && (
         <table className={table.table}>
           <thead>
@@ -65,7 +93,12 @@ export function LeadTable() {
           </thead>
           <tbody>
             {leads.map((lead) => (
-              <LeadRow key={lead.id} lead={lead} />
+              <LeadRow
+                key={lead.id}
+                lead={lead}
+                marked={marked.has(lead.id)}
+                mark={together && ((on) => setMarked(withMark(marked, lead.id, on)))}
+              />
             ))}
           </tbody>
         </table>
@@ -77,17 +110,38 @@ export function LeadTable() {
   );
 }
 
-function LeadRow({ lead }: { lead: Lead }) {
+function LeadRow({
+  lead,
+  marked,
+  mark,
+}: {
+  lead: Lead;
+  marked: boolean;
+  mark: ((on: boolean) => void) | undefined;
+}) {
   return (
     <tr>
       <td>
-        <span className={styles.email}>
-          <Link to={`/leads/${lead.id}`} className={table.link}>
-            {lead.email}
-          </Link>
-          {lead.is_manual && <Badge>manual</Badge>}
-        </span>
-        {lead.name && <span className={table.muted}>{lead.name}</span>}
+        <div className={styles.lead}>
+          {mark && (
+            <input
+              type="checkbox"
+              className={styles.mark}
+              aria-label={`Select ${lead.email}`}
+              checked={marked}
+              onChange={({ target }) => mark(target.checked)}
+            />
+          )}
+          <div>
+            <span className={styles.email}>
+              <Link to={`/leads/${lead.id}`} className={table.link}>
+                {lead.email}
+              </Link>
+              {lead.is_manual && <Badge>manual</Badge>}
+            </span>
+            {lead.name && <span className={table.muted}>{lead.name}</span>}
+          </div>
+        </div>
       </td>
       <td>{lead.domain}</td>
       <td>

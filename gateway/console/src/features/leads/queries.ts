@@ -46,6 +46,15 @@ export const leadQuery = (id: string, isLive = false) =>
     },
   });
 
+/** A lead as it was at a moment, which is over and stays so. */
+export const pastLeadQuery = (id: string, as_of: string) =>
+  queryOptions({
+    queryKey: ["leads", "past", id, as_of],
+    queryFn: ({ signal }) =>
+      answer(api.GET("/api/leads/{id}", { params: { path: { id }, query: { as_of } }, signal })),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
 /** Show a lead as a change has returned it, and read the lists anew. */
 export function keepLead(queries: QueryClient, lead: Lead): Promise<void> {
   queries.setQueryData(leadQuery(lead.id).queryKey, lead);

@@ -1,6 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { Clock } from "lucide-react";
+import { Clock, FileDiff, Share2 } from "lucide-react";
+import { useHasRole } from "@/api/session";
 import type { Lineage, Report } from "@/api/types";
+import { ButtonFile, ButtonLink } from "@/components/Button";
 import { Card, Details } from "@/components/Card";
 import { Copyable } from "@/components/Copyable";
 import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
@@ -63,6 +65,7 @@ function Awaited({ report }: { report: Report }) {
 }
 
 function Recorded({ lineage, requestedAt }: { lineage: Lineage; requestedAt: string | undefined }) {
+  const mayCompare = useHasRole("operator", "auditor", "admin");
   const digest = (value: string, label: string) => <Copyable key={label} value={value} label={label} />;
   return (
     <Card title="Lineage" id="lineage" aside={<Accesses lineage={lineage} />}>
@@ -90,6 +93,23 @@ function Recorded({ lineage, requestedAt }: { lineage: Lineage; requestedAt: str
           ["Environment", digest(lineage.environment_digest, "environment digest")],
         ]}
       />
+      <div className={`${styles.group} ${styles.downloads}`}>
+        {mayCompare && (
+          <ButtonLink icon={FileDiff} to={`/reports/${lineage.report_generation_id}/compare`}>
+            Compare with another
+          </ButtonLink>
+        )}
+        <ButtonFile
+          variant="quiet"
+          icon={Share2}
+          href={`/api/lineage/${lineage.lineage_id}/openlineage`}
+          target="_blank"
+          rel="noopener"
+          title="This lineage as an OpenLineage RunEvent, for other tools"
+        >
+          OpenLineage
+        </ButtonFile>
+      </div>
     </Card>
   );
 }

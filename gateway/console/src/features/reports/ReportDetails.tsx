@@ -3,7 +3,7 @@ import type { Report } from "@/api/types";
 import { Card, Details } from "@/components/Card";
 import { Copyable } from "@/components/Copyable";
 import { Timestamp } from "@/components/Timestamp";
-import { formatBytes } from "@/format";
+import { formatBytes, formatLanguage } from "@/format";
 
 /** What the report is, in figures. */
 export function ReportDetails({ report }: { report: Report }) {
@@ -18,7 +18,30 @@ export function ReportDetails({ report }: { report: Report }) {
             </Link>,
           ],
           ["Report ID", <Copyable key="id" value={report.id} label="report ID" />],
-          ["Template", report.template_version_id || undefined],
+          [
+            "Attempt after",
+            report.retry_of ? (
+              <Link key="before" to={`/reports/${report.retry_of}`}>
+                The one that did not succeed
+              </Link>
+            ) : undefined,
+          ],
+          [
+            "Batch",
+            report.batch_id ? (
+              <Link key="batch" to={`/batches/${report.batch_id}`}>
+                Open the batch
+              </Link>
+            ) : undefined,
+          ],
+          [
+            "Template",
+            report.template_version_id ? (
+              <Link key="template" to={`/templates/${report.template_version_id}?report_id=${report.id}`}>
+                {report.template_version_id}
+              </Link>
+            ) : undefined,
+          ],
           ["Pages", report.page_count || undefined],
           ["Size", report.pdf_size_bytes ? formatBytes(report.pdf_size_bytes) : undefined],
           [
@@ -27,7 +50,7 @@ export function ReportDetails({ report }: { report: Report }) {
               <Copyable key="pdf" value={report.pdf_sha256} label="PDF SHA-256" />
             ) : undefined,
           ],
-          ["Language", report.locale || undefined],
+          ["Language", report.locale ? formatLanguage(report.locale) : undefined],
           ["Asked for by", report.created_by],
           ["Asked for", <Timestamp key="asked" value={report.created_at} />],
           ["Ended", report.completed_at && <Timestamp key="ended" value={report.completed_at} />],

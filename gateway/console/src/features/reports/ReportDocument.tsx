@@ -14,6 +14,10 @@ export function ReportDocument({ report }: { report: Report }) {
       <Card title="Document">
         <div className={styles.notice}>
           <ErrorNotice title="No PDF was made" error={new Error(report.error)} />
+          <p className={styles.hint}>
+            The pipeline log says how far it came. Retrying makes a new report from the same request, on the
+            lead as it is now; this one stays as it is.
+          </p>
         </div>
       </Card>
     );

@@ -1,6 +1,7 @@
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { answer, api } from "@/api/client";
 import type { Report } from "@/api/types";
+import type { ReportFilter } from "./filter";
 
 /** True while the report is being made, or its lineage is on its way. */
 export function isOnItsWay(report: Report): boolean {
@@ -12,13 +13,14 @@ export function isBeingMade(report: Report): boolean {
   return report.status === "QUEUED" || report.status === "RUNNING";
 }
 
-export const reportsQuery = (filter: { lead_id?: string }) =>
+export const reportsQuery = (filter: ReportFilter) =>
   infiniteQueryOptions({
     queryKey: ["reports", "list", filter],
     queryFn: ({ pageParam, signal }) =>
       answer(api.GET("/api/reports", { params: { query: { ...filter, page_token: pageParam } }, signal })),
     initialPageParam: "",
     getNextPageParam: (page) => page.next_page_token || undefined,
+    placeholderData: keepPreviousData,
     // One request a second, however many pages are loaded.
     refetchInterval: ({ state }) => {
       const pages = state.data?.pages ?? [];

@@ -1,0 +1,49 @@
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "react-router";
+import { ErrorNotice, Skeleton } from "@/components/Notice";
+import { PageHeader } from "@/components/PageHeader";
+import { Status } from "@/components/Status";
+import { versionQuery } from "@/features/templates/queries";
+import { templateLook } from "@/features/templates/status";
+import { TemplateActions } from "@/features/templates/TemplateActions";
+import { TemplateContents } from "@/features/templates/TemplateContents";
+import { TemplateDetails, TemplateFiles } from "@/features/templates/TemplateDetails";
+import { TemplatePreview } from "@/features/templates/TemplatePreview";
+import styles from "../Shell.module.css";
+
+export function TemplatePage() {
+  const { id = "" } = useParams();
+  const { data: version, error, refetch } = useQuery(versionQuery(id));
+  const back = { to: "/templates", text: "Templates" };
+  if (!version) {
+    return (
+      <>
+        <PageHeader title="Template" back={back} />
+        {error ? (
+          <ErrorNotice title="The template could not be read" error={error} retry={refetch} />
+        ) : (
+          <Skeleton lines={6} label="Loading the template" />
+        )}
+      </>
+    );
+  }
+  return (
+    <>
+      <PageHeader
+        title={`${version.name} ${version.version}`}
+        back={back}
+        actions={<TemplateActions version={version} />}
+      >
+        <Status {...templateLook(version.status)} />
+      </PageHeader>
+      <div className={styles.columns}>
+        <div className={styles.column}>
+          <TemplatePreview key={version.id} version={version} />
+          <TemplateContents version={version} />
+          <TemplateFiles version={version} />
+        </div>
+        <TemplateDetails version={version} />
+      </div>
+    </>
+  );
+}
