@@ -21,6 +21,7 @@ SERVICES = {
     "leadfactory.lead.v1.LeadTransferService": "lead",
     "leadfactory.report.v1.ReportService": "report",
     "leadfactory.report.v1.TemplateService": "report",
+    "leadfactory.report.v1.AssuranceService": "report",
     "leadfactory.report.v1.WebhookService": "report",
     "leadfactory.lineage.v1.LineageService": "lineage",
 }

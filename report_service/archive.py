@@ -36,9 +36,10 @@ async def stream(stores: BatchStores, objects: Objects, progress: BatchProgress)
     outlet, lines = Outlet(), list[dict[str, Any]]()
     with ZipFile(outlet, "w", ZIP_STORED) as archive:
         async for report in _reports(stores, progress.batch.id):
-            name = f"{report.batch_position:04d}-{report.filename}" if report.pdf else ""
+            packed = report.pdf is not None and report.erased_at is None
+            name = f"{report.batch_position:04d}-{report.filename}" if packed else ""
             lines.append(_line(report, name))
-            if report.pdf is None:
+            if report.pdf is None or not packed:
                 continue
             with archive.open(_entry(name, report), "w") as entry:
                 async for piece in objects.read(report.pdf.object_key, 0, report.pdf.size_bytes):
@@ -78,6 +79,8 @@ def _line(report: Report, name: str) -> dict[str, Any]:
     }
     if report.pdf is None:
         return line | {"error": report.error}
+    if report.erased_at is not None:
+        line["erased_at"] = report.erased_at.isoformat().replace("+00:00", "Z")
     return line | {
         "file": name,
         "sha256": report.pdf.sha256,

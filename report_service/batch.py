@@ -24,11 +24,23 @@ class LeadSelection:
 
 
 @dataclass(frozen=True, slots=True)
+class Reissue:
+    """Which completed reports to issue again; what is not empty must all be so."""
+
+    template_version_id: str = ""
+    template_digest: str = ""
+    inputs_sha256: str = ""
+    """Known to lineage; it becomes ``report_ids`` before a store is asked."""
+    report_ids: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """What a caller asks for: reports on these leads, or on those that a selection finds."""
+    """What a caller asks for: reports on these leads, or on those that a selection finds, or a re-issue."""
 
     lead_ids: tuple[UUID, ...] = ()
     selection: LeadSelection | None = None
+    reissue: Reissue | None = None
     template: str = ""
     template_version: str = ""
     locale: str = ""
@@ -79,7 +91,17 @@ class BatchStore(ReportStore, Protocol):
     """Batches and their reports within one unit of work."""
 
     async def add_batch(self, batch: Batch, reports: Sequence[Report]) -> None:
-        """Add a batch, its queued reports, and their jobs, which come after those of single reports."""
+        """Add a batch, its queued reports, and their jobs, which come after those of single reports.
+
+        A report that supersedes another gets what the caller gave to that one.
+        """
+
+    async def reissuable(self, wanted: Reissue, limit: int) -> Sequence[Report]:
+        """Return up to ``limit`` completed reports to issue again, oldest first.
+
+        Without those that were erased, and those that another stands in for or is about to. Until the unit of
+        work ends, nobody else finds any.
+        """
 
     async def batch(self, batch_id: UUID) -> BatchProgress:
         """Return a batch as it is now; raises NotFound."""
@@ -110,6 +132,13 @@ class FoundLead:
 
     id: UUID
     domain: str
+
+
+class UsedInputs(Protocol):
+    """The lineage context, as far as re-issuing needs it."""
+
+    async def reports_from(self, inputs_sha256: str, limit: int) -> Sequence[UUID]:
+        """Return up to ``limit`` reports that were made from inputs with this digest."""
 
 
 class LeadSearch(Protocol):

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, exists, func, select, text, update
+from sqlalchemy.orm import aliased
 
-from report_service.batch import Batch, BatchProgress
+from report_service.batch import Batch, BatchProgress, Reissue
 from report_service.domain import Report, Status
 from report_service.repository import UNFINISHED, PostgresReportStore, cancelled, enqueue, report_of, row_of
 from report_service.tables import BatchRow, ReportRow
@@ -24,7 +25,37 @@ class PostgresBatchStore(PostgresReportStore):
         await self._session.flush()
         self._session.add_all([row_of(each, None) for each in reports])
         await self._session.flush()
+        if any(each.supersedes for each in reports):
+            before = aliased(ReportRow)
+            given = update(ReportRow).where(ReportRow.batch_id == batch.id, ReportRow.supersedes == before.id)
+            given = given.where(before.assessment_data.is_not(None))
+            await self._session.execute(
+                given.values(assessment_data=before.assessment_data).execution_options(
+                    synchronize_session=False
+                )
+            )
         await enqueue(self._session, [each.id for each in reports], batched=True)
+
+    async def reissuable(self, wanted: Reissue, limit: int) -> Sequence[Report]:
+        """Return up to ``limit`` completed reports to issue again, oldest first."""
+        # One after the other, so that each sees what the one before has begun.
+        await self._session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('reissue', 0))"))
+        successor = aliased(ReportRow)
+        living = exists().where(
+            successor.supersedes == ReportRow.id,
+            successor.status.not_in((Status.FAILED, Status.CANCELLED)),
+        )
+        query = select(ReportRow).where(
+            ReportRow.status == Status.COMPLETED, ReportRow.erased_at.is_(None), ~living
+        )
+        if wanted.template_version_id:
+            query = query.where(ReportRow.template_version_id == wanted.template_version_id)
+        if wanted.template_digest:
+            query = query.where(ReportRow.template_digest == wanted.template_digest)
+        if wanted.report_ids:
+            query = query.where(ReportRow.id.in_(wanted.report_ids))
+        rows = await self._session.scalars(query.order_by(ReportRow.id).limit(limit))
+        return [report_of(row) for row in rows]
 
     async def batch(self, batch_id: UUID) -> BatchProgress:
         """Return a batch as it is now; raises NotFound."""

@@ -13,6 +13,7 @@ from report_service.batch import (
     BatchPage,
     BatchProgress,
     BatchRequest,
+    BatchStore,
     BatchStores,
     FoundLead,
     LeadSearch,
@@ -44,19 +45,13 @@ async def generate(
 ) -> BatchProgress:
     """Queue a report on each lead: all rows and jobs in one transaction.
 
-    A lead that there is not fails its own report only. Raises InvalidArgument unless leads or a selection
-    are given, FailedPrecondition if there are none or more than ``limit``, ResourceExhausted while too many
-    reports of batches wait, and what a single report's request raises.
+    A lead that there is not fails its own report only. Raises FailedPrecondition if there are none or more
+    than ``limit``, ResourceExhausted while too many reports of batches wait, and what a single report's
+    request raises.
     """
-    if bool(request.lead_ids) == (request.selection is not None):
-        raise InvalidArgument("lead_ids", "give either leads or a filter", "LEADS_OR_FILTER")
-    asked = {**asdict(request), "request_id": ""}
-    digest = payload.sha256(payload.canonical({name: repr(value) for name, value in asked.items()}))
-    key = RequestKey(created_by, "GenerateReports", request.request_id, digest)
-    if key.key:
-        async with stores.read() as store:
-            if known := await store.first_answer(key):
-                return await store.batch(known)
+    key = request_key(request, created_by)
+    if known := await known_batch(stores, key):
+        return known
     choice = await offers.choose(templates, request.template, request.template_version, request.locale)
     found = await _found(leads, request, limit)
     batch = Batch(
@@ -70,16 +65,46 @@ async def generate(
     )
     reports = [_report(batch, choice.bundle.digest, lead, number) for number, lead in enumerate(found, 1)]
     async with stores.write() as store:
-        if key.key and (made := await store.remember(key, batch.id, batch.created_at)) != batch.id:
-            return await store.batch(made)
-        if await store.count_queued(batched=True) + batch.size > queue_limit:
-            raise ResourceExhausted(
-                f"With these, more than {queue_limit} reports of batches would wait. Try again later.",
-                reason="REPORT_QUEUE_FULL",
-                retry_after=RETRY_AFTER_SECONDS,
-            )
-        await store.add_batch(batch, reports)
-        return await store.batch(batch.id)
+        return await queue(store, key, batch, reports, queue_limit)
+
+
+def require_one_kind(request: BatchRequest) -> None:
+    """Raise InvalidArgument unless a request names leads, or a selection, or a re-issue."""
+    given = bool(request.lead_ids), request.selection is not None, request.reissue is not None
+    if sum(given) != 1:
+        raise InvalidArgument("lead_ids", "give either leads, or a filter, or a re-issue", "LEADS_OR_FILTER")
+
+
+def request_key(request: BatchRequest, created_by: str) -> RequestKey:
+    """Return under what a request for a batch may be sent again."""
+    asked = {**asdict(request), "request_id": ""}
+    digest = payload.sha256(payload.canonical({name: repr(value) for name, value in asked.items()}))
+    return RequestKey(created_by, "GenerateReports", request.request_id, digest)
+
+
+async def known_batch(stores: BatchStores, key: RequestKey) -> BatchProgress | None:
+    """Return what the same request made before, None if it was not sent before."""
+    if not key.key:
+        return None
+    async with stores.read() as store:
+        known = await store.first_answer(key)
+        return await store.batch(known) if known else None
+
+
+async def queue(
+    store: BatchStore, key: RequestKey, batch: Batch, reports: Sequence[Report], queue_limit: int
+) -> BatchProgress:
+    """Queue a batch, or return what the same request made meanwhile; raises ResourceExhausted."""
+    if key.key and (made := await store.remember(key, batch.id, batch.created_at)) != batch.id:
+        return await store.batch(made)
+    if await store.count_queued(batched=True) + batch.size > queue_limit:
+        raise ResourceExhausted(
+            f"With these, more than {queue_limit} reports of batches would wait. Try again later.",
+            reason="REPORT_QUEUE_FULL",
+            retry_after=RETRY_AFTER_SECONDS,
+        )
+    await store.add_batch(batch, reports)
+    return await store.batch(batch.id)
 
 
 async def get(stores: BatchStores, batch_id: UUID) -> BatchProgress:

@@ -37,6 +37,9 @@ class Status(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+ERASED = "What was said here was erased with the lead."
+"""Stands where an erased report said why it failed."""
+
 ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 """No report leaves one of these again."""
 
@@ -97,6 +100,12 @@ class Report:
     batch_id: UUID | None = None
     batch_position: int = 0
     """Counted from 1; 0 outside of a batch."""
+    supersedes: UUID | None = None
+    """The report that this one stands in for."""
+    superseded_by: UUID | None = None
+    """The completed report that stands in for this one."""
+    erased_at: datetime | None = None
+    """When its PDF, and what it said of its lead, were erased with the lead."""
 
     @property
     def filename(self) -> str:
@@ -146,12 +155,17 @@ class ReportFilter:
     lead_id: UUID | None = None
     status: Status | None = None
     batch_id: UUID | None = None
+    template_version_id: str = ""
+    template_digest: str = ""
 
     @property
     def binding(self) -> str:
         """This filter and the order of its pages, in canonical text."""
         batch = f" batch_id={self.batch_id}" if self.batch_id else ""
-        return f"reports lead_id={self.lead_id or ''} status={self.status or ''}{batch} order=-id"
+        template = f" template={self.template_version_id}" if self.template_version_id else ""
+        digest = f" digest={self.template_digest}" if self.template_digest else ""
+        asked = f"lead_id={self.lead_id or ''} status={self.status or ''}{batch}{template}{digest}"
+        return f"reports {asked} order=-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +207,13 @@ class ReportStore(Protocol):
     async def claim(self, report_id: UUID, at: datetime) -> Assignment | None:
         """Begin the next attempt at a report; None if it has ended or does not exist."""
 
-    async def advance(self, report_id: UUID, attempt: int, step: str, progress: int) -> bool:
-        """Say how far an attempt is; False if it is no longer the latest one, or the report ended."""
+    async def advance(
+        self, report_id: UUID, attempt: int, step: str, progress: int, object_key: str | None = None
+    ) -> bool:
+        """Say how far an attempt is; False if it is no longer the latest one, or the report ended.
+
+        With the key of the object that it is about to store, so that whatever becomes of it can be found.
+        """
 
     async def complete(
         self, report_id: UUID, attempt: int, pdf: Pdf, capture: Capture | None, at: datetime
@@ -256,6 +275,9 @@ class Leads(Protocol):
 
 class Objects(Protocol):
     """Where PDFs are kept, by the SHA-256 of their bytes."""
+
+    def key(self, sha256: str) -> str:
+        """Return the key of what has this digest."""
 
     async def put(self, data: bytes, sha256: str) -> str:
         """Store bytes durably unless they are there already; returns their key."""

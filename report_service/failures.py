@@ -1,9 +1,12 @@
 """Why a report could not be made, in words for the person who asked for it."""
 
+from datetime import datetime
+
 from report_service.rendering.pool import RenderFailed
 from services.errors import (
     Aborted,
     DeadlineExceeded,
+    FailedPrecondition,
     NotFound,
     ResourceExhausted,
     ServiceError,
@@ -13,6 +16,13 @@ from services.errors import (
 
 # What may be gone a moment later. A token that has just run out is read again from its file.
 PASSING = (Unavailable, DeadlineExceeded, Aborted, ResourceExhausted, Unauthenticated)
+
+
+def erased(at: datetime) -> FailedPrecondition:
+    """Return the failure of whoever wants the PDF of a lead that was erased."""
+    return FailedPrecondition(
+        f"The PDF was erased with its lead on {at:%Y-%m-%d}. Its digest remains.", reason="LEAD_ERASED"
+    )
 
 
 class Crashed(Exception):

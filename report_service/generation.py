@@ -141,7 +141,7 @@ async def _make(run: Run) -> None:
     await _advance(workshop, report, "render", 20)
     with _step(capture, "render"):
         rendering = await _while_wanted(run, _render(workshop, report, run.inputs, capture))
-    await _advance(workshop, report, "store", 85)
+    await _advance(workshop, report, "store", 85, workshop.objects.key(rendering.pdf_sha256))
     with _step(capture, "store"):
         key = await workshop.objects.put(rendering.pdf, rendering.pdf_sha256)
     pdf = Pdf(rendering.pdf_sha256, len(rendering.pdf), rendering.page_count, key)
@@ -224,15 +224,22 @@ def _inputs(
         "lead": lead,
         "assessment": assessed,
         "assessment_data": None if given is None else payload.parse(given),
-        "parameters": {"public_url": public_url} if public_url else {},
+        "parameters": _parameters(report, public_url),
         "render_time": _instant(report.render_time),
         "locale": report.locale,
     }
 
 
-async def _advance(workshop: Workshop, report: Report, step: str, progress: int) -> None:
+def _parameters(report: Report, public_url: str) -> dict[str, str]:
+    known = {"public_url": public_url, "supersedes": str(report.supersedes or "")}
+    return {name: value for name, value in known.items() if value}
+
+
+async def _advance(
+    workshop: Workshop, report: Report, step: str, progress: int, object_key: str | None = None
+) -> None:
     async with workshop.stores.write() as store:
-        if not await store.advance(report.id, report.attempts, step, progress):
+        if not await store.advance(report.id, report.attempts, step, progress, object_key):
             raise Superseded
 
 

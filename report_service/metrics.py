@@ -18,6 +18,14 @@ LINEAGE_OVERDUE = "lineage.overdue"
 LINEAGE_REDRIVEN = "lineage.redriven"
 LINEAGE_DISCARDED = "lineage.discarded"
 CAPTURE_FAILED = "capture.failed"
+LEAD_ERASED = "lead.erased"
+ERASURE_HELD = "erasure.held"
+ERASURE_POSTPONED = "erasure.postponed"
+ERASURES_UNKNOWN = "erasures.unknown"
+REPORT_REPRODUCED = "report.reproduced"
+COVERAGE_INCOMPLETE = "coverage.incomplete"
+COVERAGE_UNKNOWN = "coverage.unknown"
+ENVIRONMENT_UNKEPT = "environment.unkept"
 WEBHOOK_CHANGED = "webhook.changed"
 WEBHOOK_DELIVERED = "webhook.delivered"
 WEBHOOK_POSTPONED = "webhook.postponed"
@@ -51,4 +59,22 @@ OUTBOX_DEAD = Gauge(
 OUTBOX_OLDEST_SECONDS = Gauge(
     "leadfactory_lineage_outbox_oldest_seconds",
     "Age of the oldest capture that waits, the dead aside. Alarm above 300.",
+)
+REPRODUCTIONS = Counter(
+    "leadfactory_reproductions_total", "Reports made again to be compared, by outcome.", ["outcome"]
+)
+COVERAGE_GAPS = Gauge(
+    "leadfactory_lineage_coverage_gaps",
+    "Reports about which this service and lineage did not agree at the last count. Alarm above 0.",
+)
+ERASURES = Counter("leadfactory_erasures_total", "Erased leads whose reports were erased, too.")
+ERASURES_WAITING = Gauge(
+    "leadfactory_erasures_waiting", "Erased leads whose reports are not erased yet, without the held."
+)
+ERASURES_HELD = Gauge(
+    "leadfactory_erasures_held", "Erased leads whose reports are kept because of a legal hold."
+)
+ERASURES_OLDEST_SECONDS = Gauge(
+    "leadfactory_erasures_oldest_seconds",
+    "Age of the oldest erasure that is not carried out, the held aside. Alarm above 86400.",
 )

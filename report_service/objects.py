@@ -33,9 +33,22 @@ class StoredObjects:
         """
         self._store = from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
 
+    def key(self, sha256: str) -> str:
+        """Return the key of what has this digest."""
+        return f"sha256/{sha256[:2]}/{sha256}"
+
+    async def remove(self, key: str) -> None:
+        """Remove an object, if it is there."""
+        try:
+            await obstore.delete_async(self._store, key)
+        except (FileNotFoundError, NotFoundError):
+            return
+        except BaseError as error:
+            raise Unavailable("The object store cannot be written to.", retry_after=1) from error
+
     async def put(self, data: bytes, sha256: str) -> str:
         """Store bytes durably unless they are there already; returns their key."""
-        key = f"sha256/{sha256[:2]}/{sha256}"
+        key = self.key(sha256)
         try:
             try:
                 await obstore.put_async(self._store, key, data, mode="create")
@@ -75,6 +88,21 @@ class StoredObjects:
             raise DataLoss("The file is gone from the object store.") from error
         except BaseError as error:
             raise Unavailable("The object store cannot be read.", retry_after=1) from error
+
+    async def as_is(self, key: str, limit: int) -> bytes | None:
+        """Return an object, damaged or not, cut after ``limit`` bytes; None if it is gone."""
+        try:
+            found = await obstore.get_async(self._store, key)
+            kept = bytearray()
+            async for chunk in found.stream(min_chunk_size=READ_BYTES):
+                kept += chunk
+                if len(kept) > limit:
+                    break
+        except (FileNotFoundError, NotFoundError):
+            return None
+        except BaseError as error:
+            raise Unavailable("The object store cannot be read.", retry_after=1) from error
+        return bytes(kept[:limit])
 
     async def _whole(self, key: str) -> bytes:
         found = await obstore.get_async(self._store, key)

@@ -1,8 +1,10 @@
 """The other contexts, called over gRPC: leads are read from one, lineage is handed to another."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +16,9 @@ from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
 from report_service.batch import FoundLead, LeadSelection
 from report_service.deliveries import Delivery, Fault, Undelivered
-from services.errors import NotFound, ResourceExhausted, ServiceError
+from report_service.records import Erasure, Held, Recorded, Window
+from services import identity
+from services.errors import FailedPrecondition, NotFound, ResourceExhausted, ServiceError
 
 CHUNK_BYTES = 256 * 1024
 LEADS_PAGE = 200
@@ -22,6 +26,13 @@ LEADS_PAGE = 200
 EVIDENCE_SECONDS = 600.0
 # Leads that are looked up at once.
 LOOKUPS = 16
+LINEAGES_PAGE = 200
+# Ids of recorded reports in one answer, which counts them all, too.
+RECORDED_PAGE = 10_000
+RECORDED_SECONDS = 20.0
+ERASURE_SECONDS = 30.0
+# For as much as may be asked for at once.
+INPUTS_SECONDS = 20.0
 
 COMPLETED, FAILED = lineage_pb2.Lineage.COMPLETED, lineage_pb2.Lineage.FAILED
 
@@ -94,6 +105,14 @@ class LeadPeer:
                 return found[:limit]
             request.page_token = page.next_page_token
 
+    async def erasures(self, after: int, size: int) -> Sequence[Erasure]:
+        """Return up to ``size`` erasures behind a number, in their order."""
+        reply = await self._stub.ListErasures(lead_pb2.ListErasuresRequest(after=after, page_size=size))
+        return [
+            Erasure(each.number, UUID(each.lead_id), each.erased_by, each.erased_at.ToDatetime(tzinfo=UTC))
+            for each in reply.erasures
+        ]
+
 
 class LineagePeer:
     """The lineage service."""
@@ -122,17 +141,81 @@ class LineagePeer:
             # Whoever reads may go away: the lineage service is to know.
             call.cancel()
 
+    async def recorded(self, report_id: UUID) -> Recorded:
+        """Return what is recorded of a report; raises NotFound."""
+        request = lineage_pb2.GetLineageByReportRequest(report_id=str(report_id))
+        found = await self._stub.GetLineageByReport(request)
+        removed = found.raw_inputs_expired_at if found.HasField("raw_inputs_expired_at") else None
+        return Recorded(
+            lineage_id=UUID(found.lineage_id),
+            inputs_sha256=found.inputs_sha256,
+            pdf_sha256=found.pdf_sha256,
+            environment_digest=found.environment_digest,
+            inputs_removed_at=removed.ToDatetime(tzinfo=UTC) if removed else None,
+        )
+
+    async def recorded_reports(self, window: Window) -> AsyncIterator[Sequence[UUID]]:
+        """Yield the completed reports that have a lineage, in the order of their ids, some at a time."""
+        request = lineage_pb2.ListRecordedReportsRequest(page_size=RECORDED_PAGE)
+        if window.after is not None:
+            request.after_report_id = str(window.after)
+        while True:
+            with _own_account():
+                reply = await self._stub.ListRecordedReports(request, timeout=RECORDED_SECONDS)
+            ids = [each for each in map(UUID, reply.report_ids) if window.admits(each)]
+            if ids:
+                yield ids
+            if len(ids) < RECORDED_PAGE:
+                return
+            request.after_report_id = str(ids[-1])
+
+    async def erase(self, lead_id: UUID) -> int:
+        """Have the raw inputs and logs of a lead's reports removed; returns of how many.
+
+        Raises Held while the lead is under a legal hold.
+        """
+        request = lineage_pb2.EraseLeadPayloadsRequest(lead_id=str(lead_id))
+        try:
+            reply = await self._stub.EraseLeadPayloads(request, timeout=ERASURE_SECONDS)
+        except FailedPrecondition as error:
+            if error.reason == "LEGAL_HOLD":
+                raise Held from error
+            raise
+        return reply.erased
+
+    async def reports_from(self, inputs_sha256: str, limit: int) -> Sequence[UUID]:
+        """Return up to ``limit`` reports that were made from inputs with this digest."""
+        request = lineage_pb2.SearchLineageRequest(inputs_sha256=inputs_sha256, page_size=LINEAGES_PAGE)
+        found: list[UUID] = []
+        while True:
+            page = await self._stub.SearchLineage(request)
+            found += [UUID(each.report_generation_id) for each in page.lineages]
+            if len(found) >= limit or not page.next_page_token:
+                return found[:limit]
+            request.page_token = page.next_page_token
+
     async def raw_inputs(self, lineage_id: UUID, limit: int) -> bytes:
         """Return the inputs as gzip, at most ``limit`` bytes of them; raises NotFound if there are none."""
         packed = bytearray()
         request = lineage_pb2.DownloadRawInputsRequest(lineage_id=str(lineage_id))
-        async for body in self._stub.DownloadRawInputs(request):
+        async for body in self._stub.DownloadRawInputs(request, timeout=INPUTS_SECONDS):
             packed += body.data
             if len(packed) > limit:
                 raise ResourceExhausted(
                     f"The inputs have more than {limit:,} bytes.", reason="INPUTS_TOO_LARGE"
                 )
         return bytes(packed)
+
+
+@contextmanager
+def _own_account() -> Iterator[None]:
+    """Call as this process, for the person: what is between processes is closed to people."""
+    call = identity.current_call()
+    if call is None:
+        yield
+        return
+    with identity.serving(replace(call, bearer="")):
+        yield
 
 
 def lead_json(lead: lead_pb2.Lead) -> dict[str, Any]:

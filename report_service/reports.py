@@ -23,6 +23,7 @@ from report_service.domain import (
     RequestKey,
     Status,
 )
+from report_service.failures import erased
 from report_service.rendering.bundles import Templates
 from services import paging
 from services.clock import Clock
@@ -224,6 +225,8 @@ async def issued(stores: ReportStores, report_id: UUID) -> Report:
             reason="REPORT_NOT_COMPLETED",
             metadata={"status": report.status},
         )
+    if report.erased_at is not None:
+        raise erased(report.erased_at)
     return report
 
 

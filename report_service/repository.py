@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
+    ScalarSelect,
     Select,
     delete,
     exists,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import undefer
+from sqlalchemy.orm import aliased, undefer
 
 from report_service.deliveries import Capture
 from report_service.domain import Assignment, LineageStatus, Pdf, Report, ReportFilter, RequestKey, Status
@@ -62,17 +63,19 @@ class PostgresReportStore:
 
     async def get(self, report_id: UUID) -> Report:
         """Return a report; raises NotFound."""
-        row = await self._session.get(ReportRow, report_id)
-        if row is None:
+        query = select(ReportRow, _successor()).where(ReportRow.id == report_id)
+        found = (await self._session.execute(query)).one_or_none()
+        if found is None:
             raise NotFound("report", str(report_id))
-        return report_of(row)
+        return report_of(*found)
 
     async def page(self, wanted: ReportFilter, size: int, after: UUID | None) -> Sequence[Report]:
         """Return up to ``size`` reports, newest first, that come after a report in that order."""
-        query = select(ReportRow).where(*_conditions(wanted)).order_by(ReportRow.id.desc()).limit(size)
+        query = select(ReportRow, _successor()).where(*_conditions(wanted))
+        query = query.order_by(ReportRow.id.desc()).limit(size)
         if after is not None:
             query = query.where(ReportRow.id < after)
-        return [report_of(row) for row in await self._session.scalars(query)]
+        return [report_of(*found) for found in await self._session.execute(query)]
 
     async def estimate(self, wanted: ReportFilter) -> int:
         """Return about how many reports match; exact up to a thousand."""
@@ -102,13 +105,16 @@ class PostgresReportStore:
         await self._session.flush()
         return Assignment(report_of(row), row.assessment_data)
 
-    async def advance(self, report_id: UUID, attempt: int, step: str, progress: int) -> bool:
+    async def advance(
+        self, report_id: UUID, attempt: int, step: str, progress: int, object_key: str | None = None
+    ) -> bool:
         """Say how far an attempt is; False if it is no longer the latest one, or the report ended."""
         # Nobody misses a step that a power cut took away, so its commit need not wait for the disk.
         await self._session.execute(text("SET LOCAL synchronous_commit = off"))
-        changed = (
-            update(ReportRow).where(*_is_running(report_id, attempt)).values(step=step, progress=progress)
-        )
+        values: dict[str, Any] = {"step": step, "progress": progress}
+        if object_key is not None:
+            values["object_key"] = object_key
+        changed = update(ReportRow).where(*_is_running(report_id, attempt)).values(values)
         return await self._changes(changed) == 1
 
     async def complete(
@@ -212,6 +218,10 @@ def _conditions(wanted: ReportFilter) -> list[ColumnElement[bool]]:
         conditions.append(ReportRow.status == wanted.status)
     if wanted.batch_id is not None:
         conditions.append(ReportRow.batch_id == wanted.batch_id)
+    if wanted.template_version_id:
+        conditions.append(ReportRow.template_version_id == wanted.template_version_id)
+    if wanted.template_digest:
+        conditions.append(ReportRow.template_digest == wanted.template_digest)
     return conditions
 
 
@@ -232,13 +242,23 @@ def _is_running(report_id: UUID, attempt: int) -> list[ColumnElement[bool]]:
 def row_of(report: Report, assessment_data: bytes | None) -> ReportRow:
     """Write the row of a queued report."""
     # By name: what the row has and the report has not comes with its end.
-    names = set(ReportRow.__mapper__.columns.keys()) & set(Report.__dataclass_fields__) - {"version"}
+    names = set(ReportRow.__mapper__.columns.keys()) & set(Report.__dataclass_fields__) - {
+        "version",
+        "superseded_by",
+    }
     values = {name: getattr(report, name) for name in names}
     return ReportRow(**values, assessment_data=assessment_data)
 
 
-def report_of(row: ReportRow) -> Report:
-    """Read a row."""
+def _successor() -> ScalarSelect[Any]:
+    """Return the id of the completed report that stands in for one."""
+    other = aliased(ReportRow)
+    stands_in = select(other.id).where(other.supersedes == ReportRow.id, other.status == Status.COMPLETED)
+    return stands_in.correlate(ReportRow).scalar_subquery()
+
+
+def report_of(row: ReportRow, superseded_by: UUID | None = None) -> Report:
+    """Read a row, and what was read beside it."""
     pdf = None
     if row.pdf_sha256 and row.pdf_size_bytes and row.page_count and row.object_key:
         pdf = Pdf(row.pdf_sha256, row.pdf_size_bytes, row.page_count, row.object_key)
@@ -266,4 +286,7 @@ def report_of(row: ReportRow) -> Report:
         retry_of=row.retry_of,
         batch_id=row.batch_id,
         batch_position=row.batch_position,
+        supersedes=row.supersedes,
+        superseded_by=superseded_by,
+        erased_at=row.erased_at,
     )

@@ -3,6 +3,8 @@
 from functools import partial
 
 from protos.leadfactory.report.v1 import (
+    assurance_pb2,
+    assurance_pb2_grpc,
     report_pb2,
     report_pb2_grpc,
     template_pb2,
@@ -10,6 +12,10 @@ from protos.leadfactory.report.v1 import (
     webhook_pb2,
     webhook_pb2_grpc,
 )
+from report_service.assurance.domain import Environment
+from report_service.assurance.repository import PostgresAssuranceStore
+from report_service.assurance.reproduction import Workbench
+from report_service.assurance.servicer import AssuranceServicer
 from report_service.batch_repository import PostgresBatchStore
 from report_service.inputs import CapturedInputs
 from report_service.library.repository import PostgresTemplateStore
@@ -20,6 +26,7 @@ from report_service.objects import StoredObjects
 from report_service.outbox import PostgresOutboxStore
 from report_service.peers import LeadPeer, LineagePeer
 from report_service.redaction import Redaction
+from report_service.rendering import environment
 from report_service.rendering.standby import StandbyPool
 from report_service.servicer import Limits, ReportServicer
 from report_service.session import ReportSession
@@ -35,6 +42,8 @@ from services.database import Database, UnitsOfWork
 from services.egress.post import Reach
 
 PROCESS = "report"
+# Whoever has a report made again waits behind those who have one made.
+REPRODUCTIONS_WAITING = 8
 
 
 async def serve(settings: ServerSettings) -> None:
@@ -52,14 +61,19 @@ async def serve(settings: ServerSettings) -> None:
     templates = UnitsOfWork(database, PostgresTemplateStore)
     objects = StoredObjects(settings.objects_url)
     shelf = Shelf(templates, objects)
-    studio = StandbyPool()
     lineages = LineagePeer(lineage_channel)
+    studio = StandbyPool()
+    press = StandbyPool(
+        REPRODUCTIONS_WAITING,
+        what="reports",
+        reason="REPRODUCTIONS_BUSY",
+    )
     reports = ReportServicer(
         stores,
         UnitsOfWork(database, PostgresOutboxStore),
         LeadPeer(lead_channel),
         objects,
-        lineages=lineages,
+        lineages,
         redaction=Redaction(key),
         limits=Limits(
             settings.report_queue_limit, settings.report_batch_limit, settings.report_batch_queue_limit
@@ -71,6 +85,15 @@ async def serve(settings: ServerSettings) -> None:
         Library(templates, objects, shelf, utc_now),
         studio,
         CapturedInputs(stores, lineages),
+    )
+    bench = Workbench(
+        reports=stores,
+        assurances=UnitsOfWork(database, PostgresAssuranceStore),
+        lineages=lineages,
+        objects=objects,
+        shelf=shelf,
+        turns=press,
+        environment=Environment(environment.digest(), environment.describe()),
     )
     webhooks = WebhookServicer(
         Webhooks(
@@ -94,6 +117,11 @@ async def serve(settings: ServerSettings) -> None:
                 library,
             ),
             server.Service(
+                assurance_pb2.DESCRIPTOR.services_by_name["AssuranceService"],
+                assurance_pb2_grpc.add_AssuranceServiceServicer_to_server,
+                AssuranceServicer(bench, lineages, utc_now),
+            ),
+            server.Service(
                 webhook_pb2.DESCRIPTOR.services_by_name["WebhookService"],
                 webhook_pb2_grpc.add_WebhookServiceServicer_to_server,
                 webhooks,
@@ -102,6 +130,7 @@ async def serve(settings: ServerSettings) -> None:
         ready=partial(schema.check, "report_service", database),
     )
     await studio.close()
+    await press.close()
     shelf.close()
     await lead_channel.close()
     await lineage_channel.close()

@@ -10,8 +10,8 @@ import grpc
 from google.api.httpbody_pb2 import HttpBody
 
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
-from report_service import archive, batches, dead_letters, pack, reports, wire
-from report_service.batch import BatchStores, LeadSearch
+from report_service import archive, batches, dead_letters, pack, reissues, reports, wire
+from report_service.batch import BatchStores, LeadSearch, UsedInputs
 from report_service.deliveries import OutboxStores
 from report_service.domain import Leads, Objects
 from report_service.pack import KeptEvidence
@@ -26,6 +26,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 class AllLeads(Leads, LeadSearch, Protocol):
     """The lead context: one lead, or many."""
+
+
+class Lineages(UsedInputs, KeptEvidence, Protocol):
+    """The lineage context: what was made from which inputs, and what a pack holds."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         outbox: OutboxStores,
         leads: AllLeads,
         objects: Objects,
+        lineages: Lineages,
         *,
-        lineages: KeptEvidence,
         redaction: Redaction,
         limits: Limits,
         clock: Clock,
@@ -189,9 +193,10 @@ class ReportServicer(report_pb2_grpc.ReportServiceServicer):
         self, request: report_pb2.GenerateReportsRequest, context: Context
     ) -> report_pb2.ReportBatch:
         """Queue many reports."""
-        queued = await batches.generate(
+        queued = await reissues.generate(
             self._stores,
             self._leads,
+            self._lineages,
             wire.batch_request(request),
             current_actor().subject,
             self._clock,

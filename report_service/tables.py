@@ -69,6 +69,8 @@ class ReportRow(Base):
     retry_of: Mapped[UUID | None]
     batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("report_batches.id"))
     batch_position: Mapped[int] = mapped_column(default=0)
+    supersedes: Mapped[UUID | None]
+    erased_at: Mapped[datetime | None] = mapped_column(Instant)
     # Counted up by a trigger, whoever changes the row.
     version: Mapped[int] = mapped_column(server_default=FetchedValue(), server_onupdate=FetchedValue())
 

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.report.v1 import report_pb2
 from report_service import payload
-from report_service.batch import BatchPage, BatchProgress, BatchRequest, LeadSelection
+from report_service.batch import BatchPage, BatchProgress, BatchRequest, LeadSelection, Reissue
 from report_service.deliveries import DeadLetter, DeadLetterPage
 from report_service.domain import Report, ReportFilter, ReportPage, ReportRequest, Status
 from report_service.redaction import Redaction
@@ -39,6 +39,8 @@ def report_filter(message: report_pb2.ListReportsRequest) -> ReportFilter:
         lead_id=UUID(message.lead_id) if message.lead_id else None,
         status=Status(status) if message.status else None,
         batch_id=UUID(message.batch_id) if message.batch_id else None,
+        template_version_id=message.template_version_id,
+        template_digest=message.template_digest,
     )
 
 
@@ -63,8 +65,14 @@ def report_message(report: Report) -> report_pb2.Report:
         message.retry_of = str(report.retry_of)
     if report.batch_id is not None:
         message.batch_id = str(report.batch_id)
+    if report.supersedes is not None:
+        message.supersedes = str(report.supersedes)
+    if report.superseded_by is not None:
+        message.superseded_by = str(report.superseded_by)
+    if report.erased_at is not None:
+        message.erased_at.FromDatetime(report.erased_at)
     if report.pdf is not None:
-        message.pdf_url = f"/api/reports/{report.id}/pdf"
+        message.pdf_url = "" if report.erased_at else f"/api/reports/{report.id}/pdf"
         message.pdf_sha256 = report.pdf.sha256
         message.pdf_size_bytes = report.pdf.size_bytes
         message.page_count = report.pdf.page_count
@@ -85,6 +93,7 @@ def batch_request(message: report_pb2.GenerateReportsRequest) -> BatchRequest:
     return BatchRequest(
         lead_ids=tuple(map(UUID, message.lead_ids)),
         selection=_selection(message.filter) if message.HasField("filter") else None,
+        reissue=_reissue(message.reissue) if message.HasField("reissue") else None,
         template=message.template,
         template_version=message.template_version,
         locale=message.locale,
@@ -107,6 +116,15 @@ def batch_message(progress: BatchProgress) -> report_pb2.ReportBatch:
         progress=100 * progress.ended // batch.size,
         zip_url=f"/api/report-batches/{batch.id}/zip" if progress.is_ended else "",
         **{status.lower(): progress.counts.get(status, 0) for status in Status},
+    )
+
+
+def _reissue(message: report_pb2.Reissue) -> Reissue:
+    return Reissue(
+        template_version_id=message.template_version_id,
+        template_digest=message.template_digest,
+        inputs_sha256=message.inputs_sha256,
+        report_ids=tuple(map(UUID, message.report_ids)),
     )
 
 

@@ -8,6 +8,12 @@ import httpx
 import structlog
 
 from report_service import generation, metrics
+from report_service.assurance.coverage import CoverageWatch
+from report_service.assurance.domain import Environment
+from report_service.assurance.environments import EnvironmentKeeper
+from report_service.assurance.repository import PostgresAssuranceStore
+from report_service.erasure.eraser import Eraser
+from report_service.erasure.repository import PostgresErasureStore
 from report_service.library.repository import PostgresTemplateStore
 from report_service.library.shelf import Shelf
 from report_service.objects import StoredObjects
@@ -73,6 +79,7 @@ async def work(settings: WorkerSettings) -> None:
     # Before the channels: its processes are forked, and gRPC does not like to be.
     pool = RenderPool(settings.render_workers)
     await pool.start()
+    here = Environment(environment.digest(), environment.describe())
     database = Database(
         settings.report_database_url,
         name=generation.PROCESS,
@@ -85,14 +92,18 @@ async def work(settings: WorkerSettings) -> None:
     lineage_channel = open_channel(settings.lineage_service_address, settings)
     objects = StoredObjects(settings.objects_url)
     shelf = Shelf(UnitsOfWork(database, PostgresTemplateStore), objects)
-    relay = Relay(outbox, LineagePeer(lineage_channel))
+    lineages = LineagePeer(lineage_channel)
+    leads = LeadPeer(lead_channel)
+    relay = Relay(outbox, lineages)
+    erasures = UnitsOfWork(database, PostgresErasureStore)
+    assurances = UnitsOfWork(database, PostgresAssuranceStore)
     try:
         workshop = generation.Workshop(
             stores=reports,
-            leads=LeadPeer(lead_channel),
+            leads=leads,
             objects=objects,
             renderer=pool,
-            environment_digest=environment.digest(),
+            environment_digest=here.digest,
             clock=utc_now,
             templates=shelf,
             public_url=settings.public_url,
@@ -112,6 +123,9 @@ async def work(settings: WorkerSettings) -> None:
                 worker.run,
                 relay.run,
                 Upkeep(reports, outbox).run,
+                EnvironmentKeeper(assurances, here).run,
+                CoverageWatch(assurances, lineages).run,
+                Eraser(erasures, outbox, leads, lineages, objects).run,
                 *(each.run for each in couriers(settings, database)),
             ],
             ready=partial(schema.check, "report_service", database),

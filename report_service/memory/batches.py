@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from report_service.batch import Batch, BatchProgress
-from report_service.domain import ENDED, Report
+from report_service.batch import Batch, BatchProgress, Reissue
+from report_service.domain import ENDED, Report, Status
 from report_service.memory.reports import MemoryReportStore
 from services.errors import NotFound
 
@@ -18,7 +18,24 @@ class MemoryBatchStore(MemoryReportStore):
         """Add a batch, its queued reports, and their jobs."""
         self._memory.batches[batch.id] = batch
         for each in reports:
-            await self.add(each, None)
+            given = self._memory.assessment_data.get(each.supersedes) if each.supersedes else None
+            await self.add(each, given)
+
+    async def reissuable(self, wanted: Reissue, limit: int) -> Sequence[Report]:
+        """Return up to ``limit`` completed reports to issue again, oldest first."""
+        every = self._memory.reports.values()
+        living = {each.supersedes for each in every if each.status not in (Status.FAILED, Status.CANCELLED)}
+        found = [
+            each
+            for each in every
+            if each.status is Status.COMPLETED
+            and each.erased_at is None
+            and each.id not in living
+            and wanted.template_version_id in ("", each.template_version_id)
+            and wanted.template_digest in ("", each.template_digest)
+            and (not wanted.report_ids or each.id in wanted.report_ids)
+        ]
+        return sorted(found, key=lambda each: each.id)[:limit]
 
     async def batch(self, batch_id: UUID) -> BatchProgress:
         """Return a batch as it is now; raises NotFound."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from report_service.deliveries import Backlog, DeadLetter, Decision, Delivery, Verdict
@@ -102,10 +103,10 @@ class MemoryOutboxStore:
         age = (self._memory.clock() - oldest).total_seconds() if oldest else 0.0
         return Backlog(len(kept) - dead, dead, age)
 
-    def _change(self, report_id: UUID, attempt: int, **values: object) -> None:
+    def _change(self, report_id: UUID, attempt: int, **values: Any) -> None:
         waiting = self._memory.outbox.get(report_id)
         if waiting is not None and waiting.delivery.attempt == attempt:
-            self._memory.outbox[report_id] = replace(waiting, **values)  # type: ignore[arg-type]
+            self._memory.outbox[report_id] = replace(waiting, **values)
 
 
 def _dead_letter(waiting: Waiting) -> DeadLetter:

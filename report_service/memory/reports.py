@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from report_service.deliveries import Capture, Delivery
@@ -43,12 +44,12 @@ class MemoryReportStore:
         report = self._memory.reports.get(report_id)
         if report is None:
             raise NotFound("report", str(report_id))
-        return report
+        return self._shown(report)
 
     async def page(self, wanted: ReportFilter, size: int, after: UUID | None) -> Sequence[Report]:
         """Return up to ``size`` reports, newest first, that come after a report in that order."""
         newest_first = sorted(self._matching(wanted), key=lambda each: each.id, reverse=True)
-        return [each for each in newest_first if after is None or each.id < after][:size]
+        return [self._shown(each) for each in newest_first if after is None or each.id < after][:size]
 
     async def estimate(self, wanted: ReportFilter) -> int:
         """Return how many reports match."""
@@ -69,12 +70,16 @@ class MemoryReportStore:
         )
         return Assignment(begun, self._memory.assessment_data[report_id])
 
-    async def advance(self, report_id: UUID, attempt: int, step: str, progress: int) -> bool:
+    async def advance(
+        self, report_id: UUID, attempt: int, step: str, progress: int, object_key: str | None = None
+    ) -> bool:
         """Say how far an attempt is; False if it is no longer the latest one, or the report ended."""
         report = self._running(report_id, attempt)
         if report is None:
             return False
         self._change(report, step=step, progress=progress)
+        if object_key is not None:
+            self._memory.object_keys[report_id] = object_key
         return True
 
     async def complete(
@@ -172,7 +177,16 @@ class MemoryReportStore:
             if wanted.lead_id in (None, each.lead_id)
             and wanted.status in (None, each.status)
             and wanted.batch_id in (None, each.batch_id)
+            and wanted.template_version_id in ("", each.template_version_id)
+            and wanted.template_digest in ("", each.template_digest)
         ]
+
+    def _shown(self, report: Report) -> Report:
+        """Return a report with what others say of it."""
+        for each in self._memory.reports.values():
+            if each.supersedes == report.id and each.status is Status.COMPLETED:
+                return replace(report, superseded_by=each.id)
+        return report
 
     def _running(self, report_id: UUID, attempt: int) -> Report | None:
         report = self._memory.reports.get(report_id)
@@ -180,8 +194,8 @@ class MemoryReportStore:
             return None
         return report
 
-    def _change(self, report: Report, **values: object) -> Report:
-        changed = replace(report, version=report.version + 1, **values)  # type: ignore[arg-type]
+    def _change(self, report: Report, **values: Any) -> Report:
+        changed = replace(report, version=report.version + 1, **values)
         self._memory.reports[report.id] = changed
         return changed
 

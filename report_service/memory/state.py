@@ -16,7 +16,18 @@ from services.clock import Clock, utc_now
 
 Store = TypeVar("Store", covariant=True)
 
-KEPT = ("reports", "assessment_data", "batches", "requests", "outbox", "decisions", "jobs")
+KEPT = (
+    "reports",
+    "assessment_data",
+    "batches",
+    "requests",
+    "outbox",
+    "decisions",
+    "environments",
+    "object_keys",
+    "erasures",
+    "jobs",
+)
 """What a unit of work that breaks leaves as it was."""
 
 
@@ -32,6 +43,19 @@ class Waiting:
     dead_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Following:
+    """An erasure of a lead, and how far this context has followed."""
+
+    number: int
+    lead_id: UUID
+    erased_by: str
+    erased_at: datetime
+    due_at: datetime
+    held: bool = False
+    applied_at: datetime | None = None
+
+
 @dataclass
 class State:
     """Everything that this context would keep in its database."""
@@ -44,6 +68,12 @@ class State:
     outbox: dict[UUID, Waiting] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     """What was decided about dead letters."""
+    environments: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What environments consist of, by digest."""
+    object_keys: dict[UUID, str] = field(default_factory=dict)
+    """The objects that reports were about to store."""
+    erasures: dict[UUID, Following] = field(default_factory=dict)
+    """Erased leads."""
     jobs: list[UUID] = field(default_factory=list)
     """The reports that a job stands for; tests take from it what a worker would."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)

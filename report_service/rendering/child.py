@@ -53,12 +53,15 @@ class Renderer:
 
         With ``{"pages", "log"}`` and the PDF, or with a picture of the page that the request names, and
         nothing if there is no such page; with ``{"flaws", "log"}`` if the bundle is to be inspected; with
-        ``{"error", "log"}`` if that cannot be done.
+        ``{"compared", "shares", "log"}`` if two PDFs are to be; with ``{"error", "log"}`` if that
+        cannot be done.
         """
         log: list[dict[str, Any]] = []
         try:
             if "digest" in head:
                 return {"flaws": self._flaws(Path(head["bundle"]), head["digest"]), "log": log}, b""
+            if "first" in head:
+                return self._comparison(inputs[: head["first"]], inputs[head["first"] :]) | {"log": log}, b""
             identity = self._metadata.identity_from(head["identity"])
             template = self._template(Path(head["bundle"]), identity.template_digest)
             pdf, pages = self._document.make_pdf(template, inputs, identity, log)
@@ -80,6 +83,12 @@ class Renderer:
             return picture(pdf, page, width)
         except IndexError:
             return b""
+
+    def _comparison(self, first: bytes, second: bytes) -> dict[str, Any]:
+        from report_service.rendering.picture import compared
+
+        count, shares = compared(first, second)
+        return {"compared": count, "shares": list(shares.items())}
 
     def _flaws(self, path: Path, digest: str) -> list[tuple[str, ...]]:
         from report_service.rendering.inspection import inspect

@@ -8,6 +8,7 @@ and is replaced.
 import asyncio
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -17,7 +18,7 @@ from report_service.rendering.metadata import PdfIdentity
 from report_service.rendering.process import ProcessEnded, RenderProcess, sweep
 from services.errors import FieldViolation
 
-__all__ = ["PdfIdentity", "Picture", "RenderFailed", "RenderPool", "Rendering"]
+__all__ = ["Comparison", "PdfIdentity", "Picture", "RenderFailed", "RenderPool", "Rendering"]
 
 MEMORY_BYTES = 1024 * 1024 * 1024
 """Address space of a render process: about twice what a report of a hundred pages takes."""
@@ -43,6 +44,16 @@ class Picture:
     png: bytes
     """Empty if the document has no such page."""
     page_count: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the pages of two PDFs look beside each other."""
+
+    pages: int
+    """How many were compared."""
+    shares: Mapping[int, float]
+    """By page, counted from 1: the share of its pixels that differ. Pages that look the same are left out."""
 
 
 class RenderFailed(Exception):
@@ -116,6 +127,11 @@ class RenderPool:
         head = {"bundle": str(bundle.path), "digest": bundle.digest}
         reply, _, _ = await self._ask(head, b"", seconds)
         return [FieldViolation(*each) for each in reply["flaws"]]
+
+    async def compare(self, first: bytes, second: bytes) -> Comparison:
+        """Say how the pages of two PDFs look beside each other; raises ``RenderFailed``."""
+        reply, _, _ = await self._ask({"first": len(first)}, first + second)
+        return Comparison(reply["compared"], dict(reply["shares"]))
 
     async def _ask(
         self, head: dict[str, Any], inputs: bytes, seconds: float | None = None

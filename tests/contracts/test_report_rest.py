@@ -107,7 +107,7 @@ async def house(
             UnitsOfWork(database, PostgresOutboxStore),
             LeadPeer(channel),
             objects,
-            lineages=stubs.Evidence(),
+            stubs.Lineages(),
             redaction=Redaction(),
             limits=Limits(queue=2, batch=500, batch_queue=900),
             clock=utc_now,

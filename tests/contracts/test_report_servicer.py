@@ -24,7 +24,7 @@ from services.identity import Actor
 from services.ids import uuid7
 from tests.fixtures.rpc import Reply, TestingServer
 from tests.report_service.builders import NOON, a_report
-from tests.report_service.stubs import Evidence, Leads, Objects
+from tests.report_service.stubs import Leads, Lineages, Objects
 
 ADA = Actor("ada", frozenset({"operator"}), None, "192.0.2.7", "Firefox")
 LEAD = str(uuid7())
@@ -41,7 +41,7 @@ class Service:
             self.memory.outbox_stores(),
             self.leads,
             self.objects,
-            lineages=Evidence(),
+            Lineages(),
             redaction=Redaction("k" * 32),
             limits=Limits(queue=3, batch=5, batch_queue=8),
             clock=lambda: NOON,

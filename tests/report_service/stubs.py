@@ -99,6 +99,9 @@ class Objects:
         self.mishap = mishap
         self.kept: dict[str, bytes] = {}
 
+    def key(self, sha256: str) -> str:
+        return f"sha256/{sha256}"
+
     async def put(self, data: bytes, sha256: str) -> str:
         self.mishap()
         self.kept[f"sha256/{sha256}"] = data
@@ -122,14 +125,19 @@ class Evidence:
                 yield name, data[start : start + 100_000]
 
 
-class Lineages:
+class Lineages(Evidence):
     """A lineage service that acknowledges, or fails in the way it is told."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.fault: Callable[[Delivery], Fault | None] = lambda _: None
         self.loses_replies = False
         self.recorded: dict[UUID, Delivery] = {}
         self.calls: list[UUID] = []
+
+    async def reports_from(self, inputs_sha256: str, limit: int) -> Sequence[UUID]:
+        made = self.recorded.items()
+        return [key for key, each in made if each.capture.inputs_sha256 == inputs_sha256][:limit]
 
     async def record(self, delivery: Delivery, deadline: float) -> None:
         self.calls.append(delivery.report_id)

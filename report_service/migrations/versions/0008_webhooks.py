@@ -3,7 +3,7 @@
 from services.migrations import execute_script
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0007"
 
 ROLE = "report_app"
 

@@ -953,6 +953,62 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/reports/{id}:reproduce": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a report's PDF again from the raw inputs that lineage keeps, and says whether it is the same
+         * @description Makes a report's PDF again from the raw inputs that lineage keeps, and says whether it is the same.
+         *
+         *     Nothing is stored, and the report stays as it is. The inputs are read from lineage with the caller's own
+         *     right, which its access audit notes, and must have the digest that was recorded; the template is the bundle
+         *     that the report was made with, by its digest. If anything differs, `differences` says which part of the
+         *     environment or of the template it is, and which pages look different.
+         *
+         *     Reports are made again one at a time, apart from those that wait to be made. Fails with RESOURCE_EXHAUSTED, reason
+         *     REPRODUCTIONS_BUSY, while too many wait for their turn; `retry_delay` says when to ask again. Fails with
+         *     FAILED_PRECONDITION, and says why, if there is nothing to make it from: reason REPORT_NOT_COMPLETED,
+         *     LINEAGE_PENDING until lineage has it, LINEAGE_DISABLED, LINEAGE_DISCARDED, INPUTS_REMOVED by retention or
+         *     an erasure, LEAD_ERASED, TEMPLATE_GONE, TEMPLATE_FAILED. Fails with DATA_LOSS if what lineage keeps is not what
+         *     it recorded.
+         */
+        post: operations["AssuranceService_ReproduceReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lineage:coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts completed reports against the lineages that are recorded, on both sides, and names every difference
+         * @description Counts completed reports against the lineages that are recorded, on both sides, and names every difference.
+         *
+         *     Every completed report is recorded, pending, or marked as disabled or discarded; the database holds that
+         *     by construction, and this recounts it. Both lists are read in the order of their ids, some thousands at a
+         *     time, so what is in memory does not grow with them. What is under way meanwhile is no difference.
+         */
+        get: operations["AssuranceService_GetCoverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/reports": {
         parameters: {
             query?: never;
@@ -1201,7 +1257,9 @@ export interface paths {
          *     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
          *     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
          *     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-         *     Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+         *     With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+         *     BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+         *     none, and as GenerateReport does.
          */
         post: operations["ReportService_GenerateReports"];
         delete?: never;
@@ -1780,6 +1838,68 @@ export interface components {
             /** @description The newest checkpoint, which is of size `second` unless another was asked for. */
             checkpoint?: components["schemas"]["Checkpoint"];
         };
+        /** @description Completed reports against recorded lineages. */
+        Coverage: {
+            /** @description True if there is no difference. */
+            complete: boolean;
+            /**
+             * Format: int32
+             * @description Completed reports: the sum of the next four.
+             */
+            completed: number;
+            /**
+             * Format: int32
+             * @description Reports whose lineage is recorded, as their own marks say.
+             */
+            recorded: number;
+            /**
+             * Format: int32
+             * @description Reports whose lineage waits to be delivered, dead letters among them.
+             */
+            pending: number;
+            /**
+             * Format: int32
+             * @description Reports made while capture was switched off.
+             */
+            disabled: number;
+            /**
+             * Format: int32
+             * @description Reports whose lineage an admin has given up.
+             */
+            discarded: number;
+            /**
+             * Format: int32
+             * @description Lineages of PDFs that the lineage service has.
+             */
+            lineages: number;
+            /** @description What does not agree, by the reports' ids, at most 1,000. */
+            differences: components["schemas"]["Coverage.Difference"][];
+            /**
+             * Format: int32
+             * @description How much does not agree, in all.
+             */
+            differences_total: number;
+            /**
+             * Format: date-time
+             * @description When the counting began.
+             */
+            counted_at?: string;
+        };
+        "Coverage.Difference": {
+            report_id: string;
+            kind: components["schemas"]["Coverage.Kind"];
+            /** @description What the report says of its lineage, such as `RECORDED`; empty if there is no completed report. */
+            lineage_status: string;
+            /** @description The whole as a sentence. */
+            message: string;
+        };
+        /**
+         * @description - `MISSING`: A completed report has no lineage, though it neither waits nor is marked as having none.
+         *     - `UNKNOWN`: A lineage is of a PDF that no completed report stands for.
+         *     - `CONTRADICTED`: A lineage is there though its report is marked as having none.
+         * @enum {string}
+         */
+        "Coverage.Kind": "KIND_UNSPECIFIED" | "MISSING" | "UNKNOWN" | "CONTRADICTED";
         CreateLeadRequest: {
             /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
             email: string;
@@ -2046,10 +2166,12 @@ export interface components {
             request_id?: string;
         };
         GenerateReportsRequest: {
-            /** @description The leads to report on; one that is named twice counts once. Either these or a filter. */
+            /** @description The leads to report on; one that is named twice counts once. Either these, or a filter, or a re-issue. */
             lead_ids?: string[];
             /** @description Report on every lead that this finds. An empty filter finds all leads. */
             filter?: components["schemas"]["LeadFilter"];
+            /** @description Issue these reports again, instead of reporting on leads. */
+            reissue?: components["schemas"]["Reissue"];
             /** @description Name of a template; `website_audit` if empty. */
             template?: string;
             /** @description A semantic version of that template; the newest if empty. */
@@ -2624,6 +2746,25 @@ export interface components {
              */
             redriven: number;
         };
+        /**
+         * @description Which completed reports to issue again; what is given must all be so. Those that have been issued again, or are
+         *     about to be, and those that were erased are left out.
+         *
+         *     Each new report names the old one in `supersedes`, and so do its raw inputs, in lineage. It is made from the
+         *     lead as it is by then, from what the caller gave to the old one, and in its language. Their template is the
+         *     newest version of the old ones', unless the request names another. The first thousand, or as many as a batch may
+         *     hold, are issued: send the request again, under another key, until it fails with reason BATCH_EMPTY.
+         */
+        Reissue: {
+            /** @description Made with this template version, `name@major.minor.patch`. */
+            template_version_id?: string;
+            /** @description Made with the template bundle of this SHA-256, in hexadecimal. */
+            template_digest?: string;
+            /** @description Made from raw inputs with this SHA-256, in hexadecimal, as lineage has it. */
+            inputs_sha256?: string;
+            /** @description Exactly these. */
+            report_ids?: string[];
+        };
         /** @description One generation of one PDF. */
         Report: {
             /** @description UUID version 7 (RFC 9562); `report_generation_id` in lineage. */
@@ -2667,6 +2808,15 @@ export interface components {
             readonly retry_of: string;
             /** @description The batch that asked for this report; empty if it was asked for alone. */
             readonly batch_id: string;
+            /** @description The report that this one stands in for; its raw inputs name it, too. Empty if it was not re-issued. */
+            readonly supersedes: string;
+            /** @description The completed report that stands in for this one; empty while there is none. */
+            readonly superseded_by: string;
+            /**
+             * Format: date-time
+             * @description When the PDF, and what this report said of its lead, were erased with the lead. Ids and digests remain.
+             */
+            readonly erased_at?: string;
         };
         /**
          * @description Where the lineage of this report is.
@@ -2722,6 +2872,69 @@ export interface components {
             /** @description Path of the ZIP file at the gateway; empty until every report has ended. */
             zip_url: string;
         };
+        ReproduceReportRequest: {
+            /**
+             * Format: uuid
+             * @description The report's UUID.
+             */
+            id: string;
+        };
+        /** @description What came of making a report again. */
+        Reproduction: {
+            report_id: string;
+            /** @description True if what was made now, what was issued, and what is stored are the same bytes. */
+            identical: boolean;
+            /** @description SHA-256 of the PDF as it was issued, in hexadecimal. */
+            expected_sha256: string;
+            /** @description SHA-256 of what was made now. */
+            actual_sha256: string;
+            /** @description SHA-256 of the PDF that is stored; empty if it is gone. */
+            stored_sha256: string;
+            /** @description True if everything that turns HTML into PDF bytes is what it was then. */
+            environment_matches: boolean;
+            /** @description SHA-256 over the environment of then. */
+            expected_environment_digest: string;
+            /** @description SHA-256 over the environment of now. */
+            actual_environment_digest: string;
+            /** @description What differs: parts of the record first, then of the environment, then pages. */
+            differences: components["schemas"]["Reproduction.Difference"][];
+            /**
+             * Format: int32
+             * @description How many pages of the stored PDF and of the new one were compared by how they look; 0 if the bytes are the same.
+             */
+            pages_compared: number;
+        };
+        "Reproduction.Difference": {
+            kind: components["schemas"]["Reproduction.Kind"];
+            /** @description What it is, such as `pango`, `fonts`, `page 3`. */
+            name: string;
+            /** @description What it was; empty if it was not there, or is not known. */
+            expected: string;
+            /** @description What it is now; empty if it is not there. */
+            actual: string;
+            /**
+             * Format: int32
+             * @description The page, counted from 1; 0 for what is no page.
+             */
+            page: number;
+            /**
+             * Format: double
+             * @description Share of the page's pixels that differ, up to 1; 0 for what is no page.
+             */
+            share: number;
+            /** @description The whole as a sentence. */
+            message: string;
+        };
+        /**
+         * @description - `RECORD`: The report and its lineage do not name the same PDF.
+         *     - `STORED_PDF`: The stored PDF is not the one that was issued.
+         *     - `TEMPLATE`: The template's version is another bundle now.
+         *     - `ENVIRONMENT`: A library, a font or another part of the machinery.
+         *     - `PDF`: The new PDF has other bytes than the one that was issued.
+         *     - `PAGE`: A page looks different.
+         * @enum {string}
+         */
+        "Reproduction.Kind": "KIND_UNSPECIFIED" | "RECORD" | "STORED_PDF" | "TEMPLATE" | "ENVIRONMENT" | "PDF" | "PAGE";
         RetentionPreview: {
             classes: components["schemas"]["RetentionPreview.Class"][];
             /** @description Leads that are held, the latest first, at most 200. */
@@ -4571,6 +4784,58 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    AssuranceService_ReproduceReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report's UUID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description What came of making a report again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reproduction"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    AssuranceService_GetCoverage: {
+        parameters: {
+            query?: {
+                /** @description Only reports that were asked for in this month (UTC), such as `2026-11`; all if empty. */
+                month?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Completed reports against recorded lineages. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     ReportService_ListReports: {
         parameters: {
             query?: {
@@ -4584,6 +4849,10 @@ export interface operations {
                 status?: components["schemas"]["Report.Status"];
                 /** @description Only reports of this batch. */
                 batch_id?: string;
+                /** @description Only reports made with this template version, `name@major.minor.patch`. */
+                template_version_id?: string;
+                /** @description Only reports made with the template bundle of this SHA-256, in hexadecimal. */
+                template_digest?: string;
             };
             header?: never;
             path?: never;

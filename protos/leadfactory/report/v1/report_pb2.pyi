@@ -114,6 +114,9 @@ class Report(_message.Message):
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
     RETRY_OF_FIELD_NUMBER: _builtins.int
     BATCH_ID_FIELD_NUMBER: _builtins.int
+    SUPERSEDES_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_BY_FIELD_NUMBER: _builtins.int
+    ERASED_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID version 7 (RFC 9562); `report_generation_id` in lineage."""
     lead_id: _builtins.str
@@ -143,11 +146,19 @@ class Report(_message.Message):
     """The report that this one is another attempt at; empty for a first one."""
     batch_id: _builtins.str
     """The batch that asked for this report; empty if it was asked for alone."""
+    supersedes: _builtins.str
+    """The report that this one stands in for; its raw inputs name it, too. Empty if it was not re-issued."""
+    superseded_by: _builtins.str
+    """The completed report that stands in for this one; empty while there is none."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def completed_at(self) -> _timestamp_pb2.Timestamp:
         """When the report became COMPLETED, FAILED or CANCELLED."""
+
+    @_builtins.property
+    def erased_at(self) -> _timestamp_pb2.Timestamp:
+        """When the PDF, and what this report said of its lead, were erased with the lead. Ids and digests remain."""
 
     def __init__(
         self,
@@ -171,10 +182,13 @@ class Report(_message.Message):
         completed_at: _timestamp_pb2.Timestamp | None = ...,
         retry_of: _builtins.str = ...,
         batch_id: _builtins.str = ...,
+        supersedes: _builtins.str = ...,
+        superseded_by: _builtins.str = ...,
+        erased_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "created_at", b"created_at", "erased_at", b"erased_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "completed_at", b"completed_at", "created_at", b"created_at", "created_by", b"created_by", "error", b"error", "id", b"id", "lead_id", b"lead_id", "lineage_status", b"lineage_status", "locale", b"locale", "page_count", b"page_count", "pdf_sha256", b"pdf_sha256", "pdf_size_bytes", b"pdf_size_bytes", "pdf_url", b"pdf_url", "pipeline_run_id", b"pipeline_run_id", "progress", b"progress", "retry_of", b"retry_of", "status", b"status", "step", b"step", "template_version_id", b"template_version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "completed_at", b"completed_at", "created_at", b"created_at", "created_by", b"created_by", "erased_at", b"erased_at", "error", b"error", "id", b"id", "lead_id", b"lead_id", "lineage_status", b"lineage_status", "locale", b"locale", "page_count", b"page_count", "pdf_sha256", b"pdf_sha256", "pdf_size_bytes", b"pdf_size_bytes", "pdf_url", b"pdf_url", "pipeline_run_id", b"pipeline_run_id", "progress", b"progress", "retry_of", b"retry_of", "status", b"status", "step", b"step", "superseded_by", b"superseded_by", "supersedes", b"supersedes", "template_version_id", b"template_version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -244,6 +258,8 @@ class ListReportsRequest(_message.Message):
     LEAD_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     BATCH_ID_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_ID_FIELD_NUMBER: _builtins.int
+    TEMPLATE_DIGEST_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many reports to return at most; 0 means 50. More than 200 is treated as 200."""
     page_token: _builtins.str
@@ -254,6 +270,10 @@ class ListReportsRequest(_message.Message):
     """Only reports in this status."""
     batch_id: _builtins.str
     """Only reports of this batch."""
+    template_version_id: _builtins.str
+    """Only reports made with this template version, `name@major.minor.patch`."""
+    template_digest: _builtins.str
+    """Only reports made with the template bundle of this SHA-256, in hexadecimal."""
     def __init__(
         self,
         *,
@@ -262,10 +282,12 @@ class ListReportsRequest(_message.Message):
         lead_id: _builtins.str = ...,
         status: Global___Report.Status.ValueType = ...,
         batch_id: _builtins.str = ...,
+        template_version_id: _builtins.str = ...,
+        template_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "lead_id", b"lead_id", "page_size", b"page_size", "page_token", b"page_token", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "lead_id", b"lead_id", "page_size", b"page_size", "page_token", b"page_token", "status", b"status", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -611,6 +633,7 @@ class GenerateReportsRequest(_message.Message):
 
     LEAD_IDS_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    REISSUE_FIELD_NUMBER: _builtins.int
     TEMPLATE_FIELD_NUMBER: _builtins.int
     TEMPLATE_VERSION_FIELD_NUMBER: _builtins.int
     PIPELINE_RUN_ID_FIELD_NUMBER: _builtins.int
@@ -628,30 +651,78 @@ class GenerateReportsRequest(_message.Message):
     """Names this request, as in GenerateReport."""
     @_builtins.property
     def lead_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The leads to report on; one that is named twice counts once. Either these or a filter."""
+        """The leads to report on; one that is named twice counts once. Either these, or a filter, or a re-issue."""
 
     @_builtins.property
     def filter(self) -> Global___LeadFilter:
         """Report on every lead that this finds. An empty filter finds all leads."""
+
+    @_builtins.property
+    def reissue(self) -> Global___Reissue:
+        """Issue these reports again, instead of reporting on leads."""
 
     def __init__(
         self,
         *,
         lead_ids: _abc.Iterable[_builtins.str] | None = ...,
         filter: Global___LeadFilter | None = ...,
+        reissue: Global___Reissue | None = ...,
         template: _builtins.str = ...,
         template_version: _builtins.str = ...,
         pipeline_run_id: _builtins.str = ...,
         locale: _builtins.str = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "reissue", b"reissue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "lead_ids", b"lead_ids", "locale", b"locale", "pipeline_run_id", b"pipeline_run_id", "request_id", b"request_id", "template", b"template", "template_version", b"template_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "lead_ids", b"lead_ids", "locale", b"locale", "pipeline_run_id", b"pipeline_run_id", "reissue", b"reissue", "request_id", b"request_id", "template", b"template", "template_version", b"template_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GenerateReportsRequest: _TypeAlias = GenerateReportsRequest  # noqa: Y015
+
+@_typing.final
+class Reissue(_message.Message):
+    """Which completed reports to issue again; what is given must all be so. Those that have been issued again, or are
+    about to be, and those that were erased are left out.
+
+    Each new report names the old one in `supersedes`, and so do its raw inputs, in lineage. It is made from the
+    lead as it is by then, from what the caller gave to the old one, and in its language. Their template is the
+    newest version of the old ones', unless the request names another. The first thousand, or as many as a batch may
+    hold, are issued: send the request again, under another key, until it fails with reason BATCH_EMPTY.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEMPLATE_VERSION_ID_FIELD_NUMBER: _builtins.int
+    TEMPLATE_DIGEST_FIELD_NUMBER: _builtins.int
+    INPUTS_SHA256_FIELD_NUMBER: _builtins.int
+    REPORT_IDS_FIELD_NUMBER: _builtins.int
+    template_version_id: _builtins.str
+    """Made with this template version, `name@major.minor.patch`."""
+    template_digest: _builtins.str
+    """Made with the template bundle of this SHA-256, in hexadecimal."""
+    inputs_sha256: _builtins.str
+    """Made from raw inputs with this SHA-256, in hexadecimal, as lineage has it."""
+    @_builtins.property
+    def report_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Exactly these."""
+
+    def __init__(
+        self,
+        *,
+        template_version_id: _builtins.str = ...,
+        template_digest: _builtins.str = ...,
+        inputs_sha256: _builtins.str = ...,
+        report_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs_sha256", b"inputs_sha256", "report_ids", b"report_ids", "template_digest", b"template_digest", "template_version_id", b"template_version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reissue: _TypeAlias = Reissue  # noqa: Y015
 
 @_typing.final
 class LeadFilter(_message.Message):

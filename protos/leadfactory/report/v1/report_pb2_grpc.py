@@ -238,7 +238,9 @@ class ReportServiceServicer:
         Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
         lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
         right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-        Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+        With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+        BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+        none, and as GenerateReport does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

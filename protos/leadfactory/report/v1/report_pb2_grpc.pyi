@@ -98,7 +98,9 @@ class ReportServiceStub:
     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-    Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+    With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+    BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+    none, and as GenerateReport does.
     """
     ListReportBatches: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListReportBatchesRequest, _report_pb2.ListReportBatchesResponse]
     """Lists batches, newest first, each with how far it has come, one keyset page at a time."""
@@ -187,7 +189,9 @@ class ReportServiceAsyncStub(ReportServiceStub):
     Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
     lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
     right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-    Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+    With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+    BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+    none, and as GenerateReport does.
     """
     ListReportBatches: _aio.UnaryUnaryMultiCallable[_report_pb2.ListReportBatchesRequest, _report_pb2.ListReportBatchesResponse]  # type: ignore[assignment]
     """Lists batches, newest first, each with how far it has come, one keyset page at a time."""
@@ -345,7 +349,9 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         Promises that all of its reports and their jobs exist, or none. Each report has an outcome of its own: a
         lead that there is not fails its own report only. A filter is resolved once, now, with the caller's own
         right to see leads. Reports of batches wait behind single ones, and have a queue of their own.
-        Fails with FAILED_PRECONDITION, reason BATCH_TOO_LARGE or BATCH_EMPTY, and as GenerateReport does.
+        With `reissue` these are reports that stand in for others. Fails with FAILED_PRECONDITION, reason
+        BATCH_TOO_LARGE, BATCH_EMPTY, or REISSUE_MIXED if the old ones are of several templates and the request names
+        none, and as GenerateReport does.
         """
 
     @_abc_1.abstractmethod
