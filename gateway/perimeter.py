@@ -53,6 +53,8 @@ CROSS_ORIGIN_RESPONSE_HEADERS = (
     "content-disposition",
     "content-range",
     "etag",
+    "ratelimit",
+    "ratelimit-policy",
     "repr-digest",
     "retry-after",
     "x-request-id",
