@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from gateway import contract, docs, pages
 from gateway.auth import Callers, fault
 from gateway.backends import Backends
+from gateway.limits import Rates, Rooms
 from gateway.login import Links, Login
 from gateway.observation import PAGE, Observation
 from gateway.perimeter import (
@@ -51,6 +52,7 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
         settings.gateway_public_url,
         sign_in.sessions if sign_in else None,
         has_links=sign_in is None or settings.login_directory is not None,
+        rates=Rates(settings.requests_per_second, settings.requests_at_once),
     )
     login = Login(Links(settings.login_directory), verifier, callers, sign_in)
     transcoder = Transcoder(
@@ -63,6 +65,7 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
             upload_idle_timeout=settings.upload_idle_seconds,
             upload_timeout=settings.upload_timeout_seconds,
             metadata=callers.metadata,
+            admission=Rooms.from_settings(settings).admission,
             unary_timeout=settings.unary_timeout_seconds,
             stream_timeout=settings.stream_timeout_seconds,
         ),

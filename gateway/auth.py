@@ -59,6 +59,13 @@ class SessionBearer(Protocol):
         """Return the token of the request's session, or None if it has none. Raises Fault."""
 
 
+class Counted(Protocol):
+    """What counts requests."""
+
+    def take(self, subject: str, scope: Scope) -> None:
+        """Count one request of a subject. Raises Fault (429)."""
+
+
 class Callers:
     """Says who calls, in the metadata that services believe."""
 
@@ -70,6 +77,7 @@ class Callers:
         sessions: SessionBearer | None = None,
         *,
         has_links: bool = True,
+        rates: Counted | None = None,
     ) -> None:
         """Take the gateway's own token, who says whom a token speaks for, and the origin that browsers see.
 
@@ -81,15 +89,18 @@ class Callers:
         self._public_url = public_url
         self._sessions = sessions
         self._has_links = has_links
+        self._rates = rates
 
     async def metadata(self, scope: Scope) -> list[tuple[str, str | bytes]]:
         """Return the metadata of one call. Raises Fault for a request that may not be passed on."""
         connection = HTTPConnection(scope)
         bearer = await self.bearer(connection)
         try:
-            await self._verifier.verify(bearer)
+            principal = await self._verifier.verify(bearer)
         except ServiceError as error:
             raise from_service_error(error) from error
+        if self._rates is not None:
+            self._rates.take(principal.subject, scope)
         headers = connection.headers
         pairs = [
             ("authorization", f"Bearer {bearer}"),

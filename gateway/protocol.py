@@ -21,9 +21,12 @@ _REFUSAL = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r
 class BoundedProtocol(HttpToolsProtocol):
     """Closes a connection whose request line and headers are too long, or too long in coming."""
 
+    stall_seconds = 30.0
+    """A client that takes nothing of its answer for so long holds a call and its memory for nothing."""
     _head_bytes = 0
     _head_is_open = True
     _deadline: asyncio.TimerHandle | None = None
+    _stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a first request."""
@@ -33,7 +36,19 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop_waiting()
+        self._go_on()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a client that does not take its answer."""
+        super().pause_writing()
+        # Not close(), which would wait for the client to take the rest.
+        self._stall = self.loop.call_later(self.stall_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop waiting: some tens of kilobytes were taken."""
+        self._go_on()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; more than the limit without an end of the headers is refused."""
@@ -76,10 +91,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
+    def _go_on(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def patient_for(seconds: float) -> type[BoundedProtocol]:
+    """Return the protocol for clients that may stall so long; uvicorn makes one a connection."""
+    return type("PatientProtocol", (BoundedProtocol,), {"stall_seconds": seconds})
 
 
 def _port(host: bytes) -> int:

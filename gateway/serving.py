@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from gateway import app, backends, contract
-from gateway.protocol import BoundedProtocol
+from gateway.protocol import patient_for
 from gateway.settings import GatewaySettings
 from services import telemetry
 
@@ -67,7 +67,7 @@ def _config(settings: GatewaySettings, application: object) -> uvicorn.Config:
         application,  # type: ignore[arg-type]  # uvicorn types ASGI otherwise than Starlette
         host=settings.gateway_host,
         port=settings.gateway_port,
-        http=BoundedProtocol,
+        http=patient_for(settings.stall_seconds),
         ws="none",
         lifespan="off",
         # The chassis has set logging up, and access is logged without query strings by `observation`.

@@ -72,6 +72,30 @@ class GatewaySettings(ServiceSettings):
         30.0, gt=0, description="Seconds that a client may send nothing amid an upload."
     )
     upload_timeout_seconds: float = Field(3600.0, gt=0, description="Seconds that an upload may take.")
+    requests_per_second: float = Field(
+        100.0, gt=0, description="Requests a second that one subject may make for long, at each replica."
+    )
+    requests_at_once: int = Field(
+        500, gt=0, description="Requests that one subject may make at once after a quiet time."
+    )
+    stall_seconds: float = Field(
+        30.0, gt=0, description="Seconds that a client may take nothing of its answer before it is cut off."
+    )
+    concurrent_reads: int = Field(
+        64, gt=0, description="Reading calls that go on at once; as many more wait."
+    )
+    concurrent_writes: int = Field(
+        32, gt=0, description="Changing calls that go on at once; as many more wait."
+    )
+    concurrent_renders: int = Field(
+        4, gt=0, description="Calls that lay out a PDF and go on at once; as many more wait."
+    )
+    concurrent_streams: int = Field(
+        128, gt=0, description="Downloads, uploads and watchers that go on at once; as many more wait."
+    )
+    queue_seconds: float = Field(
+        2.0, ge=0, description="Seconds that a call waits for its turn before it is refused with 503."
+    )
     unary_timeout_seconds: float = Field(30.0, gt=0, description="Seconds that a call may take.")
     stream_timeout_seconds: float = Field(600.0, gt=0, description="Seconds that a download may take.")
 

@@ -71,10 +71,16 @@ class Caller:
         if self.binding.is_upload:
             await uploads.require_size(receive, headers, self._options, self._faults)
             packed = self._read(variables, requests.query(scope), headers, b"")
-            call = self._call(metadata=metadata, timeout=timeout)
         else:
             packed = await self._request(variables, scope, headers, receive)
-            call = self._call(packed, metadata=metadata, timeout=timeout)
+        async with self._options.admission(self.binding):
+            given = () if self.binding.is_upload else (packed,)
+            call = self._call(*given, metadata=metadata, timeout=timeout)
+            await self._answer(call, packed, scope, headers, receive, send)
+
+    async def _answer(
+        self, call: Any, packed: bytes, scope: Scope, headers: Headers, receive: Receive, send: Send
+    ) -> None:
         response = Response(send, head=scope["method"] == "HEAD")
         try:
             if self.binding.is_upload:

@@ -1,7 +1,9 @@
 """What the application that mounts a transcoder may decide."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.types import Scope
 
@@ -10,6 +12,11 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 async def _no_metadata(_: Scope) -> Metadata:
     return ()
+
+
+@asynccontextmanager
+async def _no_admission(_: Any) -> AsyncIterator[None]:
+    yield
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,8 @@ class Options:
     """Request headers that services get to see, in lower case, and the metadata key of each."""
     metadata: Callable[[Scope], Awaitable[Metadata]] = _no_metadata
     """Makes further metadata for a call; may raise Fault to refuse the request."""
+    admission: Callable[[Any], AbstractAsyncContextManager[None]] = _no_admission
+    """Surrounds the call of a `Binding`, from the request's last byte to the answer's; may raise Fault."""
     unary_timeout: float = 30.0
     """Seconds a unary call may take; `Grpc-Timeout` and `Request-Timeout` can only shorten them."""
     stream_timeout: float = 600.0

@@ -3,6 +3,7 @@
 ``python -m tests.deploy.access_table`` writes it there anew.
 """
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,18 +11,22 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from gateway import contract
 from gateway.transcoding.bindings import bindings
-from protos.leadfactory.lead.v1 import lead_pb2, transfers_pb2
-from protos.leadfactory.lineage.v1 import lineage_pb2
 from protos.leadfactory.options.v1 import access_pb2
-from protos.leadfactory.report.v1 import report_pb2, template_pb2
 
-PAGE = Path(__file__).parents[2] / "docs/security.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/security.md"
 BEGIN, END = "<!-- access -->\n", "<!-- /access -->\n"
 ROLES = ("viewer", "operator", "auditor", "admin")
+CODE = [
+    importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    for path in sorted((ROOT / "protos/leadfactory").rglob("*_pb2*.py"))
+]
+"""What was generated from every proto."""
 SERVICES = [
     service
-    for file in (lead_pb2, transfers_pb2, report_pb2, template_pb2, lineage_pb2)
-    for service in file.DESCRIPTOR.services_by_name.values()
+    for module in CODE
+    if hasattr(module, "DESCRIPTOR")
+    for service in module.DESCRIPTOR.services_by_name.values()
 ]
 _YES, _NO = "yes", "-"
 

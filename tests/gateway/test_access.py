@@ -15,9 +15,6 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from gateway import contract
 from gateway.transcoding.bindings import bindings
-from protos.leadfactory.lead.v1 import lead_pb2_grpc, transfers_pb2_grpc
-from protos.leadfactory.lineage.v1 import lineage_pb2_grpc
-from protos.leadfactory.report.v1 import report_pb2_grpc, template_pb2_grpc
 from services.errors import Unimplemented
 from services.interceptors import Refusal
 from services.server import Service
@@ -30,7 +27,7 @@ STRANGERS = ("nobody", "expired", "wrong audience")
 ID = "0190a0f0-0000-7000-8000-000000000000"
 _ADDERS = {
     name.removeprefix("add_").removesuffix("Servicer_to_server"): add
-    for module in (lead_pb2_grpc, transfers_pb2_grpc, report_pb2_grpc, template_pb2_grpc, lineage_pb2_grpc)
+    for module in access_table.CODE
     for name, add in vars(module).items()
     if name.startswith("add_")
 }

@@ -82,7 +82,7 @@ def open_replica(
     services.answers["ListLeads"] = lambda *_: new("leadfactory.lead.v1.ListLeadsResponse")
 
     @asynccontextmanager
-    async def opened(**overrides: Any) -> AsyncIterator[str]:
+    async def opened(*, console: Path = dist, **overrides: Any) -> AsyncIterator[str]:
         listening = socket.create_server(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         addresses = {f"{name}_service_address": services.address for name in ("lead", "report", "lineage")}
@@ -99,7 +99,7 @@ def open_replica(
         }
         settings = GatewaySettings(**given)
         async with backends.connect(settings, contract.image()) as channels:
-            config = serving._config(settings, app.create(settings, channels, dist))
+            config = serving._config(settings, app.create(settings, channels, console))
             server = uvicorn.Server(config)
             running = asyncio.create_task(server._serve([listening]))
             while not server.started:  # noqa: ASYNC110  (uvicorn has nothing to wait for)
