@@ -7,11 +7,17 @@ import secrets
 import time
 from uuid import UUID
 
+# Of the last one: milliseconds, and 4096ths of one behind them.
+_latest = 0
+
 
 def uuid7() -> UUID:
-    """Return a new UUID: 48 bits of Unix time in milliseconds, then 74 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    bits = (milliseconds << 80) | secrets.randbits(80)
-    bits = bits & ~(0xF << 76) | (0x7 << 76)
-    bits = bits & ~(0x3 << 62) | (0x2 << 62)
-    return UUID(int=bits)
+    """Return a new UUID that sorts behind all that this process has made.
+
+    48 bits of Unix time in milliseconds, 12 of their fraction (RFC 9562 section 6.2, method 3), 62 random.
+    Within one fraction the next one counts on, so that order does not depend on chance.
+    """
+    global _latest
+    _latest = stamp = max(time.time_ns() * 4096 // 1_000_000, _latest + 1)
+    milliseconds, fraction = divmod(stamp, 4096)
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | secrets.randbits(62))
