@@ -82,10 +82,10 @@ lock: develop ## Pin the newest versions that pyproject.toml admits, with hashes
 	deploy/install/lock.sh $(VENV)
 
 .PHONY: install
-install: $(VENV)/.runtime libraries $(CONSOLE)/dist/index.html ## Install what running needs; does nothing the second time
+install: $(VENV)/.runtime $(VENV)/bin/leadfactory libraries $(CONSOLE)/dist/index.html ## Install what running needs; does nothing the second time
 
 .PHONY: develop
-develop: $(VENV)/.dev libraries $(CONSOLE)/dist/index.html ## Install what testing needs, too
+develop: $(VENV)/.dev $(VENV)/bin/leadfactory libraries $(CONSOLE)/dist/index.html ## Install what testing needs, too
 
 .PHONY: clean
 clean: ## Remove what can be made again, but neither .venv nor .leadfactory
@@ -104,6 +104,10 @@ $(VENV)/.runtime: requirements/runtime.txt
 $(VENV)/.dev: requirements/dev.txt requirements/runtime.txt
 	@deploy/install/venv.sh $(VENV) $< $(PYTHON)
 	@touch $(VENV)/.runtime $@
+
+# A link to the checkout's own: nothing is installed that could grow old.
+$(VENV)/bin/leadfactory: | $(VENV)/.runtime
+	@ln -sf ../../client/leadfactory $@
 
 $(CONSOLE)/node_modules/.package-lock.json: $(CONSOLE)/package-lock.json | $(VENV)/.runtime
 	@echo "Installing the console's packages …" >&2

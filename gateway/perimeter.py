@@ -127,9 +127,12 @@ class Headings:
                 policy = _PDF_POLICY if is_pdf else _DATA_POLICY
                 for name, value in self._always.items():
                     headers.setdefault(name, value)
-                headers.setdefault("content-security-policy", policy)
-                headers.setdefault("x-frame-options", "SAMEORIGIN" if is_pdf else "DENY")
-                headers.setdefault("cache-control", "no-store")
+                # What "not modified" says replaces what the browser keeps (RFC 9111, 3.2), and it has no type
+                # to judge by: what holds is what came with the answer that is kept.
+                if message["status"] != 304:
+                    headers.setdefault("content-security-policy", policy)
+                    headers.setdefault("x-frame-options", "SAMEORIGIN" if is_pdf else "DENY")
+                    headers.setdefault("cache-control", "no-store")
             await send(message)
 
         await self._app(scope, receive, headed)

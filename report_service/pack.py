@@ -11,6 +11,7 @@ from uuid import UUID
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from report_service.domain import LineageStatus, Objects, Report
+from report_service.failures import erased
 from report_service.outlet import Outlet
 from services.errors import FailedPrecondition
 
@@ -26,7 +27,9 @@ class KeptEvidence(Protocol):
 
 
 def require_recorded(report: Report) -> None:
-    """Raise FailedPrecondition for a report whose lineage has not arrived, or never will."""
+    """Raise FailedPrecondition if the lineage has not arrived, or never will, or the report was erased."""
+    if report.erased_at is not None:
+        raise erased(report.erased_at)
     if report.lineage_status is not LineageStatus.RECORDED:
         raise FailedPrecondition(
             f"The lineage of the report is {report.lineage_status}: there is nothing to prove it by.",

@@ -15,6 +15,7 @@ from protos.leadfactory.report.v1 import (
 from report_service.assurance.domain import Environment
 from report_service.assurance.repository import PostgresAssuranceStore
 from report_service.assurance.reproduction import Workbench
+from report_service.assurance.runs import Runs
 from report_service.assurance.servicer import AssuranceServicer
 from report_service.batch_repository import PostgresBatchStore
 from report_service.inputs import CapturedInputs
@@ -86,14 +87,16 @@ async def serve(settings: ServerSettings) -> None:
         studio,
         CapturedInputs(stores, lineages),
     )
-    bench = Workbench(
-        reports=stores,
-        assurances=UnitsOfWork(database, PostgresAssuranceStore),
-        lineages=lineages,
-        objects=objects,
-        shelf=shelf,
-        turns=press,
-        environment=Environment(environment.digest(), environment.describe()),
+    runs = Runs(
+        Workbench(
+            reports=stores,
+            assurances=UnitsOfWork(database, PostgresAssuranceStore),
+            lineages=lineages,
+            objects=objects,
+            shelf=shelf,
+            turns=press,
+            environment=Environment(environment.digest(), environment.describe()),
+        )
     )
     webhooks = WebhookServicer(
         Webhooks(
@@ -119,7 +122,7 @@ async def serve(settings: ServerSettings) -> None:
             server.Service(
                 assurance_pb2.DESCRIPTOR.services_by_name["AssuranceService"],
                 assurance_pb2_grpc.add_AssuranceServiceServicer_to_server,
-                AssuranceServicer(bench, lineages, utc_now),
+                AssuranceServicer(runs, lineages, utc_now),
             ),
             server.Service(
                 webhook_pb2.DESCRIPTOR.services_by_name["WebhookService"],
@@ -130,6 +133,7 @@ async def serve(settings: ServerSettings) -> None:
         ready=partial(schema.check, "report_service", database),
     )
     await studio.close()
+    await runs.close()
     await press.close()
     shelf.close()
     await lead_channel.close()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
 
 pytest_plugins = [
     "tests.fixtures.door",
@@ -17,6 +18,10 @@ pytest_plugins = [
     "tests.fixtures.rpc",
     "tests.fixtures.stack",
 ]
+
+# How long an example takes is the machine's affair: tests tell what is true, benches how fast it is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "CI", "TERM", "TZ"}
 KEPT_PREFIXES = ("PYTEST", "COV", "PIP_", "SSL_", "NODE", "npm_", "NPM_")

@@ -6,6 +6,7 @@ Exit status: 0 = intact, 1 = damaged, each damage on a line of its own; 2 = it c
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import asyncpg
@@ -48,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.command == "key":
             print(Signer.from_pem(asked.origin, asked.private).key)
             return INTACT
-        report = _verify(asked.evidence, [_key(each) for each in asked.key], asked.checkpoints)
-    except (InvalidKey, InvalidArchive, NoLog, OSError, ValueError, asyncpg.PostgresError) as error:
+        report = check(asked.evidence, asked.key, asked.checkpoints)
+    except (Uncheckable, InvalidKey, OSError, ValueError) as error:
         print(f"cannot be checked: {' '.join(str(error).split())}", file=sys.stderr)
         return UNCHECKED
     for damage in report.damages:
@@ -60,7 +61,19 @@ def main(arguments: list[str] | None = None) -> int:
     return DAMAGED if report.damages else INTACT
 
 
-def _verify(evidence: str, keys: list[VerifierKey], checkpoints: Path | None) -> Report:
+class Uncheckable(Exception):
+    """What was to be checked, or what to check it with, cannot be read."""
+
+
+def check(evidence: str, keys: Iterable[str], checkpoints: Path | None) -> Report:
+    """Check a file or a database with keys, or files of keys; raises Uncheckable."""
+    try:
+        return _check(evidence, [_key(each) for each in keys], checkpoints)
+    except (InvalidKey, InvalidArchive, NoLog, OSError, ValueError, asyncpg.PostgresError) as error:
+        raise Uncheckable(str(error)) from error
+
+
+def _check(evidence: str, keys: list[VerifierKey], checkpoints: Path | None) -> Report:
     # Before the database is looked at, so that every one of them must be in it.
     kept = list(CheckpointFile(checkpoints).notes()) if checkpoints else None
     if evidence.startswith(("postgresql://", "postgres://")):

@@ -144,9 +144,13 @@ def named(side: str, name: str) -> str:
     return name if side == "details" else f"{side}_values.{name}"
 
 
+# Made once: `json.dumps` would make one for each value of a whole log.
+_WRITER = json.JSONEncoder(ensure_ascii=False)
+
+
 def text_of(name: str, value: Any) -> str:
     """Return a value as an opening's text, as PostgreSQL writes it: `{"name": value}`."""
-    return json.dumps({name: value}, ensure_ascii=False)
+    return _WRITER.encode({name: value})
 
 
 def place(entry_id: str | None, subject_field: str, subject: str | None, version: int | None) -> str:

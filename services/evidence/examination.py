@@ -153,10 +153,9 @@ class _Examination:
             f"""SELECT e.id::text, e.{log.subject_field}::text AS subject, e.version, e.canonical,
                        e.entry_hash, e.transaction_id, {openings_of(log)} AS openings, t.number, t.hash,
                        {"NULL" if log.has_details else "e.changed_fields"} AS changed_fields,
-                       (to_jsonb(e) - $1::text[])::text AS stated
+                       (SELECT row_to_json(s) FROM (SELECT {await self._stated(log)}) AS s)::text AS stated
                   FROM {log.table} e LEFT JOIN {log.table}_tree t ON t.entry_id = e.id AND t.level = 0
-                 ORDER BY e.{log.subject_field} NULLS FIRST, e.version NULLS LAST, e.created_at, e.id""",
-            [*_UNSTATED, *_COMMITTED, *log.derived],
+                 ORDER BY e.{log.subject_field} NULLS FIRST, e.version NULLS LAST, e.created_at, e.id"""
         ):
             if chain is None or chain.subject != (row["subject"] or ""):
                 await self._end(chain, subjects)
@@ -186,6 +185,17 @@ class _Examination:
         return await self.connection.fetchval(  # type: ignore[no-any-return]
             f"SELECT max(forgotten_before) FROM {log.table}"
         )
+
+    async def _stated(self, log: Log) -> str:
+        """Return the columns that entries state in the open, whichever there are, for a SELECT."""
+        rows = await self.connection.fetch(
+            """SELECT 'e.' || quote_ident(attname) AS name FROM pg_attribute
+                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
+                  AND attname <> ALL($2)""",
+            f"public.{log.table}",
+            [*_UNSTATED, *_COMMITTED, *log.derived],
+        )
+        return ", ".join(row["name"] for row in rows)
 
     async def _end(self, chain: Chain | None, subjects: Subjects) -> None:
         """Compare what a chain comes to with what is there, and name what is there without one."""

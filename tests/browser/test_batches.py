@@ -111,7 +111,7 @@ async def test_a_batch_is_cancelled_and_what_was_cancelled_is_retried(console: P
     await expect(console.get_by_role("link", name="Download ZIP")).to_be_visible()
     await console.get_by_role("combobox", name="Status").select_option("Cancelled")
     reports = console.get_by_role("region", name="Reports", exact=True)
-    await reports.get_by_role("row").nth(1).get_by_role("link").click()
+    await reports.get_by_role("row").nth(1).get_by_role("link").first.click()
     before = console.url
     await console.get_by_role("button", name="Retry").click()
     await console.wait_for_url(lambda url: url != before and "/reports/" in url)

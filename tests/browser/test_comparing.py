@@ -25,7 +25,7 @@ async def test_two_reports_are_compared_and_the_comparison_is_on_record(
     await console.get_by_role("button", name="Generate report").click()
     reports = console.get_by_role("region", name="Reports")
     await expect(reports.get_by_text("Completed")).to_have_count(2)
-    await reports.get_by_role("row").nth(1).get_by_role("link").click()
+    await reports.get_by_role("row").nth(1).get_by_role("link").first.click()
 
     lineage = console.get_by_role("region", name="Lineage", exact=True)
     await lineage.get_by_role("link", name="Compare with another").click()

@@ -87,5 +87,8 @@ async def test_storage_is_a_chart_that_reads_as_a_table(console: Page, stack: St
     await expect(storage).to_contain_text("on disk")
     await expect(storage.get_by_role("table", name="On disk")).to_contain_text("Records")
     await expect(console.get_by_role("region", name="Retention")).to_contain_text("for ever")
+    coverage = console.get_by_role("region", name="Coverage")
+    await coverage.get_by_role("button", name="Count now").click()
+    await expect(coverage).to_contain_text("Complete")
     if AXE.is_file():
         assert await accessibility_violations(console) == []

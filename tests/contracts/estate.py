@@ -26,6 +26,7 @@ from report_service import generation, payload
 from report_service.assurance.domain import Environment
 from report_service.assurance.repository import PostgresAssuranceStore
 from report_service.assurance.reproduction import Workbench
+from report_service.assurance.runs import Runs
 from report_service.assurance.servicer import AssuranceServicer
 from report_service.batch_repository import PostgresBatchStore
 from report_service.domain import Pdf
@@ -94,6 +95,7 @@ class Estate:
         self.shelf = Shelf(UnitsOfWork(self.database, PostgresTemplateStore), self.objects)
         self.press = StandbyPool(8, what="reports", reason="REPRODUCTIONS_BUSY")
         self.workshop: generation.Workshop
+        self.runs: Runs
         self.worker_lineages: LineagePeer
         self.worker_leads: LeadPeer
 
@@ -152,6 +154,8 @@ class Estate:
                 turns=self.press,
                 environment=here,
             )
+            self.runs = Runs(bench)
+            stack.push_async_callback(self.runs.close)
             reports = ReportServicer(
                 self.stores,
                 self.outbox,
@@ -173,7 +177,7 @@ class Estate:
                     Service(
                         assurance_pb2.DESCRIPTOR.services_by_name["AssuranceService"],
                         assurance_pb2_grpc.add_AssuranceServiceServicer_to_server,
-                        AssuranceServicer(bench, lineage, utc_now),
+                        AssuranceServicer(self.runs, lineage, utc_now),
                     ),
                 )
             )
@@ -193,9 +197,11 @@ class Estate:
             )
             yield self
 
-    async def call(self, method: str, path: str, body: Any = None, role: str = "operator") -> httpx.Response:
+    async def call(
+        self, method: str, path: str, body: Any = None, role: str = "operator", subject: str = "ada"
+    ) -> httpx.Response:
         """Ask the gateway as a person."""
-        headers = {"authorization": f"Bearer {self._issuer.person('ada', role)}"}
+        headers = {"authorization": f"Bearer {self._issuer.person(subject, role)}"}
         return await self._client.request(method, path, json=body, headers=headers)
 
     async def got(self, method: str, path: str, body: Any = None, role: str = "operator") -> dict[str, Any]:

@@ -74,6 +74,8 @@ async def test_pdf_inputs_and_what_the_caller_gave_go_and_digests_stay(estate: E
     lineage = await estate.got("GET", f"/api/lineage/{report_id}")
     assert lineage["pdf_sha256"] == before["pdf_sha256"]
     assert lineage["raw_inputs_expired_at"]
+    pack = error(await estate.call("GET", f"/api/reports/{report_id}/evidence", role="auditor"))
+    assert pack["reason"] == "LEAD_ERASED"
     looked_up = await estate.got("POST", f"/api/lineage:lookup?sha256={before['pdf_sha256']}")
     assert looked_up["verdict"] == "GENUINE"
     assert (await estate.got("GET", "/api/lineage:coverage"))["complete"]

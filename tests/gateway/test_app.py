@@ -124,6 +124,20 @@ async def test_a_pdf_may_be_shown_in_a_frame_of_this_site_and_nothing_else_may(
     assert other.headers["referrer-policy"] == "no-referrer"
 
 
+async def test_what_is_not_modified_keeps_the_policy_that_it_came_with(
+    client: httpx.AsyncClient, services: Services, operator: dict[str, str]
+) -> None:
+    async def unchanged(request: Any, context: Any) -> Any:
+        await context.send_initial_metadata((("http-status", "304"), ("http-etag", '"x"')))
+        yield new("google.api.HttpBody")
+
+    services.answers["DownloadReport"] = unchanged
+    reply = await client.get("/api/reports/1/pdf", headers={**operator, "if-none-match": '"x"'})
+    assert reply.status_code == 304
+    assert not {"content-security-policy", "x-frame-options"} & reply.headers.keys()
+    assert reply.headers["x-content-type-options"] == "nosniff"
+
+
 @pytest.mark.parametrize("path", ["/", "/leads/42", "/reports/1/lineage"])
 async def test_every_page_of_the_console_is_the_console(client: httpx.AsyncClient, path: str) -> None:
     reply = await client.get(path, headers=PAGE)

@@ -1,75 +1,24 @@
 """Promise: whatever a superuser does to the access audit behind its back is found, and named."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
 
-from lineage_service import accesses, lineage, search
 from lineage_service.audit_log import LOG
-from lineage_service.domain import (
-    AccessFilter,
-    Action,
-    Limits,
-    LineageFilter,
-    LineageStores,
-    Order,
-    Outcome,
-)
-from lineage_service.repository import PostgresLineageStore
 from services import migrations
-from services.database import Database, UnitsOfWork
 from services.evidence import __main__ as command
 from services.evidence import tables
 from services.evidence.checkpoints import CheckpointFile
 from services.evidence.examination import examine
 from services.evidence.log import Log
-from services.evidence.merkle import leaf_hash
-from services.evidence.notes import Signer
 from services.ids import uuid7
-from tests.fixtures.evidence import PRIVATE_KEY, seal, sealing
+from tests.fixtures.evidence import seal, sealing
 from tests.fixtures.postgres import Postgres, TestDatabase
-from tests.lineage_service.builders import ADA, Sent, a_report, an_access
-
-SIGNER = Signer("example.com/lineage", PRIVATE_KEY)
-KEYS = [SIGNER.key]
-ENTRIES = 12
-"""Of two lineages: RECORD, VIEW, LOGS, OUTCOME and AUDIT each. And two searches."""
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-async def record(stores: LineageStores) -> Sent:
-    sent = a_report(b"one", b"two")
-    await lineage.record(stores, sent.facts, sent.arrivals(), ADA, limits=Limits(), clock=now)
-    return sent
-
-
-async def populate(made: TestDatabase, outside: Path) -> None:
-    database = Database(made.url, name="test")
-    stores = UnitsOfWork(database, PostgresLineageStore)
-    for _ in range(2):
-        sent = await record(stores)
-        await seal(made, sealing(outside, SIGNER, LOG))
-        async with stores.write() as store:
-            await store.note(an_access(sent, Action.VIEW, now()))
-            reading = an_access(sent, Action.LOGS, now())
-            await store.note(reading)
-        async with stores.write() as store:
-            await store.conclude(reading, Outcome(reading.id, "OK", 7, now()))
-        await search.search(stores, LineageFilter(pipeline_run_id="r"), 5, None, Order(), ADA, clock=now)
-        await accesses.page(stores, AccessFilter(lineage_id=sent.facts.lineage_id), 5, None, ADA, clock=now)
-        await seal(made, sealing(outside, SIGNER, LOG))
-    await database.close()
+from tests.lineage_service.thief import ENTRIES, KEYS, SIGNER, Thief, populate
 
 
 @pytest.fixture(scope="session")
@@ -88,61 +37,6 @@ def sealed(postgres: Postgres, sealed_lineages: tuple[TestDatabase, Path]) -> It
     made = postgres.copy("lineage", sealed_lineages[0])
     yield made
     postgres.drop(made)
-
-
-class Thief:
-    """Somebody with all rights in the database, and without the key."""
-
-    def __init__(self, connection: asyncpg.Connection, entries: list[asyncpg.Record]) -> None:
-        self.connection = connection
-        self.entries = entries
-        """Of the first lineage, oldest first."""
-
-    @asynccontextmanager
-    async def unseen(self) -> AsyncIterator[None]:
-        """Switch every trigger off, and on again as it was."""
-        names = await self.connection.fetch(
-            "SELECT tgrelid::regclass::text AS on, tgname FROM pg_trigger"
-            " WHERE tgrelid = ANY($1::text[]::regclass[]) AND NOT tgisinternal",
-            LOG.tables,
-        )
-        for each in names:
-            await self.connection.execute(f"ALTER TABLE {each['on']} DISABLE TRIGGER {each['tgname']}")
-        yield
-        for each in names:
-            await self.connection.execute(f"ALTER TABLE {each['on']} ENABLE ALWAYS TRIGGER {each['tgname']}")
-
-    async def execute(self, statement: str, *arguments: Any) -> None:
-        async with self.unseen():
-            await self.connection.execute(statement, *arguments)
-
-    async def rewrite(self, version: int, *, tree: bool) -> list[str]:
-        """Forge who made an entry, and recompute every hash that follows from it; return the ids."""
-        previous: str | None = None
-        async with self.unseen():
-            for entry in self.entries[version - 1 :]:
-                stated = json.loads(entry["canonical"])
-                if previous is None:
-                    stated["subject"] = "eve"
-                else:
-                    stated["previous_hash"] = previous
-                canonical = json.dumps(stated).encode()
-                await self.connection.execute(
-                    """UPDATE lineage_accesses SET canonical = $2::bytea, entry_hash = sha256($2::bytea),
-                              subject = $3, previous_hash = decode($4, 'hex') WHERE id = $1""",
-                    entry["id"],
-                    canonical,
-                    stated["subject"],
-                    stated["previous_hash"],
-                )
-                if tree:
-                    await self.connection.execute(
-                        "UPDATE lineage_accesses_tree SET hash = $2 WHERE entry_id = $1",
-                        entry["id"],
-                        leaf_hash(canonical),
-                    )
-                previous = hashlib.sha256(canonical).hexdigest()
-        return [str(entry["id"]) for entry in self.entries[version - 1 :]]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import zipfile
 from io import BytesIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from report_service.rendering import archive, bundles
@@ -119,7 +119,6 @@ def test_an_encrypted_or_damaged_file_is_named() -> None:
 
 
 @given(some.binary(max_size=300))
-@settings(deadline=None)
 def test_what_is_no_archive_is_refused(noise: bytes) -> None:
     for packed in (noise, b"PK\x03\x04" + noise, zipped(small())[:-30] + noise):
         with pytest.raises(InvalidArgument):

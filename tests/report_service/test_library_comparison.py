@@ -1,6 +1,6 @@
 """Promise: what differs between two versions is told: each file, each value of the schema, each string."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from report_service.library.comparison import SHOWN_BYTES, Change, compare
@@ -79,7 +79,6 @@ TEXTS = some.dictionaries(some.sampled_from("abc"), some.text(max_size=3), max_s
 
 
 @given(TEXTS, TEXTS)
-@settings(deadline=None)
 def test_a_comparison_backwards_tells_the_same_backwards(a: dict[str, str], b: dict[str, str]) -> None:
     there, back = (
         compare(small(strings_in_en__json=one), small(strings_in_en__json=other))

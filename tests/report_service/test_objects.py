@@ -30,7 +30,7 @@ async def test_what_was_put_is_read_back(objects: StoredObjects) -> None:
     assert await together(objects.read(key, 0, len(PDF))) == PDF
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, len(PDF) - 1), st.integers(1, 1000))
 async def test_any_range_is_read_alone(objects: StoredObjects, start: int, length: int) -> None:
     key = await objects.put(PDF, payload.sha256(PDF))

@@ -157,7 +157,7 @@ async def test_what_streams_from_the_client_is_not_there(zoo: Zoo) -> None:
         assert (await client.post("/zoo/feed", json={})).status_code == 404
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "BREW"]),
     st.text(alphabet="/zo{}animals:%7e0f*?&=[]._-", max_size=24),

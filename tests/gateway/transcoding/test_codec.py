@@ -59,7 +59,7 @@ each_type = pytest.mark.parametrize(
 def differential(kind: Descriptor) -> settings:
     """Look longest at the message that has everything."""
     examples = 150 if kind.name == "Kinds" else 20
-    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    return settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow])
 
 
 def reference(message: Any, image: Image) -> Any:
@@ -131,7 +131,7 @@ JSON_VALUES = st.recursive(
 FIELDS = [field.name for field in new("Kinds").DESCRIPTOR.fields]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.sampled_from(FIELDS), JSON_VALUES)
 def test_what_is_accepted_is_what_protobuf_accepts_or_is_refused_by_name(name: str, value: Any) -> None:
     found, expected = new("Kinds"), new("Kinds")

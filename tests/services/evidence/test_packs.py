@@ -88,7 +88,7 @@ def pack(
 HONEST = pack(history())
 
 
-def files(evidence: Evidence = HONEST, **instead: bytes | None) -> dict[str, bytes]:
+def files(evidence: Evidence = HONEST, /, **instead: bytes | None) -> dict[str, bytes]:
     """Return a pack's files, some replaced (a dot is written as two underscores), some left out by None."""
     every = dict(archive.contents(evidence)) | {
         each.name: FILES[each.name] for each in evidence.attachments or ()

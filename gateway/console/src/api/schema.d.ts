@@ -972,7 +972,9 @@ export interface paths {
          *     environment or of the template it is, and which pages look different.
          *
          *     Reports are made again one at a time, apart from those that wait to be made. Fails with RESOURCE_EXHAUSTED, reason
-         *     REPRODUCTIONS_BUSY, while too many wait for their turn; `retry_delay` says when to ask again. Fails with
+         *     REPRODUCTIONS_BUSY, while too many wait for their turn; `retry_delay` says when to ask again. One that takes
+         *     longer than 20 seconds goes on: the call fails with UNAVAILABLE, reason REPRODUCTION_RUNNING, and the same
+         *     call once more waits for the answer. Fails with
          *     FAILED_PRECONDITION, and says why, if there is nothing to make it from: reason REPORT_NOT_COMPLETED,
          *     LINEAGE_PENDING until lineage has it, LINEAGE_DISABLED, LINEAGE_DISCARDED, INPUTS_REMOVED by retention or
          *     an erasure, LEAD_ERASED, TEMPLATE_GONE, TEMPLATE_FAILED. Fails with DATA_LOSS if what lineage keeps is not what
@@ -1070,7 +1072,8 @@ export interface paths {
          * @description Streams the PDF, byte for byte as it was stored.
          *
          *     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
-         *     file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+         *     file. Fails with FAILED_PRECONDITION until the report is COMPLETED, and, reason LEAD_ERASED, once it was
+         *     erased with its lead.
          */
         get: operations["ReportService_DownloadReport"];
         put?: never;
@@ -1095,7 +1098,8 @@ export interface paths {
          *
          *     `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
          *     audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
-         *     the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+         *     the report is completed and its lineage recorded, and, reason LEAD_ERASED, once it was erased with its lead;
+         *     with UNAVAILABLE until its lineage is under a checkpoint.
          */
         get: operations["ReportService_DownloadReportEvidence"];
         put?: never;
@@ -1362,7 +1366,8 @@ export interface paths {
          *     every report, and the SHA-256 of every PDF.
          *
          *     The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
-         *     report has ended. Breaks off rather than pack a PDF that is not what it was.
+         *     report has ended. Breaks off rather than pack a PDF that is not what it was. What was erased with its lead is
+         *     in the manifest only.
          */
         get: operations["ReportService_DownloadReportBatch"];
         put?: never;

@@ -17,6 +17,7 @@ export type LegalHold = Schemas["LegalHold"];
 export type LineageDiff = Schemas["LineageDiff"];
 export type LineageAccess = Schemas["LineageAccess"];
 export type ReportBatch = Schemas["ReportBatch"];
+export type Coverage = Schemas["Coverage"];
 export type DeadLetter = Schemas["DeadLetter"];
 export type StorageUsage = Schemas["StorageUsage"];
 export type StorageShare = Schemas["StorageUsage.Share"];

@@ -44,7 +44,9 @@ class AssuranceServiceStub:
     environment or of the template it is, and which pages look different.
 
     Reports are made again one at a time, apart from those that wait to be made. Fails with RESOURCE_EXHAUSTED, reason
-    REPRODUCTIONS_BUSY, while too many wait for their turn; `retry_delay` says when to ask again. Fails with
+    REPRODUCTIONS_BUSY, while too many wait for their turn; `retry_delay` says when to ask again. One that takes
+    longer than 20 seconds goes on: the call fails with UNAVAILABLE, reason REPRODUCTION_RUNNING, and the same
+    call once more waits for the answer. Fails with
     FAILED_PRECONDITION, and says why, if there is nothing to make it from: reason REPORT_NOT_COMPLETED,
     LINEAGE_PENDING until lineage has it, LINEAGE_DISABLED, LINEAGE_DISCARDED, INPUTS_REMOVED by retention or
     an erasure, LEAD_ERASED, TEMPLATE_GONE, TEMPLATE_FAILED. Fails with DATA_LOSS if what lineage keeps is not what
@@ -74,7 +76,9 @@ class AssuranceServiceAsyncStub(AssuranceServiceStub):
     environment or of the template it is, and which pages look different.
 
     Reports are made again one at a time, apart from those that wait to be made. Fails with RESOURCE_EXHAUSTED, reason
-    REPRODUCTIONS_BUSY, while too many wait for their turn; `retry_delay` says when to ask again. Fails with
+    REPRODUCTIONS_BUSY, while too many wait for their turn; `retry_delay` says when to ask again. One that takes
+    longer than 20 seconds goes on: the call fails with UNAVAILABLE, reason REPRODUCTION_RUNNING, and the same
+    call once more waits for the answer. Fails with
     FAILED_PRECONDITION, and says why, if there is nothing to make it from: reason REPORT_NOT_COMPLETED,
     LINEAGE_PENDING until lineage has it, LINEAGE_DISABLED, LINEAGE_DISCARDED, INPUTS_REMOVED by retention or
     an erasure, LEAD_ERASED, TEMPLATE_GONE, TEMPLATE_FAILED. Fails with DATA_LOSS if what lineage keeps is not what
@@ -107,7 +111,9 @@ class AssuranceServiceServicer(metaclass=_abc_1.ABCMeta):
         environment or of the template it is, and which pages look different.
 
         Reports are made again one at a time, apart from those that wait to be made. Fails with RESOURCE_EXHAUSTED, reason
-        REPRODUCTIONS_BUSY, while too many wait for their turn; `retry_delay` says when to ask again. Fails with
+        REPRODUCTIONS_BUSY, while too many wait for their turn; `retry_delay` says when to ask again. One that takes
+        longer than 20 seconds goes on: the call fails with UNAVAILABLE, reason REPRODUCTION_RUNNING, and the same
+        call once more waits for the answer. Fails with
         FAILED_PRECONDITION, and says why, if there is nothing to make it from: reason REPORT_NOT_COMPLETED,
         LINEAGE_PENDING until lineage has it, LINEAGE_DISABLED, LINEAGE_DISCARDED, INPUTS_REMOVED by retention or
         an erasure, LEAD_ERASED, TEMPLATE_GONE, TEMPLATE_FAILED. Fails with DATA_LOSS if what lineage keeps is not what

@@ -157,7 +157,8 @@ class ReportServiceServicer:
         """Streams the PDF, byte for byte as it was stored.
 
         Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
-        file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+        file. Fails with FAILED_PRECONDITION until the report is COMPLETED, and, reason LEAD_ERASED, once it was
+        erased with its lead.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,7 +170,8 @@ class ReportServiceServicer:
 
         `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
         audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
-        the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+        the report is completed and its lineage recorded, and, reason LEAD_ERASED, once it was erased with its lead;
+        with UNAVAILABLE until its lineage is under a checkpoint.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,7 +282,8 @@ class ReportServiceServicer:
         every report, and the SHA-256 of every PDF.
 
         The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
-        report has ended. Breaks off rather than pack a PDF that is not what it was.
+        report has ended. Breaks off rather than pack a PDF that is not what it was. What was erased with its lead is
+        in the manifest only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

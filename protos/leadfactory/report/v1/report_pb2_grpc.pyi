@@ -50,7 +50,8 @@ class ReportServiceStub:
     """Streams the PDF, byte for byte as it was stored.
 
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
-    file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+    file. Fails with FAILED_PRECONDITION until the report is COMPLETED, and, reason LEAD_ERASED, once it was
+    erased with its lead.
     """
     DownloadReportEvidence: _grpc.UnaryStreamMultiCallable[_report_pb2.DownloadReportEvidenceRequest, _httpbody_pb2.HttpBody]
     """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
@@ -58,7 +59,8 @@ class ReportServiceStub:
 
     `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
     audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
-    the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+    the report is completed and its lineage recorded, and, reason LEAD_ERASED, once it was erased with its lead;
+    with UNAVAILABLE until its lineage is under a checkpoint.
     """
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]
     """Lists the captured lineage that can never be delivered as it is, newest report first."""
@@ -117,7 +119,8 @@ class ReportServiceStub:
     every report, and the SHA-256 of every PDF.
 
     The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
-    report has ended. Breaks off rather than pack a PDF that is not what it was.
+    report has ended. Breaks off rather than pack a PDF that is not what it was. What was erased with its lead is
+    in the manifest only.
     """
 
 @_typing.type_check_only
@@ -141,7 +144,8 @@ class ReportServiceAsyncStub(ReportServiceStub):
     """Streams the PDF, byte for byte as it was stored.
 
     Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
-    file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+    file. Fails with FAILED_PRECONDITION until the report is COMPLETED, and, reason LEAD_ERASED, once it was
+    erased with its lead.
     """
     DownloadReportEvidence: _aio.UnaryStreamMultiCallable[_report_pb2.DownloadReportEvidenceRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Downloads everything about one report as a ZIP file that proves itself: the PDF, the raw inputs and the log
@@ -149,7 +153,8 @@ class ReportServiceAsyncStub(ReportServiceStub):
 
     `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
     audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
-    the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+    the report is completed and its lineage recorded, and, reason LEAD_ERASED, once it was erased with its lead;
+    with UNAVAILABLE until its lineage is under a checkpoint.
     """
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_report_pb2.ListDeadLettersRequest, _report_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Lists the captured lineage that can never be delivered as it is, newest report first."""
@@ -208,7 +213,8 @@ class ReportServiceAsyncStub(ReportServiceStub):
     every report, and the SHA-256 of every PDF.
 
     The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
-    report has ended. Breaks off rather than pack a PDF that is not what it was.
+    report has ended. Breaks off rather than pack a PDF that is not what it was. What was erased with its lead is
+    in the manifest only.
     """
 
 class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -253,7 +259,8 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams the PDF, byte for byte as it was stored.
 
         Honours a single byte range and If-None-Match (RFC 9110); the entity tag is the SHA-256 of the
-        file. Fails with FAILED_PRECONDITION until the report is COMPLETED.
+        file. Fails with FAILED_PRECONDITION until the report is COMPLETED, and, reason LEAD_ERASED, once it was
+        erased with its lead.
         """
 
     @_abc_1.abstractmethod
@@ -267,7 +274,8 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
 
         `python -m services.evidence verify` checks it without a network. Promises an entry in the lineage's access
         audit, as for a reading of the raw inputs, before the first byte leaves. Fails with FAILED_PRECONDITION until
-        the report is completed and its lineage recorded, and with UNAVAILABLE until that is under a checkpoint.
+        the report is completed and its lineage recorded, and, reason LEAD_ERASED, once it was erased with its lead;
+        with UNAVAILABLE until its lineage is under a checkpoint.
         """
 
     @_abc_1.abstractmethod
@@ -398,7 +406,8 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         every report, and the SHA-256 of every PDF.
 
         The same batch gives the same bytes. Fails with FAILED_PRECONDITION, reason BATCH_NOT_ENDED, until every
-        report has ended. Breaks off rather than pack a PDF that is not what it was.
+        report has ended. Breaks off rather than pack a PDF that is not what it was. What was erased with its lead is
+        in the manifest only.
         """
 
 def add_ReportServiceServicer_to_server(servicer: ReportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,6 +3,7 @@ import { useHasRole } from "@/api/session";
 import { EmptyState } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
 import { LeadName } from "@/features/leads/LeadName";
+import { Coverage } from "@/features/operations/Coverage";
 import { DeadLetters } from "@/features/operations/DeadLetters";
 import { Retention } from "@/features/operations/Retention";
 import { Storage } from "@/features/operations/Storage";
@@ -20,6 +21,7 @@ export function OperationsPage() {
       <PageHeader title="Operations" />
       {mayLook ? (
         <>
+          <Coverage />
           <DeadLetters />
           <Storage nameLead={nameLead} />
           <Retention nameLead={nameLead} />

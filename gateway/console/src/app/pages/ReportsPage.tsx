@@ -13,7 +13,7 @@ export function ReportsPage() {
       <PageHeader title="Reports" />
       <ReportTable
         filter={filter}
-        title={Object.keys(filter).length > 0 ? "Some reports" : "All reports"}
+        title={Object.keys(filter).length > 0 ? "Filtered reports" : "All reports"}
         aside={<ReportFilters />}
         subject={(report) => <LeadName id={report.lead_id} />}
         empty={

@@ -60,7 +60,9 @@ function EraseDialog({ lead, onClose }: { lead: Lead; onClose: () => void }) {
       <form className={styles.form} onSubmit={submit} noValidate>
         <p>
           The lead, its facts and every value in its audit trail are removed. Who did what to it and when
-          stays on record, and what was proved before stays proved. <strong>It cannot be undone.</strong>
+          stays on record, and what was proved before stays proved. The PDFs, raw inputs and logs of its
+          reports follow within seconds, or when a legal hold is released.{" "}
+          <strong>It cannot be undone.</strong>
         </p>
         <TextField
           label={`Type ${lead.email} to confirm`}

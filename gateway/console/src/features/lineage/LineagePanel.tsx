@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Clock, FileDiff, Share2 } from "lucide-react";
+import { Clock, FileDiff, PackageCheck, Share2 } from "lucide-react";
 import { useHasRole } from "@/api/session";
 import type { Lineage, Report } from "@/api/types";
 import { ButtonFile, ButtonLink } from "@/components/Button";
@@ -65,7 +65,7 @@ function Awaited({ report }: { report: Report }) {
 }
 
 function Recorded({ lineage, requestedAt }: { lineage: Lineage; requestedAt: string | undefined }) {
-  const mayCompare = useHasRole("operator", "auditor", "admin");
+  const mayOpen = useHasRole("operator", "auditor", "admin");
   const digest = (value: string, label: string) => <Copyable key={label} value={value} label={label} />;
   return (
     <Card title="Lineage" id="lineage" aside={<Accesses lineage={lineage} />}>
@@ -94,7 +94,7 @@ function Recorded({ lineage, requestedAt }: { lineage: Lineage; requestedAt: str
         ]}
       />
       <div className={`${styles.group} ${styles.downloads}`}>
-        {mayCompare && (
+        {mayOpen && (
           <ButtonLink icon={FileDiff} to={`/reports/${lineage.report_generation_id}/compare`}>
             Compare with another
           </ButtonLink>
@@ -109,6 +109,17 @@ function Recorded({ lineage, requestedAt }: { lineage: Lineage; requestedAt: str
         >
           OpenLineage
         </ButtonFile>
+        {mayOpen && lineage.status === "COMPLETED" && (
+          <ButtonFile
+            variant="quiet"
+            icon={PackageCheck}
+            href={`/api/reports/${lineage.report_generation_id}/evidence`}
+            download
+            title="PDF, raw inputs, log and proofs in one ZIP, for python -m services.evidence verify"
+          >
+            Evidence pack
+          </ButtonFile>
+        )}
       </div>
     </Card>
   );

@@ -2,8 +2,10 @@ import {
   CircleHelp,
   Clock3,
   Download,
+  Eraser,
   Eye,
   FileDiff,
+  FilePlus2,
   LockKeyhole,
   LockKeyholeOpen,
   type LucideIcon,
@@ -30,10 +32,22 @@ const WORDS: Partial<Record<Action, [label: string, icon: LucideIcon]>> = {
   EXPIRE: ["Contents removed", Clock3],
   HOLD: ["Lead held", LockKeyhole],
   RELEASE: ["Lead released", LockKeyholeOpen],
+  RECORD: ["Recorded", FilePlus2],
+  FORGET: ["Searches forgotten", Eraser],
 };
 
 /** The kinds of entries that a lineage's own audit can hold. */
-export const ACTIONS: Action[] = ["VIEW", "LOGS", "DOWNLOAD", "LOOKUP", "DIFF", "AUDIT", "DENIED", "EXPIRE"];
+export const ACTIONS: Action[] = [
+  "RECORD",
+  "VIEW",
+  "LOGS",
+  "DOWNLOAD",
+  "LOOKUP",
+  "DIFF",
+  "AUDIT",
+  "DENIED",
+  "EXPIRE",
+];
 
 export const accessWords = (action: Action): [label: string, icon: LucideIcon] =>
   WORDS[action] ?? ["Unknown", CircleHelp];

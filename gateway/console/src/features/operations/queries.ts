@@ -23,3 +23,9 @@ export const retentionQuery = queryOptions({
   queryKey: ["operations", "retention"],
   queryFn: ({ signal }) => answer(api.GET("/api/lineage:retention", { signal })),
 });
+
+export const coverageQuery = queryOptions({
+  queryKey: ["operations", "coverage"],
+  queryFn: ({ signal }) => answer(api.GET("/api/lineage:coverage", { signal })),
+  enabled: false,
+});

@@ -60,6 +60,11 @@ function UploadDialog({ close }: { close: () => void }) {
           <input
             type="file"
             accept=".zip,application/zip"
+            // So that the same file, mended meanwhile, can be chosen again.
+            onClick={({ currentTarget }) => {
+              currentTarget.value = "";
+              setFile(undefined);
+            }}
             onChange={({ target }) => {
               const chosen = target.files?.[0];
               setFile(chosen);
@@ -121,7 +126,7 @@ function inBase64(file: File): Promise<string> {
   return new Promise((resolve, reject) => {
     // A data URL: what is behind its comma is the content.
     reader.onload = () => resolve(String(reader.result).split(",")[1] ?? "");
-    reader.onerror = () => reject(new Error("The file could not be read."));
+    reader.onerror = () => reject(new Error("The file has changed since it was chosen: choose it again."));
     reader.readAsDataURL(file);
   });
 }
