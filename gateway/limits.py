@@ -23,7 +23,7 @@ from gateway.settings import GatewaySettings
 from gateway.transcoding.bindings import Binding
 
 # Calls that lay out a PDF before they answer.
-RENDERS = frozenset({"PreviewTemplateVersion"})
+RENDERS = frozenset({"PreviewTemplateVersion", "ReproduceReport"})
 # Subjects whose use is remembered; who is forgotten begins anew.
 REMEMBERED = 10_000
 

@@ -123,6 +123,7 @@ def test_every_rpc_is_in_the_table_and_has_a_rule() -> None:
 
 # Questions that are asked with a body.
 READ_BY_POST = {
+    "AssuranceService.ReproduceReport",
     "LineageService.LookupPdf",
     "LineageService.SearchLineage",
     "TemplateService.PreviewTemplateVersion",
