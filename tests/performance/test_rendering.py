@@ -1,6 +1,6 @@
 """How many reports the render pool makes, against as many processes that do nothing but WeasyPrint.
 
-``BENCH_RENDERS`` is how many each process makes in a round.
+``BENCH_RENDERS`` is how many each process makes in a round, ``BENCH_RENDER_ROUNDS`` how many there are.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from tests.report_service.rendering_inputs import canonical, identity_of, sample
 
 WORKERS = os.cpu_count() or 1
 RENDERS = int(os.environ.get("BENCH_RENDERS", "5"))
-ROUNDS = 5
+ROUNDS = int(os.environ.get("BENCH_RENDER_ROUNDS", "5"))
 
 
 async def told(process: Process, line: str) -> None:
