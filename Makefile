@@ -64,7 +64,7 @@ bench: develop ## Measure, print a table and write build/bench.json
 
 .PHONY: chaos
 chaos: develop ## Crash and cut everything while it works, then count what is left
-	$(PYTEST) tests/chaos --override-ini addopts="-ra --strict-markers -s"
+	CHAOS_REPORTS=$${CHAOS_REPORTS:-1000} CHAOS_KILLS=$${CHAOS_KILLS:-200} $(PYTEST) tests/chaos --override-ini addopts="-ra --strict-markers -s"
 
 .PHONY: format
 format: develop ## Put code into its one form
