@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 
 from services import interceptors
 from services.process import Check, Loop, live
+from services.rpc import Interceptor
 from services.settings import ServiceSettings
 from services.tokens import TokenVerifier
 
@@ -65,7 +66,7 @@ def build(
     """Return a server that offers the services and their reflection; nothing listens yet."""
     steps = interceptors.steps(TokenVerifier.from_settings(settings), on_refusal)
     server = grpc.aio.server(
-        interceptors=[interceptors.Interceptor(steps)],
+        interceptors=[Interceptor(steps)],
         options=OPTIONS,
         maximum_concurrent_rpcs=settings.maximum_concurrent_rpcs,
     )

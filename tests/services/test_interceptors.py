@@ -12,8 +12,9 @@ from google.api.httpbody_pb2 import HttpBody
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
-from services import identity, interceptors
+from services import identity, interceptors, rpc
 from services.errors import NotFound, PermissionDenied, ServiceError
+from services.rpc import Rpc
 from services.server import Service
 from services.settings import ROLES
 from services.status import from_rpc_error
@@ -251,8 +252,8 @@ async def test_a_method_without_an_access_option_is_closed_to_everybody(
     actor: identity.Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The health service's methods have no option; here it is not open either.
-    monkeypatch.setattr(interceptors, "OPEN_SERVICES", frozenset())
-    unruled: Any = interceptors.Rpc("grpc.health.v1.Health/Check", "unary", {}, context=None)  # type: ignore[arg-type]
+    monkeypatch.setattr(rpc, "OPEN_SERVICES", frozenset())
+    unruled: Any = Rpc("grpc.health.v1.Health/Check", "unary", {}, context=None)  # type: ignore[arg-type]
     with identity.acting_as(actor), pytest.raises(PermissionDenied):
         async with interceptors.access(unruled):
             pass
