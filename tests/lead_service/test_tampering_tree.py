@@ -258,7 +258,7 @@ def test_a_database_that_cannot_be_checked_is_said_so_in_one_line(
 
 
 def test_a_database_without_a_log_is_said_so_in_one_line(
-    lineage_database: TestDatabase, capsys: pytest.CaptureFixture[str]
+    report_database: TestDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["verify", lineage_database.url, "--key", str(SIGNER.key)]) == 2
+    assert command.main(["verify", report_database.url, "--key", str(SIGNER.key)]) == 2
     assert capsys.readouterr().err == "cannot be checked: the database has no log\n"

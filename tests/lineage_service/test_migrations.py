@@ -23,6 +23,8 @@ from tests.lineage_service.builders import NOON, a_report, an_access, received
 TABLES = {
     "lineage_records",
     "lineage_parts",
+    "openlineage_pushes",
+    "openlineage_receiver",
     "lineage_logs",
     "lineage_log_words",
     "lineage_accesses",

@@ -8,7 +8,7 @@ from uuid import UUID
 import grpc
 import pytest
 
-from lineage_service.domain import Limits
+from lineage_service.domain import Action, Limits
 from lineage_service.memory import MemoryLineageStores
 from lineage_service.servicer import LineageServicer
 from protos.leadfactory.lineage.v1 import lineage_pb2_grpc
@@ -104,8 +104,9 @@ async def world(serve_in_process: ServeInProcess, issuer: Issuer) -> AsyncIterat
 async def test_a_preview_is_made_of_what_was_captured(world: World) -> None:
     (kept,) = world.lineages.kept.lineages.values()
     assert await world.preview(world.keep_report(kept.facts.lineage_id)) == INPUTS
-    (entry,) = world.lineages.kept.noted
-    assert entry.reader.subject == "ada"
+    recorded, read = world.lineages.kept.noted
+    assert (recorded.action, read.action) == (Action.RECORD, Action.DOWNLOAD)
+    assert read.reader.subject == "ada"
 
 
 @pytest.mark.parametrize("known", [True, False])
