@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import base64
 import os
 import random
 import signal
@@ -16,24 +17,36 @@ import httpx
 import pytest
 
 from tests.fixtures.stack import Stack
+from tests.report_service.template_files import small, zipped
 from tests.system.test_leads_to_lineage import counted, enriched_lead, eventually, finished
 
+LETTER = "letter"
 VICTIMS = ("report-worker", "report", "lineage", "lineage-worker")
 REPORTS = int(os.environ.get("CHAOS_REPORTS", "60"))
 KILLS = int(os.environ.get("CHAOS_KILLS", "12"))
-# Two cores make a short report a second, and each kill costs the work under way.
-PATIENCE = 300.0 + 5 * REPORTS
+# Each kill costs the work under way, and the start of what was killed.
+PATIENCE = 300.0 + REPORTS + 5 * KILLS
 SEED = int(os.environ.get("CHAOS_SEED", str(random.randrange(10**6))))
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(2 * PATIENCE)]
 
 
-async def order(api: httpx.AsyncClient, lead_id: str) -> str:
+async def publish_letter(stack: Stack) -> None:
+    """Publish a template of one page: what counts is how many reports there are, and how close together."""
+    bundle = {"name": LETTER, "version": "1.0.0", "archive": base64.b64encode(zipped(small())).decode()}
+    headers = {"authorization": f"Bearer {stack.token('admin')}"}
+    async with httpx.AsyncClient(base_url=stack.url, headers=headers, timeout=60, trust_env=False) as admin:
+        for path, body in (("/api/templates", bundle), (f"/api/templates/{LETTER}@1.0.0:publish", {})):
+            reply = await admin.post(path, json=body)
+            assert reply.status_code == 200, reply.text
+
+
+async def order(api: httpx.AsyncClient, lead_id: str, template: str) -> str:
     """Ask for a report until somebody takes the order."""
+    wanted = {"lead_id": lead_id, "template": template, "template_version": "1.0.0"}
 
     async def ask() -> httpx.Response:
-        # The short template: what counts is how many reports there are.
-        return await api.post("/api/reports", json={"lead_id": lead_id, "template_version": "1.0.0"})
+        return await api.post("/api/reports", json=wanted)
 
     # While the queue is full, nobody does.
     reply: httpx.Response = await eventually(ask, lambda reply: reply.status_code == 200, PATIENCE)
@@ -69,8 +82,11 @@ async def test_random_kills_lose_nothing_and_double_nothing(stack: Stack) -> Non
     headers = {"authorization": f"Bearer {stack.token('operator')}"}
     async with httpx.AsyncClient(base_url=stack.url, headers=headers, timeout=30, trust_env=False) as api:
         lead = await enriched_lead(api, stack, "chaos")
+        await publish_letter(stack)
         killer = asyncio.create_task(kill_at_random(stack, dice, done))
-        acknowledged = [await order(api, lead["id"]) for _ in range(REPORTS)]
+        # One in ten is long, so that a kill meets renders of both kinds.
+        templates = [LETTER if number % 10 else "website_audit" for number in range(REPORTS)]
+        acknowledged = [await order(api, lead["id"], each) for each in templates]
         await eventually(partial(unfinished, stack), lambda count: count == 0, PATIENCE)
         done.set()
         killed = await killer
