@@ -86,7 +86,7 @@ def test_raw_inputs_in_a_file_are_the_bytes_that_were_kept(stage: Stage, tmp_pat
     assert ran.document["inputs_sha256"] == RECORD.inputs_sha256
 
 
-@pytest.mark.parametrize("stored", [gzip.compress(b"{}"), b"not gzip"])
+@pytest.mark.parametrize("stored", [gzip.compress(b"{}"), b"not gzip"], ids=["others", "no gzip"])
 def test_raw_inputs_that_are_others_are_not_kept(stage: Stage, tmp_path: Path, stored: bytes):
     ran = inputs(stage, "-o", "inputs.json", stored=stored)
     assert ran.status == 1
