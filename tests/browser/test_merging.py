@@ -14,7 +14,7 @@ expect.set_options(timeout=60_000)
 
 async def test_two_leads_become_one_by_keyboard_and_two_again(console: Page, stack: Stack) -> None:
     mine, theirs = f"mine@{stack.domain}", f"theirs@{stack.domain}"
-    bodies = ({"email": mine}, {"email": theirs, "name": "Grace", "is_manual": True})
+    bodies = ({"email": mine}, {"email": theirs, "name": "Hedy", "is_manual": True})
     made = [await call(console, "POST", "/api/leads", body) for body in bodies]
     await console.get_by_role("row").filter(has_text=mine).get_by_role("link").click()
     await expect(console.get_by_role("heading", level=1)).to_have_text(mine)
@@ -31,7 +31,7 @@ async def test_two_leads_become_one_by_keyboard_and_two_again(console: Page, sta
     # Leads of the same domain are there before anything is searched for.
     await expect(dialog.get_by_role("radio", name=theirs)).to_be_visible()
     await dialog.get_by_label("Find the other lead").focus()
-    await console.keyboard.type("grace")
+    await console.keyboard.type("hedy")
     await expect(dialog.get_by_role("radio")).to_have_count(1)
     await console.keyboard.press("Tab")
     await console.keyboard.press("Space")
@@ -39,7 +39,7 @@ async def test_two_leads_become_one_by_keyboard_and_two_again(console: Page, sta
     await expect(emails.get_by_role("radio", name=mine)).to_be_checked()
     # A lead without a name takes the other one's.
     names = dialog.get_by_role("radiogroup", name="Name")
-    await expect(names.get_by_role("radio", name="Grace")).to_be_checked()
+    await expect(names.get_by_role("radio", name="Hedy")).to_be_checked()
     await expect(dialog.get_by_role("radiogroup", name="Domain")).to_have_count(0)
     await console.keyboard.press("Tab")
     await expect(emails.get_by_role("radio", name=mine)).to_be_focused()
@@ -51,7 +51,7 @@ async def test_two_leads_become_one_by_keyboard_and_two_again(console: Page, sta
     await console.keyboard.press("Enter")
     await expect(dialog).to_have_count(0)
     await expect(console.get_by_role("heading", level=1)).to_have_text(theirs)
-    await expect(console.get_by_role("region", name="Identity")).to_contain_text("Grace")
+    await expect(console.get_by_role("region", name="Identity")).to_contain_text("Hedy")
 
     await console.goto(console.url.replace(str(made[0]["id"]), str(made[1]["id"])))
     merged = console.get_by_role("region", name="Merged")
