@@ -12,6 +12,7 @@ import { ReportActions } from "@/features/reports/ReportActions";
 import { ReportDetails } from "@/features/reports/ReportDetails";
 import { ReportDocument } from "@/features/reports/ReportDocument";
 import { ReportState } from "@/features/reports/ReportState";
+import { Reproduction } from "@/features/reproduction/Reproduction";
 import styles from "../Shell.module.css";
 
 export function ReportPage() {
@@ -49,6 +50,7 @@ export function ReportPage() {
           <ReportDetails report={report} />
         </div>
       </div>
+      <Reproduction key={report.id} report={report} />
       <PipelineLog report={report} />
       <Accesses report={report} />
     </>
