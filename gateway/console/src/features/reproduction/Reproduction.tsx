@@ -8,7 +8,6 @@ import { Button } from "@/components/Button";
 import { Card } from "@/components/Card";
 import { ErrorNotice } from "@/components/Notice";
 import { Progress } from "@/components/Progress";
-import { formatDuration } from "@/format";
 import { reproduce } from "./asking";
 import { Outcome } from "./Outcome";
 import styles from "./reproduction.module.css";
@@ -80,7 +79,7 @@ function Underway({ step }: { step: string }) {
   const seconds = useSeconds();
   return (
     <div className={styles.underway}>
-      <Progress step={`${step} · ${formatDuration(seconds)}`} label="Progress of the reproduction" />
+      <Progress step={`${step} · ${seconds} s`} label="Progress of the reproduction" />
     </div>
   );
 }
