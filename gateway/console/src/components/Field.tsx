@@ -1,4 +1,4 @@
-import { type ComponentProps, useId } from "react";
+import { type ComponentProps, type ReactNode, useId } from "react";
 import styles from "./Field.module.css";
 
 /** A labelled input with what the server said about it beneath. */
@@ -48,5 +48,36 @@ export function Select({
         ))}
       </select>
     </label>
+  );
+}
+
+/** A box to be ticked, with what that means. */
+export function Check({ children, ...rest }: ComponentProps<"input">) {
+  return (
+    <label className={styles.check}>
+      <input type="checkbox" {...rest} />
+      {children}
+    </label>
+  );
+}
+
+/** Fields that belong together, under their name. */
+export function Fieldset({
+  legend,
+  error,
+  children,
+  ...rest
+}: { legend: string; error?: string | undefined; children: ReactNode } & ComponentProps<"fieldset">) {
+  const id = useId();
+  return (
+    <fieldset {...rest} className={styles.fieldset} aria-describedby={error ? id : undefined}>
+      <legend>{legend}</legend>
+      {children}
+      {error && (
+        <p id={id} className={styles.error}>
+          {error}
+        </p>
+      )}
+    </fieldset>
   );
 }
