@@ -14,9 +14,9 @@ test.each([
 test.each([
   [{ status: "PENDING", attempts: 0 }, "On its way", "not sent yet"],
   [
-    { status: "PENDING", attempts: 2, response_status: 503, error: "answered 503" },
+    { status: "PENDING", attempts: 2, response_status: 503, error: "answered 503: later" },
     "To be tried again",
-    "HTTP 503",
+    "HTTP 503: later",
   ],
   [{ status: "DELIVERED", attempts: 1, response_status: 204, error: "" }, "Delivered", "HTTP 204"],
   [
