@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "react-router";
-import { ErrorNotice, Skeleton } from "@/components/Notice";
+import { ErrorNotice } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
 import { Status } from "@/components/Status";
+import { Unread } from "@/components/Unread";
 import { Deliveries } from "@/features/webhooks/Deliveries";
 import { webhookQuery } from "@/features/webhooks/queries";
 import { WebhookActions } from "@/features/webhooks/WebhookActions";
@@ -15,16 +16,7 @@ export function WebhookPage() {
   const { data: endpoint, error, refetch } = useQuery(webhookQuery(id));
   const back = { to: "/webhooks", text: "Webhooks" };
   if (!endpoint) {
-    return (
-      <>
-        <PageHeader title="Webhook" back={back} />
-        {error ? (
-          <ErrorNotice title="The webhook could not be read" error={error} retry={refetch} />
-        ) : (
-          <Skeleton lines={6} label="Loading the webhook" />
-        )}
-      </>
-    );
+    return <Unread what="webhook" back={back} error={error} retry={refetch} />;
   }
   return (
     <>

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { Lock, Repeat2 } from "lucide-react";
+import { Repeat2 } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useHasRole } from "@/api/session";
 import type { Report } from "@/api/types";
@@ -8,6 +8,7 @@ import { Button } from "@/components/Button";
 import { Card } from "@/components/Card";
 import { ErrorNotice } from "@/components/Notice";
 import { Progress } from "@/components/Progress";
+import text from "@/components/Text.module.css";
 import { reproduce } from "./asking";
 import { Outcome } from "./Outcome";
 import styles from "./reproduction.module.css";
@@ -53,8 +54,7 @@ export function Reproduction({ report }: { report: Report }) {
       )}
       {again.data && !again.isPending && <Outcome report={report} found={again.data} />}
       {again.isIdle && (
-        <p className={styles.closed}>
-          {hindrance || !allowed ? <Lock aria-hidden size={16} /> : <Repeat2 aria-hidden size={16} />}
+        <p className={text.note}>
           {hindrance ??
             (allowed
               ? "The PDF is made again from its raw inputs with the same template, and held against the one that was issued. Nothing is stored; that the raw inputs were opened is noted."

@@ -8,6 +8,7 @@ import { useAnnounce } from "@/components/Announcer";
 import { Button } from "@/components/Button";
 import { Card } from "@/components/Card";
 import { Select } from "@/components/Field";
+import { Filters } from "@/components/Filters";
 import { Listing } from "@/components/Listing";
 import { EmptyState } from "@/components/Notice";
 import { Status } from "@/components/Status";
@@ -28,17 +29,19 @@ export function Deliveries({ endpoint }: { endpoint: WebhookEndpoint }) {
     <Card
       title="Deliveries"
       aside={
-        <Select
-          label="Status"
-          value={wanted}
-          onChange={({ target }) => setWanted(target.value as Wanted)}
-          options={[
-            ["", "All"],
-            ["PENDING", "On their way"],
-            ["DELIVERED", "Delivered"],
-            ["FAILED", "Given up"],
-          ]}
-        />
+        <Filters label="Filter deliveries">
+          <Select
+            label="Status"
+            value={wanted}
+            onChange={({ target }) => setWanted(target.value as Wanted)}
+            options={[
+              ["", "All"],
+              ["PENDING", "On their way"],
+              ["DELIVERED", "Delivered"],
+              ["FAILED", "Given up"],
+            ]}
+          />
+        </Filters>
       }
     >
       <Listing
