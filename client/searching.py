@@ -1,5 +1,6 @@
 """`leadfactory lineage search`: records by what they were made of, by and with."""
 
+import re
 from typing import Annotated
 from uuid import UUID
 
@@ -10,6 +11,21 @@ from client.options import AsJson
 from client.output import moment
 from client.session import Session
 from protos.leadfactory.lineage.v1.lineage_pb2 import Lineage, SearchLineageRequest, SearchLineageResponse
+
+
+def _digest(text: str) -> str:
+    digest = text.strip().lower()
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise typer.BadParameter(f"{text!r} is no SHA-256: that is 64 characters, each 0 to 9 or a to f.")
+    return digest
+
+
+def _digest_of(what: str, *names: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        *names, parser=_digest, metavar="SHA256", help=f"Of {what} with this SHA-256.", show_default=False
+    )
+    return option
+
 
 COLUMNS = ("REPORT", "LEAD", "TEMPLATE", "RUN", "STATUS", "RECORDED")
 
@@ -24,8 +40,8 @@ def search(
     lead_id: Annotated[UUID | None, typer.Option("--lead", help="Of reports on this lead.")] = None,
     run: Annotated[str, typer.Option("--run", help="Of this run of a pipeline.")] = "",
     template: Annotated[str, typer.Option(help="Made with this template, NAME@1.2.3.")] = "",
-    pdf: Annotated[str, typer.Option("--pdf-sha256", help="Of the PDF with this SHA-256.")] = "",
-    inputs: Annotated[str, typer.Option("--inputs-sha256", help="Of raw inputs with this SHA-256.")] = "",
+    pdf: Annotated[str | None, _digest_of("the PDF", "--pdf-sha256")] = None,
+    inputs: Annotated[str | None, _digest_of("raw inputs", "--inputs-sha256")] = None,
     created_after: options.CreatedAfter = None,
     created_before: options.CreatedBefore = None,
     order: Annotated[str, typer.Option(help="created_at; with ' desc' from the end, as if empty.")] = "",
@@ -37,8 +53,8 @@ def search(
     request = SearchLineageRequest(page_token=page_token)
     options.fill(
         request, q=query, lead_id=lead_id, pipeline_run_id=run, template_version_id=template,
-        pdf_sha256=pdf.lower(), inputs_sha256=inputs.lower(), created_after=created_after,
-        created_before=created_before, order_by=order,
+        pdf_sha256=pdf, inputs_sha256=inputs, created_after=created_after, created_before=created_before,
+        order_by=order,
     )  # fmt: skip
     method = session.services.lineage.SearchLineage
     answer = pages.gather(session, method, request, SearchLineageResponse(), "lineages", limit)

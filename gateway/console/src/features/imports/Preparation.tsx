@@ -90,7 +90,7 @@ export function Preparation(at: {
               onClick={at.start}
             >
               {checked
-                ? `Import ${formatCount(checked.created + checked.updated)} leads`
+                ? `Import ${leadCount(checked.created + checked.updated)}`
                 : "Import without a check"}
             </Button>
           </>
@@ -99,6 +99,8 @@ export function Preparation(at: {
     </>
   );
 }
+
+const leadCount = (count: number) => `${formatCount(count)} ${count === 1 ? "lead" : "leads"}`;
 
 function Columns({
   wish,
