@@ -13,6 +13,7 @@ import httpx
 import pytest
 import uvicorn
 from google.protobuf.message import Message
+from google.rpc import status_pb2
 from grpc_tools import protoc
 
 from gateway.transcoding import Image, Options, Transcoder
@@ -156,3 +157,15 @@ async def listening(app: Any) -> AsyncIterator[httpx.AsyncClient]:
         yield client
     server.should_exit = True
     await running
+
+
+async def body(*pieces: bytes, content_type: str = "image/png", **metadata: str) -> AsyncIterator[Any]:
+    for at, piece in enumerate(pieces):
+        yield new("google.api.HttpBody", content_type="" if at else content_type, data=piece)
+
+
+def status(code: int, message: str, *details: Any) -> status_pb2.Status:
+    made = status_pb2.Status(code=code, message=message)
+    for detail in details:
+        made.details.add().Pack(detail)
+    return made

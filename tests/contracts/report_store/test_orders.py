@@ -14,18 +14,8 @@ from protos.leadfactory.report.v1 import report_pb2 as pb
 from report_service.domain import LineageStatus, RequestKey, Status
 from services.errors import FailedPrecondition
 from services.ids import uuid7
+from tests.contracts.report_store.conftest import LATER, Stores, add, claim, completed, failed, get
 from tests.contracts.test_report_servicer import BUNDLE, LEAD, Service, detail
-from tests.contracts.test_report_store import (  # noqa: F401  (fixtures)
-    LATER,
-    Stores,
-    add,
-    claim,
-    completed,
-    failed,
-    get,
-    stores,
-    urls,
-)
 from tests.fixtures.rpc import TestingServer
 from tests.report_service.builders import NOON, a_capture, a_pdf, a_report
 
@@ -45,7 +35,7 @@ def reason(reply: Any) -> str:
 
 
 @pytest.mark.parametrize("begun", [False, True])
-async def test_a_cancelled_report_has_ended_and_no_attempt_goes_on(stores: Stores, begun: bool) -> None:  # noqa: F811
+async def test_a_cancelled_report_has_ended_and_no_attempt_goes_on(stores: Stores, begun: bool) -> None:
     report = await add(stores, a_report())
     attempt = await claim(stores, report) if begun else 0
     async with stores.reports.write() as store:
@@ -65,13 +55,13 @@ async def test_a_cancelled_report_has_ended_and_no_attempt_goes_on(stores: Store
     )
 
 
-async def test_what_has_ended_is_not_cancelled(stores: Stores) -> None:  # noqa: F811
+async def test_what_has_ended_is_not_cancelled(stores: Stores) -> None:
     for report in (await completed(stores), await failed(stores), a_report()):
         async with stores.reports.write() as store:
             assert not await store.cancel(report.id, LATER)
 
 
-async def test_a_cancelled_report_needs_no_job(stores: Stores) -> None:  # noqa: F811
+async def test_a_cancelled_report_needs_no_job(stores: Stores) -> None:
     report = await add(stores, a_report())
     await stores.lose_jobs()
     async with stores.reports.write() as store:
@@ -79,7 +69,7 @@ async def test_a_cancelled_report_needs_no_job(stores: Stores) -> None:  # noqa:
         assert await store.requeue_unattended(10) == 0
 
 
-async def test_a_request_that_is_remembered_has_its_first_answer(stores: Stores) -> None:  # noqa: F811
+async def test_a_request_that_is_remembered_has_its_first_answer(stores: Stores) -> None:
     first, second = uuid7(), uuid7()
     async with stores.reports.write() as store:
         assert await store.first_answer(KEY) is None
@@ -93,7 +83,7 @@ async def test_a_request_that_is_remembered_has_its_first_answer(stores: Stores)
             await store.first_answer(replace(KEY, request_sha256="cd" * 32))
 
 
-async def test_of_two_that_send_a_request_at_once_one_makes_something(stores: Stores) -> None:  # noqa: F811
+async def test_of_two_that_send_a_request_at_once_one_makes_something(stores: Stores) -> None:
     async def send() -> Any:
         made = uuid7()
         async with stores.reports.write() as store:
@@ -104,7 +94,7 @@ async def test_of_two_that_send_a_request_at_once_one_makes_something(stores: St
     assert len(set(await asyncio.gather(*(send() for _ in range(4))))) == 1
 
 
-async def test_a_request_that_broke_is_not_remembered(stores: Stores) -> None:  # noqa: F811
+async def test_a_request_that_broke_is_not_remembered(stores: Stores) -> None:
     with pytest.raises(ZeroDivisionError):
         async with stores.reports.write() as store:
             await store.remember(KEY, uuid7(), NOON)
@@ -113,7 +103,7 @@ async def test_a_request_that_broke_is_not_remembered(stores: Stores) -> None:  
         assert await store.first_answer(KEY) is None
 
 
-async def test_old_requests_are_forgotten(stores: Stores) -> None:  # noqa: F811
+async def test_old_requests_are_forgotten(stores: Stores) -> None:
     async with stores.reports.write() as store:
         await store.remember(KEY, uuid7(), NOON)
         await store.remember(replace(KEY, key="order-2"), uuid7(), LATER)
@@ -121,7 +111,7 @@ async def test_old_requests_are_forgotten(stores: Stores) -> None:  # noqa: F811
         assert await store.first_answer(KEY) is None
 
 
-async def test_a_report_names_the_one_that_it_replaces(stores: Stores) -> None:  # noqa: F811
+async def test_a_report_names_the_one_that_it_replaces(stores: Stores) -> None:
     before = await add(stores, a_report(), b'{"a":1}')
     again = await add(stores, a_report(retry_of=before.id))
     assert (await get(stores, again)).retry_of == before.id
