@@ -24,6 +24,7 @@ SERVICES = {
     "leadfactory.report.v1.TemplateService": "report",
     "leadfactory.report.v1.AssuranceService": "report",
     "leadfactory.report.v1.WebhookService": "report",
+    "leadfactory.report.v1.ReportAuditService": "report",
     "leadfactory.lineage.v1.LineageService": "lineage",
 }
 """The context of each service: those of one context answer at one address."""
