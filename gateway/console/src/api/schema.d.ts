@@ -70,7 +70,8 @@ export interface paths {
         /**
          * Returns one lead with every fact that enrichment found
          * @description Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
-         *     deleted lead is returned too, with its `delete_time` (AIP-164).
+         *     deleted lead is returned too, with its `delete_time` (AIP-164), to operators, auditors and admins; for a
+         *     viewer it is not there: NOT_FOUND, also with `as_of`.
          *
          *     With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
          *     audit. Facts are left out, because a look-up replaces them without keeping those before. Text that
@@ -2291,7 +2292,7 @@ export interface components {
         };
         /**
          * @description - `HEARTBEAT`: Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long.
-         *     - `DELETED`: Softly or for good; in the latter case the lead's id is all that is left.
+         *     - `DELETED`: Softly or for good; in the latter case the lead's id is all that is left, and in both it is all that a viewer is told.
          * @enum {string}
          */
         "LeadEvent.Kind": "KIND_UNSPECIFIED" | "HEARTBEAT" | "CREATED" | "UPDATED" | "DELETED" | "UNDELETED";
@@ -3383,7 +3384,7 @@ export interface operations {
                 created_after?: string;
                 /** @description Only leads created earlier than this instant. */
                 created_before?: string;
-                /** @description Deleted leads too. */
+                /** @description Deleted leads too. Fails with PERMISSION_DENIED, reason DELETED_LEADS_HIDDEN, for a viewer. */
                 show_deleted?: boolean;
                 /**
                  * @description `created_at`, `email` or `domain`, ascending unless ` desc` follows (AIP-132); empty means
@@ -4446,7 +4447,7 @@ export interface operations {
                 created_after?: string;
                 /** @description Only leads created earlier than this instant. */
                 created_before?: string;
-                /** @description Deleted leads too. */
+                /** @description Deleted leads too. Fails with PERMISSION_DENIED, reason DELETED_LEADS_HIDDEN, for a viewer. */
                 show_deleted?: boolean;
                 /** @description As in ListLeads. */
                 order_by?: string;
