@@ -113,9 +113,14 @@ async def health(channel: grpc.aio.Channel, service: str, wanted: int) -> None:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    with reserved(1) as (free,):
+def ports() -> Iterator[list[int]]:
+    with reserved(2) as free:
         yield free
+
+
+@pytest.fixture
+def port(ports: list[int]) -> int:
+    return ports[0]
 
 
 async def test_a_process_lives_ready_or_not_drains_its_calls_and_leaves(
@@ -147,9 +152,9 @@ async def test_a_process_lives_ready_or_not_drains_its_calls_and_leaves(
 
 
 async def test_probes_that_have_no_certificate_are_answered_on_a_port_of_their_own(
-    tmp_path: Any, issuer: Issuer, authority: Authority
+    tmp_path: Any, ports: list[int], issuer: Issuer, authority: Authority
 ) -> None:
-    port, probed = choose_free(2)
+    port, probed = ports
     tls = authority.settings("lead")
     shown = grpc.ssl_channel_credentials(
         *(tls[f"tls_{what}_file"].read_bytes() for what in ("authority", "key", "certificate"))
