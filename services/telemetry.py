@@ -20,11 +20,14 @@ RPC_FAILED = "rpc.failed"
 REFUSAL_UNNOTED = "refusal.unnoted"
 PROCESS_READY = "process.ready"
 PROCESS_UNREADY = "process.unready"
+HEALTH_READY = "health.ready"
 PROCESS_STOPPING = "process.stopping"
 PROCESS_STOPPED = "process.stopped"
 JOB_RETRIED = "job.retried"
 JOB_FAILED = "job.failed"
 LOOP_FAILED = "loop.failed"
+CERTIFICATE_RENEWED = "certificate.renewed"
+CERTIFICATE_UNUSABLE = "certificate.unusable"
 
 # Names and labels of go-grpc-prometheus, so that stock dashboards work.
 STARTED = Counter("grpc_server_started_total", "RPCs begun.", ["grpc_type", "grpc_service", "grpc_method"])
