@@ -2088,20 +2088,37 @@ export interface components {
         };
         /** @description What went wrong, as in AIP-193. */
         Error: {
-            error: {
-                /** @description The HTTP status. */
-                code: number;
-                /** @description The gRPC status, such as `NOT_FOUND`. */
-                status: string;
-                /** @description What to tell a developer, in English. */
-                message: string;
-                /** @description `google.rpc.ErrorInfo`, `BadRequest` and others, told apart by `@type`. */
-                details: ({
-                    "@type": string;
-                } & {
-                    [key: string]: unknown;
-                })[];
-            };
+            error: components["schemas"]["ErrorBody"];
+        };
+        ErrorBody: {
+            /**
+             * @description The HTTP status.
+             * @example 404
+             */
+            code: number;
+            /**
+             * @description The gRPC status.
+             * @example NOT_FOUND
+             * @enum {string}
+             */
+            status: "ABORTED" | "ALREADY_EXISTS" | "CANCELLED" | "DATA_LOSS" | "DEADLINE_EXCEEDED" | "FAILED_PRECONDITION" | "INTERNAL" | "INVALID_ARGUMENT" | "NOT_FOUND" | "OK" | "OUT_OF_RANGE" | "PERMISSION_DENIED" | "RESOURCE_EXHAUSTED" | "UNAUTHENTICATED" | "UNAVAILABLE" | "UNIMPLEMENTED" | "UNKNOWN";
+            /** @description What to tell a developer, in English. */
+            message: string;
+            /** @description `google.rpc.ErrorInfo` first, then `BadRequest` and others, told apart by `@type`. */
+            details: ({
+                /** @example type.googleapis.com/google.rpc.ErrorInfo */
+                "@type": string;
+                /** @description A constant for programs. */
+                reason?: string;
+                /** @description Who gives the reason. */
+                domain?: string;
+                /** @description What the reason is about. */
+                metadata?: {
+                    [key: string]: string;
+                };
+            } & {
+                [key: string]: unknown;
+            })[];
         };
         /**
          * @description One thing learned about a lead's domain: what was asked, where, when, and what came back. No
@@ -3283,12 +3300,1767 @@ export interface components {
         "WebhookEndpoint.Status": "STATUS_UNSPECIFIED" | "ENABLED" | "DISABLED";
     };
     responses: {
-        /** @description What went wrong. */
-        Error: {
+        /** @description The request is wrong, or cannot be done as things are. */
+        BadRequest: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "INVALID_ARGUMENT",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "INVALID_ARGUMENT",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `IDEMPOTENCY_KEY_REUSED`, `IMPORT_TAKEN_OVER`
+         */
+        BadRequest10: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IMPORT_TAKEN_OVER",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `IMPORT_DRY_RUN`, `IMPORT_RUNNING`
+         */
+        BadRequest11: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IMPORT_RUNNING",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `OUT_OF_RANGE`: `PART_OUT_OF_RANGE`
+         */
+        BadRequest12: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "OUT_OF_RANGE",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "PART_OUT_OF_RANGE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `INPUTS_TOO_LARGE`, `INPUTS_NOT_COMPARABLE`
+         */
+        BadRequest13: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "INPUTS_NOT_COMPARABLE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `REPORT_NOT_COMPLETED`, `LINEAGE_PENDING`, `LINEAGE_DISABLED`, `LINEAGE_DISCARDED`, `INPUTS_REMOVED`, `LEAD_ERASED`, `TEMPLATE_GONE`, `TEMPLATE_FAILED`
+         */
+        BadRequest14: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TEMPLATE_FAILED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_CHANGED`, `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest15: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `REPORT_NOT_COMPLETED`, `LEAD_ERASED`
+         */
+        BadRequest16: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "LEAD_ERASED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `LINEAGE_NOT_RECORDED`, `LEAD_ERASED`
+         */
+        BadRequest17: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "LEAD_ERASED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `REPORT_ENDED`
+         */
+        BadRequest18: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "REPORT_ENDED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_CHANGED`, `IDEMPOTENCY_KEY_REUSED`, `REPORT_NOT_FAILED`
+         */
+        BadRequest19: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "REPORT_NOT_FAILED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_CHANGED`, `IDEMPOTENCY_KEY_REUSED`, `BATCH_TOO_LARGE`, `BATCH_EMPTY`, `REISSUE_MIXED`
+         */
+        BadRequest20: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "REISSUE_MIXED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `BATCH_NOT_ENDED`
+         */
+        BadRequest21: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "BATCH_NOT_ENDED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `TEMPLATE_STATUS`
+         */
+        BadRequest22: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TEMPLATE_STATUS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `TEMPLATE_FAILED`
+         */
+        BadRequest23: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TEMPLATE_FAILED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `WEBHOOKS_OFF`
+         */
+        BadRequest24: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "WEBHOOKS_OFF",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `WEBHOOKS_OFF`, `WEBHOOK_DISABLED`
+         */
+        BadRequest25: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "WEBHOOK_DISABLED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `WEBHOOKS_OFF`, `TOO_MANY_SECRETS`
+         */
+        BadRequest26: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TOO_MANY_SECRETS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `LEAD_DELETED`, `LEAD_MERGED`, `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `LEAD_MERGED`
+         */
+        BadRequest4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "LEAD_MERGED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `LEAD_DELETED`, `LEAD_MERGED`, `SUGGESTION_DECIDED`, `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `LEAD_DELETED`, `LEAD_MERGED`, `ENRICHMENT_UNDER_WAY`, `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest6: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `CHANGED_SINCE_MERGE`, `NOT_MERGED`, `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest7: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `OUT_OF_RANGE`: `RESUME_TOKEN_UNKNOWN`
+         */
+        BadRequest8: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "OUT_OF_RANGE",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "RESUME_TOKEN_UNKNOWN",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `OUT_OF_RANGE`: `OUT_OF_RANGE`
+         */
+        BadRequest9: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "OUT_OF_RANGE",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "OUT_OF_RANGE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description It is not as `If-Match` has it any more.
+         *     - `ABORTED`: `ETAG_MISMATCH`
+         */
+        Changed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 412,
+                 *         "status": "ABORTED",
+                 *         "message": "It is not as `If-Match` has it any more.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "ETAG_MISMATCH",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ALREADY_EXISTS`: `ALREADY_EXISTS`
+         *     - `ABORTED`: `CONFLICT`
+         */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "CONFLICT",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ALREADY_EXISTS`: `ALREADY_EXISTS`
+         *     - `ABORTED`: `CONFLICT`, `ETAG_MISMATCH`
+         */
+        Conflict2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "ETAG_MISMATCH",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ABORTED`: `CONFLICT`, `ETAG_MISMATCH`
+         */
+        Conflict3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "ETAG_MISMATCH",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ABORTED`: `CONFLICT`, `ETAG_MISMATCH`
+         *     - `ALREADY_EXISTS`: `ALREADY_EXISTS`
+         */
+        Conflict4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ALREADY_EXISTS",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "ALREADY_EXISTS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ABORTED`: `WATCHER_TOO_SLOW`
+         */
+        Conflict5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "WATCHER_TOO_SLOW",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ABORTED`: `CONFLICT`
+         */
+        Conflict6: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "CONFLICT",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ABORTED`: `CONFLICT`, `BROKEN_OFF`
+         */
+        Conflict7: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "BROKEN_OFF",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The service failed.
+         *     - `INTERNAL`: `UPSTREAM_INTERNAL`, `REPLY_UNPRINTABLE`, `INTERNAL`
+         */
+        Failed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 500,
+                 *         "status": "INTERNAL",
+                 *         "message": "The service failed.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "INTERNAL",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The service failed.
+         *     - `INTERNAL`: `UPSTREAM_INTERNAL`, `REPLY_UNPRINTABLE`, `INTERNAL`
+         *     - `DATA_LOSS`: `DATA_LOSS`
+         */
+        Failed2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 500,
+                 *         "status": "DATA_LOSS",
+                 *         "message": "The service failed.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "DATA_LOSS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The service failed.
+         *     - `INTERNAL`: `UPSTREAM_INTERNAL`, `REPLY_UNPRINTABLE`, `INTERNAL`
+         *     - `DATA_LOSS`: `DATA_LOSS`, `PAYLOAD_DAMAGED`
+         */
+        Failed3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 500,
+                 *         "status": "DATA_LOSS",
+                 *         "message": "The service failed.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "PAYLOAD_DAMAGED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The service failed.
+         *     - `INTERNAL`: `UPSTREAM_INTERNAL`, `REPLY_UNPRINTABLE`, `INTERNAL`
+         *     - `DATA_LOSS`: `INPUTS_DAMAGED`, `OBJECT_DAMAGED`
+         */
+        Failed4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 500,
+                 *         "status": "DATA_LOSS",
+                 *         "message": "The service failed.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "OBJECT_DAMAGED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The service failed.
+         *     - `INTERNAL`: `UPSTREAM_INTERNAL`, `REPLY_UNPRINTABLE`, `INTERNAL`
+         *     - `DATA_LOSS`: `DATA_LOSS`, `OBJECT_DAMAGED`
+         */
+        Failed5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 500,
+                 *         "status": "DATA_LOSS",
+                 *         "message": "The service failed.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "OBJECT_DAMAGED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Who is asking may not do this.
+         *     - `PERMISSION_DENIED`: `ACCESS_DENIED`, `CROSS_ORIGIN`
+         */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 403,
+                 *         "status": "PERMISSION_DENIED",
+                 *         "message": "Who is asking may not do this.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "CROSS_ORIGIN",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Who is asking may not do this.
+         *     - `PERMISSION_DENIED`: `ACCESS_DENIED`, `CROSS_ORIGIN`, `NOT_YOURS`
+         */
+        Forbidden2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 403,
+                 *         "status": "PERMISSION_DENIED",
+                 *         "message": "Who is asking may not do this.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "NOT_YOURS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description There is no such thing.
+         *     - `NOT_FOUND`: `PATH_UNKNOWN`, `NOT_FOUND`
+         */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 404,
+                 *         "status": "NOT_FOUND",
+                 *         "message": "There is no such thing.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "NOT_FOUND",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description There is no such thing.
+         *     - `NOT_FOUND`: `PATH_UNKNOWN`, `NOT_FOUND`, `PAYLOAD_EXPIRED`
+         */
+        NotFound2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 404,
+                 *         "status": "NOT_FOUND",
+                 *         "message": "There is no such thing.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "PAYLOAD_EXPIRED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description There is no such thing.
+         *     - `NOT_FOUND`: `NOT_FOUND`, `PAYLOAD_EXPIRED`
+         */
+        NotFound3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 404,
+                 *         "status": "NOT_FOUND",
+                 *         "message": "There is no such thing.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "PAYLOAD_EXPIRED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description There is no such thing.
+         *     - `NOT_FOUND`: `NOT_FOUND`
+         */
+        NotFound4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 404,
+                 *         "status": "NOT_FOUND",
+                 *         "message": "There is no such thing.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "NOT_FOUND",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description It took longer than the request, or the site, has time for.
+         *     - `DEADLINE_EXCEEDED`: `UPSTREAM_DEADLINE_EXCEEDED`, `DEADLINE_EXCEEDED`
+         */
+        TimedOut: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 504,
+                 *         "status": "DEADLINE_EXCEEDED",
+                 *         "message": "It took longer than the request, or the site, has time for.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "DEADLINE_EXCEEDED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description It took longer than the request, or the site, has time for.
+         *     - `DEADLINE_EXCEEDED`: `UPSTREAM_DEADLINE_EXCEEDED`, `DEADLINE_EXCEEDED`, `UPLOAD_STALLED`
+         */
+        TimedOut2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 504,
+                 *         "status": "DEADLINE_EXCEEDED",
+                 *         "message": "It took longer than the request, or the site, has time for.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "UPLOAD_STALLED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The body is too large.
+         *     - `INVALID_ARGUMENT`: `BODY_TOO_LARGE`
+         */
+        TooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 413,
+                 *         "status": "INVALID_ARGUMENT",
+                 *         "message": "The body is too large.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "BODY_TOO_LARGE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`
+         */
+        TooMany: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "RATE_LIMITED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `ENRICHMENT_QUOTA_EXCEEDED`
+         */
+        TooMany2: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "ENRICHMENT_QUOTA_EXCEEDED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `TOO_MANY_WATCHERS`
+         */
+        TooMany3: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TOO_MANY_WATCHERS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `RESOURCE_EXHAUSTED`
+         */
+        TooMany4: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "RESOURCE_EXHAUSTED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `REPRODUCTIONS_BUSY`, `INPUTS_TOO_LARGE`
+         */
+        TooMany5: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "INPUTS_TOO_LARGE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `REPORT_QUEUE_FULL`
+         */
+        TooMany6: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "REPORT_QUEUE_FULL",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `PREVIEWS_BUSY`, `INPUTS_TOO_LARGE`
+         */
+        TooMany7: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "INPUTS_TOO_LARGE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The body did not arrive in time.
+         *     - `DEADLINE_EXCEEDED`: `BODY_TOO_SLOW`
+         */
+        TooSlow: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 408,
+                 *         "status": "DEADLINE_EXCEEDED",
+                 *         "message": "The body did not arrive in time.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "BODY_TOO_SLOW",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Nobody knows who is asking.
+         *     - `UNAUTHENTICATED`: `CREDENTIAL_MISSING`, `TOKEN_INVALID`, `TOKEN_ISSUER_UNKNOWN`, `TOKEN_MALFORMED`, `TOKEN_ROLES_INVALID`, `TOKEN_SIGNATURE_INVALID`, `TOKEN_SUBJECT_INVALID`, `TOKEN_TOO_LONG`, `TOKEN_TYPE_INVALID`
+         */
+        Unauthenticated: {
+            headers: {
+                /** @description How to say who is asking (RFC 9110, 11.6.1). */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 401,
+                 *         "status": "UNAUTHENTICATED",
+                 *         "message": "Nobody knows who is asking.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TOKEN_TYPE_INVALID",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Not now; `Retry-After` says when to try again.
+         *     - `UNAVAILABLE`: `UPSTREAM_UNAVAILABLE`, `TOO_BUSY`, `UNAVAILABLE`, `WORKLOAD_TOKEN_MISSING`
+         */
+        Unavailable: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 503,
+                 *         "status": "UNAVAILABLE",
+                 *         "message": "Not now; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "WORKLOAD_TOKEN_MISSING",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Not now; `Retry-After` says when to try again.
+         *     - `UNAVAILABLE`: `UPSTREAM_UNAVAILABLE`, `TOO_BUSY`, `UNAVAILABLE`, `WORKLOAD_TOKEN_MISSING`, `REPRODUCTION_RUNNING`
+         */
+        Unavailable2: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 503,
+                 *         "status": "UNAVAILABLE",
+                 *         "message": "Not now; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "REPRODUCTION_RUNNING",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The body is not of a type that is taken here.
+         *     - `INVALID_ARGUMENT`: `CONTENT_TYPE_UNSUPPORTED`
+         */
+        WrongType: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 415,
+                 *         "status": "INVALID_ARGUMENT",
+                 *         "message": "The body is not of a type that is taken here.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "CONTENT_TYPE_UNSUPPORTED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["Error"];
             };
         };
@@ -3345,10 +5117,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "leads": [
+                     *         {
+                     *           "id": "",
+                     *           "email": "",
+                     *           "domain": "",
+                     *           "name": "",
+                     *           "is_manual": false,
+                     *           "enrichment_status": "PENDING",
+                     *           "enrichment_task_id": "",
+                     *           "enrichment_error": "",
+                     *           "enriched_at": "2026-01-31T08:30:00Z",
+                     *           "facts": [
+                     *             {
+                     *               "provider": "",
+                     *               "name": "",
+                     *               "state": "FOUND",
+                     *               "values": [],
+                     *               "source": "",
+                     *               "method": "",
+                     *               "reason": "",
+                     *               "observed_at": "2026-01-31T08:30:00Z",
+                     *               "evidence_sha256": ""
+                     *             }
+                     *           ],
+                     *           "created_by": "",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "updated_at": "2026-01-31T08:30:00Z",
+                     *           "etag": "",
+                     *           "delete_time": "2026-01-31T08:30:00Z",
+                     *           "merged_into": "",
+                     *           "suggestions": [
+                     *             {
+                     *               "id": "",
+                     *               "field": "",
+                     *               "value": "",
+                     *               "source": "",
+                     *               "fact": "",
+                     *               "observed_at": "2026-01-31T08:30:00Z",
+                     *               "state": "OPEN",
+                     *               "decided_by": "",
+                     *               "decided_at": "2026-01-31T08:30:00Z"
+                     *             }
+                     *           ],
+                     *           "import_id": ""
+                     *         }
+                     *       ],
+                     *       "next_page_token": "",
+                     *       "total_size_estimate": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListLeadsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_CreateLead: {
@@ -3363,6 +5193,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": ""
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateLeadRequest"];
             };
         };
@@ -3370,13 +5205,73 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest2"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_QuickAddLead: {
@@ -3391,6 +5286,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": ""
+                 *     }
+                 */
                 "application/json": components["schemas"]["QuickAddLeadRequest"];
             };
         };
@@ -3398,13 +5298,73 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest2"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany2"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_GetLead: {
@@ -3428,13 +5388,79 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_UpdateLead: {
@@ -3471,6 +5497,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": ""
+                 *     }
+                 */
                 "application/json": {
                     /** @description UUID version 7 (RFC 9562). */
                     readonly id?: string;
@@ -3526,13 +5557,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest3"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict2"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_DeleteLead: {
@@ -3567,13 +5660,72 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest2"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict3"];
+            412: components["responses"]["Changed"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_UpdateLead2: {
@@ -3610,6 +5762,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /** @description UUID version 7 (RFC 9562). */
                     readonly id?: string;
@@ -3665,13 +5818,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest3"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict2"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_UndeleteLead: {
@@ -3687,8 +5902,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
@@ -3702,13 +5918,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest4"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict2"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_EnrichLead: {
@@ -3726,8 +6004,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
@@ -3747,13 +6026,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest3"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict3"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany2"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_AcceptSuggestion: {
@@ -3773,8 +6114,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
@@ -3794,13 +6136,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest5"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict4"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_DismissSuggestion: {
@@ -3820,8 +6224,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
@@ -3841,13 +6246,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest5"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict3"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_MergeLead: {
@@ -3867,6 +6334,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "other_id": "0192f0c1-0000-7000-8000-000000000000"
+                 *     }
+                 */
                 "application/json": {
                     /**
                      * Format: uuid
@@ -3898,13 +6370,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest6"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict2"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_UnmergeLead: {
@@ -3922,8 +6456,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
@@ -3943,13 +6478,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "email": "",
+                     *       "domain": "",
+                     *       "name": "",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "",
+                     *           "name": "",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             ""
+                     *           ],
+                     *           "source": "",
+                     *           "method": "",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": ""
+                     *         }
+                     *       ],
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "",
+                     *           "field": "",
+                     *           "value": "",
+                     *           "source": "",
+                     *           "fact": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest7"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict2"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_WatchLeads: {
@@ -3975,7 +6572,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3983,16 +6580,23 @@ export interface operations {
                 content: {
                     "application/x-ndjson": {
                         result?: components["schemas"]["LeadEvent"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     };
                     "text/event-stream": components["schemas"]["LeadEvent"];
                     "application/json": {
                         result?: components["schemas"]["LeadEvent"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     }[];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest8"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict5"];
+            429: components["responses"]["TooMany3"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_ListLeadAudit: {
@@ -4030,10 +6634,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "",
+                     *           "lead_id": "",
+                     *           "version": 0,
+                     *           "action": "BASELINE",
+                     *           "user_id": "",
+                     *           "ip_address": "",
+                     *           "user_agent": "",
+                     *           "request_id": "",
+                     *           "method": "",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "old_values": {},
+                     *           "new_values": {},
+                     *           "entry_hash": "",
+                     *           "previous_hash": "",
+                     *           "changed_fields": [
+                     *             ""
+                     *           ],
+                     *           "roles": [
+                     *             ""
+                     *           ],
+                     *           "workload": "",
+                     *           "code": "",
+                     *           "reason": ""
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListLeadAuditResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_GetAuditCheckpoint: {
@@ -4051,10 +6694,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "",
+                     *       "size": 0.5,
+                     *       "root_hash": "",
+                     *       "note": "",
+                     *       "public_key": "",
+                     *       "created_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Checkpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_GetAuditEntryProof: {
@@ -4075,10 +6734,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "entry_id": "",
+                     *       "index": 0.5,
+                     *       "leaf_hash": "",
+                     *       "hashes": [
+                     *         ""
+                     *       ],
+                     *       "checkpoint": {
+                     *         "origin": "",
+                     *         "size": 0.5,
+                     *         "root_hash": "",
+                     *         "note": "",
+                     *         "public_key": "",
+                     *         "created_at": "2026-01-31T08:30:00Z"
+                     *       },
+                     *       "proof": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["EntryProof"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed2"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_GetAuditConsistency: {
@@ -4101,10 +6786,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "first": 0.5,
+                     *       "second": 0.5,
+                     *       "hashes": [
+                     *         ""
+                     *       ],
+                     *       "first_root_hash": "",
+                     *       "second_root_hash": "",
+                     *       "checkpoint": {
+                     *         "origin": "",
+                     *         "size": 0.5,
+                     *         "root_hash": "",
+                     *         "note": "",
+                     *         "public_key": "",
+                     *         "created_at": "2026-01-31T08:30:00Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConsistencyProof"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest9"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed2"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_DownloadLeadEvidence: {
@@ -4122,13 +6832,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed2"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_EraseLead: {
@@ -4141,8 +6905,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -4153,10 +6918,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "number": 0,
+                     *       "lead_id": "",
+                     *       "erased_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Erasure"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_ListErasures: {
@@ -4179,10 +6963,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "erasures": [
+                     *         {
+                     *           "number": 0,
+                     *           "lead_id": "",
+                     *           "erased_by": "",
+                     *           "erased_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListErasuresResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_ImportLeads: {
@@ -4213,7 +7015,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "*/*": unknown;
             };
@@ -4225,10 +7027,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "state": "RUNNING",
+                     *       "filename": "",
+                     *       "columns": {},
+                     *       "ignored_columns": [
+                     *         ""
+                     *       ],
+                     *       "existing": "SKIP",
+                     *       "dry_run": false,
+                     *       "enrich": false,
+                     *       "rows": 0,
+                     *       "created": 0,
+                     *       "updated": 0,
+                     *       "unchanged": 0,
+                     *       "duplicates": 0,
+                     *       "refused": 0,
+                     *       "error": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "ended_at": "2026-01-31T08:30:00Z",
+                     *       "undone": 0,
+                     *       "conflicts": 0,
+                     *       "undone_by": "",
+                     *       "undone_at": "2026-01-31T08:30:00Z",
+                     *       "look_ups": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["LeadImport"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest10"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden2"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict7"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooMany2"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut2"];
         };
     };
     LeadTransferService_ListLeadImports: {
@@ -4251,10 +7091,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "imports": [
+                     *         {
+                     *           "id": "",
+                     *           "state": "RUNNING",
+                     *           "filename": "",
+                     *           "columns": {},
+                     *           "ignored_columns": [
+                     *             ""
+                     *           ],
+                     *           "existing": "SKIP",
+                     *           "dry_run": false,
+                     *           "enrich": false,
+                     *           "rows": 0,
+                     *           "created": 0,
+                     *           "updated": 0,
+                     *           "unchanged": 0,
+                     *           "duplicates": 0,
+                     *           "refused": 0,
+                     *           "error": "",
+                     *           "created_by": "",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "ended_at": "2026-01-31T08:30:00Z",
+                     *           "undone": 0,
+                     *           "conflicts": 0,
+                     *           "undone_by": "",
+                     *           "undone_at": "2026-01-31T08:30:00Z",
+                     *           "look_ups": 0
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListLeadImportsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_GetLeadImport: {
@@ -4275,10 +7155,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "state": "RUNNING",
+                     *       "filename": "",
+                     *       "columns": {},
+                     *       "ignored_columns": [
+                     *         ""
+                     *       ],
+                     *       "existing": "SKIP",
+                     *       "dry_run": false,
+                     *       "enrich": false,
+                     *       "rows": 0,
+                     *       "created": 0,
+                     *       "updated": 0,
+                     *       "unchanged": 0,
+                     *       "duplicates": 0,
+                     *       "refused": 0,
+                     *       "error": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "ended_at": "2026-01-31T08:30:00Z",
+                     *       "undone": 0,
+                     *       "conflicts": 0,
+                     *       "undone_by": "",
+                     *       "undone_at": "2026-01-31T08:30:00Z",
+                     *       "look_ups": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["LeadImport"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden2"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_ListLeadImportErrors: {
@@ -4296,13 +7212,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden2"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_UndoLeadImport: {
@@ -4315,8 +7285,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -4327,10 +7298,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "state": "RUNNING",
+                     *       "filename": "",
+                     *       "columns": {},
+                     *       "ignored_columns": [
+                     *         ""
+                     *       ],
+                     *       "existing": "SKIP",
+                     *       "dry_run": false,
+                     *       "enrich": false,
+                     *       "rows": 0,
+                     *       "created": 0,
+                     *       "updated": 0,
+                     *       "unchanged": 0,
+                     *       "duplicates": 0,
+                     *       "refused": 0,
+                     *       "error": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "ended_at": "2026-01-31T08:30:00Z",
+                     *       "undone": 0,
+                     *       "conflicts": 0,
+                     *       "undone_by": "",
+                     *       "undone_at": "2026-01-31T08:30:00Z",
+                     *       "look_ups": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["LeadImport"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest11"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden2"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_ListLeadImportConflicts: {
@@ -4356,10 +7367,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "conflicts": [
+                     *         {
+                     *           "row": 0,
+                     *           "lead_id": ""
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListLeadImportConflictsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden2"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_ExportLeads: {
@@ -4402,13 +7431,66 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetLineageByReport: {
@@ -4429,10 +7511,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "lineage_id": "",
+                     *       "report_generation_id": "",
+                     *       "lead_id": "",
+                     *       "pipeline_run_id": "",
+                     *       "template_version_id": "",
+                     *       "template_digest": "",
+                     *       "environment_digest": "",
+                     *       "pipeline_start_time": "2026-01-31T08:30:00Z",
+                     *       "pipeline_end_time": "2026-01-31T08:30:00Z",
+                     *       "pipeline_duration_seconds": 0.5,
+                     *       "raw_inputs_size_bytes": 0,
+                     *       "compression_ratio": 0.5,
+                     *       "inputs_sha256": "",
+                     *       "pdf_sha256": "",
+                     *       "parts": [
+                     *         {
+                     *           "size_bytes": 0,
+                     *           "sha256": ""
+                     *         }
+                     *       ],
+                     *       "logs_size_bytes": 0,
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "access_count": 0,
+                     *       "last_accessed_at": "2026-01-31T08:30:00Z",
+                     *       "raw_inputs_expired_at": "2026-01-31T08:30:00Z",
+                     *       "logs_expired_at": "2026-01-31T08:30:00Z",
+                     *       "status": "COMPLETED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lineage"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetLineageLogs: {
@@ -4453,13 +7573,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest12"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound2"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed3"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_DownloadRawInputs: {
@@ -4480,13 +7654,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest12"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound2"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed3"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetOpenLineage: {
@@ -4504,13 +7732,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_SearchLineage: {
@@ -4554,10 +7836,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "lineages": [
+                     *         {
+                     *           "lineage_id": "",
+                     *           "report_generation_id": "",
+                     *           "lead_id": "",
+                     *           "pipeline_run_id": "",
+                     *           "template_version_id": "",
+                     *           "template_digest": "",
+                     *           "environment_digest": "",
+                     *           "pipeline_start_time": "2026-01-31T08:30:00Z",
+                     *           "pipeline_end_time": "2026-01-31T08:30:00Z",
+                     *           "pipeline_duration_seconds": 0.5,
+                     *           "raw_inputs_size_bytes": 0,
+                     *           "compression_ratio": 0.5,
+                     *           "inputs_sha256": "",
+                     *           "pdf_sha256": "",
+                     *           "parts": [
+                     *             {
+                     *               "size_bytes": 0,
+                     *               "sha256": ""
+                     *             }
+                     *           ],
+                     *           "logs_size_bytes": 0,
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "access_count": 0,
+                     *           "last_accessed_at": "2026-01-31T08:30:00Z",
+                     *           "raw_inputs_expired_at": "2026-01-31T08:30:00Z",
+                     *           "logs_expired_at": "2026-01-31T08:30:00Z",
+                     *           "status": "COMPLETED"
+                     *         }
+                     *       ],
+                     *       "next_page_token": "",
+                     *       "total_size_estimate": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["SearchLineageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_LookupPdf: {
@@ -4570,7 +7895,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "*/*": unknown;
             };
@@ -4582,10 +7907,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "verdict": "GENUINE",
+                     *       "lineage": {
+                     *         "lineage_id": "",
+                     *         "report_generation_id": "",
+                     *         "lead_id": "",
+                     *         "pipeline_run_id": "",
+                     *         "template_version_id": "",
+                     *         "template_digest": "",
+                     *         "environment_digest": "",
+                     *         "pipeline_start_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_end_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_duration_seconds": 0.5,
+                     *         "raw_inputs_size_bytes": 0,
+                     *         "compression_ratio": 0.5,
+                     *         "inputs_sha256": "",
+                     *         "pdf_sha256": "",
+                     *         "parts": [
+                     *           {
+                     *             "size_bytes": 0,
+                     *             "sha256": ""
+                     *           }
+                     *         ],
+                     *         "logs_size_bytes": 0,
+                     *         "created_at": "2026-01-31T08:30:00Z",
+                     *         "access_count": 0,
+                     *         "last_accessed_at": "2026-01-31T08:30:00Z",
+                     *         "raw_inputs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "logs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "status": "COMPLETED"
+                     *       },
+                     *       "evidence": "SHA256",
+                     *       "sha256": "",
+                     *       "remark": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["LookupPdfResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooMany4"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_DiffLineage: {
@@ -4608,10 +7978,92 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "a": {
+                     *         "lineage_id": "",
+                     *         "report_generation_id": "",
+                     *         "lead_id": "",
+                     *         "pipeline_run_id": "",
+                     *         "template_version_id": "",
+                     *         "template_digest": "",
+                     *         "environment_digest": "",
+                     *         "pipeline_start_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_end_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_duration_seconds": 0.5,
+                     *         "raw_inputs_size_bytes": 0,
+                     *         "compression_ratio": 0.5,
+                     *         "inputs_sha256": "",
+                     *         "pdf_sha256": "",
+                     *         "parts": [
+                     *           {
+                     *             "size_bytes": 0,
+                     *             "sha256": ""
+                     *           }
+                     *         ],
+                     *         "logs_size_bytes": 0,
+                     *         "created_at": "2026-01-31T08:30:00Z",
+                     *         "access_count": 0,
+                     *         "last_accessed_at": "2026-01-31T08:30:00Z",
+                     *         "raw_inputs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "logs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "status": "COMPLETED"
+                     *       },
+                     *       "b": {
+                     *         "lineage_id": "",
+                     *         "report_generation_id": "",
+                     *         "lead_id": "",
+                     *         "pipeline_run_id": "",
+                     *         "template_version_id": "",
+                     *         "template_digest": "",
+                     *         "environment_digest": "",
+                     *         "pipeline_start_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_end_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_duration_seconds": 0.5,
+                     *         "raw_inputs_size_bytes": 0,
+                     *         "compression_ratio": 0.5,
+                     *         "inputs_sha256": "",
+                     *         "pdf_sha256": "",
+                     *         "parts": [
+                     *           {
+                     *             "size_bytes": 0,
+                     *             "sha256": ""
+                     *           }
+                     *         ],
+                     *         "logs_size_bytes": 0,
+                     *         "created_at": "2026-01-31T08:30:00Z",
+                     *         "access_count": 0,
+                     *         "last_accessed_at": "2026-01-31T08:30:00Z",
+                     *         "raw_inputs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "logs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "status": "COMPLETED"
+                     *       },
+                     *       "inputs_identical": false,
+                     *       "changes": [
+                     *         {
+                     *           "kind": "ADDED",
+                     *           "path": "",
+                     *           "a": "",
+                     *           "b": ""
+                     *         }
+                     *       ],
+                     *       "changes_total": 0,
+                     *       "template_identical": false,
+                     *       "environment_identical": false,
+                     *       "pdf_identical": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["LineageDiff"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest13"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound3"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed3"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_ListLineageAccesses: {
@@ -4645,10 +8097,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "accesses": [
+                     *         {
+                     *           "id": "",
+                     *           "lineage_id": "",
+                     *           "report_generation_id": "",
+                     *           "version": 0,
+                     *           "action": "VIEW",
+                     *           "part": 0,
+                     *           "user_id": "",
+                     *           "workload": "",
+                     *           "ip_address": "",
+                     *           "user_agent": "",
+                     *           "request_id": "",
+                     *           "method": "",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "details": "",
+                     *           "outcome": "",
+                     *           "sent_bytes": 0.5,
+                     *           "ended_at": "2026-01-31T08:30:00Z",
+                     *           "entry_hash": ""
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListLineageAccessesResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetAuditCheckpoint: {
@@ -4666,10 +8152,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "",
+                     *       "size": 0.5,
+                     *       "root_hash": "",
+                     *       "note": "",
+                     *       "public_key": "",
+                     *       "created_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Checkpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetAuditEntryProof: {
@@ -4690,10 +8192,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "entry_id": "",
+                     *       "index": 0.5,
+                     *       "leaf_hash": "",
+                     *       "hashes": [
+                     *         ""
+                     *       ],
+                     *       "checkpoint": {
+                     *         "origin": "",
+                     *         "size": 0.5,
+                     *         "root_hash": "",
+                     *         "note": "",
+                     *         "public_key": "",
+                     *         "created_at": "2026-01-31T08:30:00Z"
+                     *       },
+                     *       "proof": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["EntryProof"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed2"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetAuditConsistency: {
@@ -4716,10 +8244,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "first": 0.5,
+                     *       "second": 0.5,
+                     *       "hashes": [
+                     *         ""
+                     *       ],
+                     *       "first_root_hash": "",
+                     *       "second_root_hash": "",
+                     *       "checkpoint": {
+                     *         "origin": "",
+                     *         "size": 0.5,
+                     *         "root_hash": "",
+                     *         "note": "",
+                     *         "public_key": "",
+                     *         "created_at": "2026-01-31T08:30:00Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConsistencyProof"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest9"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed2"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetStorage: {
@@ -4737,10 +8290,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "disk": [
+                     *         {
+                     *           "name": "",
+                     *           "records": 0,
+                     *           "bytes": 0.5
+                     *         }
+                     *       ],
+                     *       "by_month": [
+                     *         {
+                     *           "name": "",
+                     *           "records": 0,
+                     *           "bytes": 0.5
+                     *         }
+                     *       ],
+                     *       "by_template": [
+                     *         {
+                     *           "name": "",
+                     *           "records": 0,
+                     *           "bytes": 0.5
+                     *         }
+                     *       ],
+                     *       "by_lead": [
+                     *         {
+                     *           "name": "",
+                     *           "records": 0,
+                     *           "bytes": 0.5
+                     *         }
+                     *       ],
+                     *       "alarm_bytes": 0.5,
+                     *       "alarm": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["StorageUsage"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_PreviewRetention: {
@@ -4758,10 +8351,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "classes": [
+                     *         {
+                     *           "content": "RAW_INPUTS",
+                     *           "days": 0,
+                     *           "due": 0,
+                     *           "due_bytes": 0.5,
+                     *           "held": 0
+                     *         }
+                     *       ],
+                     *       "holds": [
+                     *         {
+                     *           "lead_id": "",
+                     *           "held": false,
+                     *           "reason": "",
+                     *           "held_by": "",
+                     *           "held_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "dry_run": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["RetentionPreview"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_SetLegalHold: {
@@ -4773,6 +8395,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "lead_id": "0192f0c1-0000-7000-8000-000000000000"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetLegalHoldRequest"];
             };
         };
@@ -4783,10 +8410,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "lead_id": "",
+                     *       "held": false,
+                     *       "reason": "",
+                     *       "held_by": "",
+                     *       "held_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LegalHold"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     AssuranceService_ReproduceReport: {
@@ -4799,8 +8445,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -4811,10 +8458,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "report_id": "",
+                     *       "identical": false,
+                     *       "expected_sha256": "",
+                     *       "actual_sha256": "",
+                     *       "stored_sha256": "",
+                     *       "environment_matches": false,
+                     *       "expected_environment_digest": "",
+                     *       "actual_environment_digest": "",
+                     *       "differences": [
+                     *         {
+                     *           "kind": "RECORD",
+                     *           "name": "",
+                     *           "expected": "",
+                     *           "actual": "",
+                     *           "page": 0,
+                     *           "share": 0.5,
+                     *           "message": ""
+                     *         }
+                     *       ],
+                     *       "pages_compared": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Reproduction"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest14"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany5"];
+            500: components["responses"]["Failed4"];
+            503: components["responses"]["Unavailable2"];
+            504: components["responses"]["TimedOut"];
         };
     };
     AssuranceService_GetCoverage: {
@@ -4835,10 +8516,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "complete": false,
+                     *       "completed": 0,
+                     *       "recorded": 0,
+                     *       "pending": 0,
+                     *       "disabled": 0,
+                     *       "discarded": 0,
+                     *       "lineages": 0,
+                     *       "differences": [
+                     *         {
+                     *           "report_id": "",
+                     *           "kind": "MISSING",
+                     *           "lineage_status": "",
+                     *           "message": ""
+                     *         }
+                     *       ],
+                     *       "differences_total": 0,
+                     *       "counted_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Coverage"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_ListReports: {
@@ -4871,10 +8579,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "reports": [
+                     *         {
+                     *           "id": "",
+                     *           "lead_id": "",
+                     *           "pipeline_run_id": "",
+                     *           "template_version_id": "",
+                     *           "status": "QUEUED",
+                     *           "progress": 0,
+                     *           "step": "",
+                     *           "error": "",
+                     *           "pdf_url": "",
+                     *           "pdf_sha256": "",
+                     *           "pdf_size_bytes": 0,
+                     *           "page_count": 0,
+                     *           "lineage_status": "PENDING",
+                     *           "locale": "",
+                     *           "created_by": "",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "completed_at": "2026-01-31T08:30:00Z",
+                     *           "retry_of": "",
+                     *           "batch_id": "",
+                     *           "supersedes": "",
+                     *           "superseded_by": "",
+                     *           "erased_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "next_page_token": "",
+                     *       "total_size_estimate": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListReportsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_GenerateReport: {
@@ -4889,6 +8635,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "lead_id": "0192f0c1-0000-7000-8000-000000000000"
+                 *     }
+                 */
                 "application/json": components["schemas"]["GenerateReportRequest"];
             };
         };
@@ -4899,10 +8650,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "lead_id": "",
+                     *       "pipeline_run_id": "",
+                     *       "template_version_id": "",
+                     *       "status": "QUEUED",
+                     *       "progress": 0,
+                     *       "step": "",
+                     *       "error": "",
+                     *       "pdf_url": "",
+                     *       "pdf_sha256": "",
+                     *       "pdf_size_bytes": 0,
+                     *       "page_count": 0,
+                     *       "lineage_status": "PENDING",
+                     *       "locale": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "completed_at": "2026-01-31T08:30:00Z",
+                     *       "retry_of": "",
+                     *       "batch_id": "",
+                     *       "supersedes": "",
+                     *       "superseded_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Report"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest15"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound4"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany6"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_GetReport: {
@@ -4923,10 +8711,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "lead_id": "",
+                     *       "pipeline_run_id": "",
+                     *       "template_version_id": "",
+                     *       "status": "QUEUED",
+                     *       "progress": 0,
+                     *       "step": "",
+                     *       "error": "",
+                     *       "pdf_url": "",
+                     *       "pdf_sha256": "",
+                     *       "pdf_size_bytes": 0,
+                     *       "page_count": 0,
+                     *       "lineage_status": "PENDING",
+                     *       "locale": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "completed_at": "2026-01-31T08:30:00Z",
+                     *       "retry_of": "",
+                     *       "batch_id": "",
+                     *       "supersedes": "",
+                     *       "superseded_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Report"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_DownloadReport: {
@@ -4944,13 +8765,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest16"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_DownloadReportEvidence: {
@@ -4968,13 +8843,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest17"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_ListDeadLetters: {
@@ -4997,10 +8926,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "dead_letters": [
+                     *         {
+                     *           "report_id": "",
+                     *           "lineage_id": "",
+                     *           "lead_id": "",
+                     *           "template_version_id": "",
+                     *           "pdf_sha256": "",
+                     *           "inputs_sha256": "",
+                     *           "created_by": "",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "dead_at": "2026-01-31T08:30:00Z",
+                     *           "attempts": 0,
+                     *           "reason": ""
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListDeadLettersResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_RedriveDeadLetters: {
@@ -5012,6 +8967,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": ""
+                 *     }
+                 */
                 "application/json": components["schemas"]["RedriveDeadLettersRequest"];
             };
         };
@@ -5022,10 +8982,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "redriven": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["RedriveDeadLettersResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound4"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_DiscardDeadLetter: {
@@ -5040,6 +9016,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": ""
+                 *     }
+                 */
                 "application/json": {
                     /** @description Why this lineage may be lost. */
                     reason: string;
@@ -5053,10 +9034,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "lead_id": "",
+                     *       "pipeline_run_id": "",
+                     *       "template_version_id": "",
+                     *       "status": "QUEUED",
+                     *       "progress": 0,
+                     *       "step": "",
+                     *       "error": "",
+                     *       "pdf_url": "",
+                     *       "pdf_sha256": "",
+                     *       "pdf_size_bytes": 0,
+                     *       "page_count": 0,
+                     *       "lineage_status": "PENDING",
+                     *       "locale": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "completed_at": "2026-01-31T08:30:00Z",
+                     *       "retry_of": "",
+                     *       "batch_id": "",
+                     *       "supersedes": "",
+                     *       "superseded_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Report"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_WatchReport: {
@@ -5071,7 +9089,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5079,16 +9097,23 @@ export interface operations {
                 content: {
                     "application/x-ndjson": {
                         result?: components["schemas"]["Report"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     };
                     "text/event-stream": components["schemas"]["Report"];
                     "application/json": {
                         result?: components["schemas"]["Report"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     }[];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_CancelReport: {
@@ -5101,8 +9126,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5113,10 +9139,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "lead_id": "",
+                     *       "pipeline_run_id": "",
+                     *       "template_version_id": "",
+                     *       "status": "QUEUED",
+                     *       "progress": 0,
+                     *       "step": "",
+                     *       "error": "",
+                     *       "pdf_url": "",
+                     *       "pdf_sha256": "",
+                     *       "pdf_size_bytes": 0,
+                     *       "page_count": 0,
+                     *       "lineage_status": "PENDING",
+                     *       "locale": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "completed_at": "2026-01-31T08:30:00Z",
+                     *       "retry_of": "",
+                     *       "batch_id": "",
+                     *       "supersedes": "",
+                     *       "superseded_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Report"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest18"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_RetryReport: {
@@ -5132,8 +9195,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /** @description Names this request, as in GenerateReport. */
                     request_id?: string;
@@ -5147,10 +9211,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "lead_id": "",
+                     *       "pipeline_run_id": "",
+                     *       "template_version_id": "",
+                     *       "status": "QUEUED",
+                     *       "progress": 0,
+                     *       "step": "",
+                     *       "error": "",
+                     *       "pdf_url": "",
+                     *       "pdf_sha256": "",
+                     *       "pdf_size_bytes": 0,
+                     *       "page_count": 0,
+                     *       "lineage_status": "PENDING",
+                     *       "locale": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "completed_at": "2026-01-31T08:30:00Z",
+                     *       "retry_of": "",
+                     *       "batch_id": "",
+                     *       "supersedes": "",
+                     *       "superseded_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Report"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest19"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany6"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_GenerateReports: {
@@ -5163,8 +9264,9 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["GenerateReportsRequest"];
             };
         };
@@ -5175,10 +9277,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "template_version_id": "",
+                     *       "locale": "",
+                     *       "pipeline_run_id": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "size": 0,
+                     *       "queued": 0,
+                     *       "running": 0,
+                     *       "completed": 0,
+                     *       "failed": 0,
+                     *       "cancelled": 0,
+                     *       "progress": 0,
+                     *       "zip_url": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReportBatch"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest20"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound4"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany6"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_ListReportBatches: {
@@ -5201,10 +9332,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "report_batches": [
+                     *         {
+                     *           "id": "",
+                     *           "template_version_id": "",
+                     *           "locale": "",
+                     *           "pipeline_run_id": "",
+                     *           "created_by": "",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "size": 0,
+                     *           "queued": 0,
+                     *           "running": 0,
+                     *           "completed": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "progress": 0,
+                     *           "zip_url": ""
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListReportBatchesResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_GetReportBatch: {
@@ -5225,10 +9385,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "template_version_id": "",
+                     *       "locale": "",
+                     *       "pipeline_run_id": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "size": 0,
+                     *       "queued": 0,
+                     *       "running": 0,
+                     *       "completed": 0,
+                     *       "failed": 0,
+                     *       "cancelled": 0,
+                     *       "progress": 0,
+                     *       "zip_url": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReportBatch"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_WatchReportBatch: {
@@ -5243,7 +9428,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5251,16 +9436,23 @@ export interface operations {
                 content: {
                     "application/x-ndjson": {
                         result?: components["schemas"]["ReportBatch"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     };
                     "text/event-stream": components["schemas"]["ReportBatch"];
                     "application/json": {
                         result?: components["schemas"]["ReportBatch"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     }[];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_CancelReportBatch: {
@@ -5273,8 +9465,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5285,10 +9478,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "template_version_id": "",
+                     *       "locale": "",
+                     *       "pipeline_run_id": "",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "size": 0,
+                     *       "queued": 0,
+                     *       "running": 0,
+                     *       "completed": 0,
+                     *       "failed": 0,
+                     *       "cancelled": 0,
+                     *       "progress": 0,
+                     *       "zip_url": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReportBatch"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_DownloadReportBatch: {
@@ -5306,13 +9528,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest21"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_ListTemplateVersions: {
@@ -5339,10 +9615,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "template_versions": [
+                     *         {
+                     *           "id": "",
+                     *           "name": "",
+                     *           "version": "",
+                     *           "digest": "",
+                     *           "status": "DRAFT",
+                     *           "origin": "SHIPPED",
+                     *           "locales": [
+                     *             ""
+                     *           ],
+                     *           "files": [
+                     *             {
+                     *               "name": "",
+                     *               "size_bytes": 0,
+                     *               "sha256": ""
+                     *             }
+                     *           ],
+                     *           "size_bytes": 0,
+                     *           "created_by": "",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "published_by": "",
+                     *           "published_at": "2026-01-31T08:30:00Z",
+                     *           "retired_by": "",
+                     *           "retired_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListTemplateVersionsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_CreateTemplateVersion: {
@@ -5354,6 +9668,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "",
+                 *       "version": "",
+                 *       "archive": ""
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateTemplateVersionRequest"];
             };
         };
@@ -5364,10 +9685,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "name": "",
+                     *       "version": "",
+                     *       "digest": "",
+                     *       "status": "DRAFT",
+                     *       "origin": "SHIPPED",
+                     *       "locales": [
+                     *         ""
+                     *       ],
+                     *       "files": [
+                     *         {
+                     *           "name": "",
+                     *           "size_bytes": 0,
+                     *           "sha256": ""
+                     *         }
+                     *       ],
+                     *       "size_bytes": 0,
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "published_by": "",
+                     *       "published_at": "2026-01-31T08:30:00Z",
+                     *       "retired_by": "",
+                     *       "retired_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TemplateVersion"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_GetTemplateVersion: {
@@ -5388,10 +9746,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "name": "",
+                     *       "version": "",
+                     *       "digest": "",
+                     *       "status": "DRAFT",
+                     *       "origin": "SHIPPED",
+                     *       "locales": [
+                     *         ""
+                     *       ],
+                     *       "files": [
+                     *         {
+                     *           "name": "",
+                     *           "size_bytes": 0,
+                     *           "sha256": ""
+                     *         }
+                     *       ],
+                     *       "size_bytes": 0,
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "published_by": "",
+                     *       "published_at": "2026-01-31T08:30:00Z",
+                     *       "retired_by": "",
+                     *       "retired_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TemplateVersion"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_DeleteTemplateVersion: {
@@ -5412,10 +9804,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example {} */
                     "application/json": components["schemas"]["DeleteTemplateVersionResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest22"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict6"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_PublishTemplateVersion: {
@@ -5428,8 +9829,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5440,10 +9842,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "name": "",
+                     *       "version": "",
+                     *       "digest": "",
+                     *       "status": "DRAFT",
+                     *       "origin": "SHIPPED",
+                     *       "locales": [
+                     *         ""
+                     *       ],
+                     *       "files": [
+                     *         {
+                     *           "name": "",
+                     *           "size_bytes": 0,
+                     *           "sha256": ""
+                     *         }
+                     *       ],
+                     *       "size_bytes": 0,
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "published_by": "",
+                     *       "published_at": "2026-01-31T08:30:00Z",
+                     *       "retired_by": "",
+                     *       "retired_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TemplateVersion"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest22"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_RetireTemplateVersion: {
@@ -5456,8 +9896,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5468,10 +9909,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "name": "",
+                     *       "version": "",
+                     *       "digest": "",
+                     *       "status": "DRAFT",
+                     *       "origin": "SHIPPED",
+                     *       "locales": [
+                     *         ""
+                     *       ],
+                     *       "files": [
+                     *         {
+                     *           "name": "",
+                     *           "size_bytes": 0,
+                     *           "sha256": ""
+                     *         }
+                     *       ],
+                     *       "size_bytes": 0,
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "published_by": "",
+                     *       "published_at": "2026-01-31T08:30:00Z",
+                     *       "retired_by": "",
+                     *       "retired_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TemplateVersion"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest22"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_PreviewTemplateVersion: {
@@ -5500,13 +9979,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest23"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany7"];
+            500: components["responses"]["Failed4"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_DownloadTemplateVersion: {
@@ -5524,13 +10057,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_DiffTemplateVersions: {
@@ -5553,10 +10140,56 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "identical": false,
+                     *       "files": [
+                     *         {
+                     *           "name": "",
+                     *           "change": "ADDED",
+                     *           "a": {
+                     *             "name": "",
+                     *             "size_bytes": 0,
+                     *             "sha256": ""
+                     *           },
+                     *           "b": {
+                     *             "name": "",
+                     *             "size_bytes": 0,
+                     *             "sha256": ""
+                     *           },
+                     *           "text_diff": ""
+                     *         }
+                     *       ],
+                     *       "schema": [
+                     *         {
+                     *           "path": "",
+                     *           "change": "ADDED",
+                     *           "a": "",
+                     *           "b": ""
+                     *         }
+                     *       ],
+                     *       "strings": [
+                     *         {
+                     *           "locale": "",
+                     *           "key": "",
+                     *           "change": "ADDED",
+                     *           "a": "",
+                     *           "b": ""
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DiffTemplateVersionsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound4"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_ListWebhookEndpoints: {
@@ -5579,10 +10212,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "webhook_endpoints": [
+                     *         {
+                     *           "id": "",
+                     *           "url": "",
+                     *           "description": "",
+                     *           "events": [
+                     *             "REPORT_COMPLETED"
+                     *           ],
+                     *           "status": "ENABLED",
+                     *           "disabled_reason": "",
+                     *           "secret": "",
+                     *           "secrets": [
+                     *             {
+                     *               "created_at": "2026-01-31T08:30:00Z",
+                     *               "expires_at": "2026-01-31T08:30:00Z"
+                     *             }
+                     *           ],
+                     *           "failing_since": "2026-01-31T08:30:00Z",
+                     *           "created_by": "",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "updated_at": "2026-01-31T08:30:00Z",
+                     *           "etag": ""
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListWebhookEndpointsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_CreateWebhookEndpoint: {
@@ -5594,6 +10262,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /** @description UUID version 7 (RFC 9562). */
                     readonly id?: string;
@@ -5634,13 +10303,49 @@ export interface operations {
             /** @description Where messages are sent. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "url": "",
+                     *       "description": "",
+                     *       "events": [
+                     *         "REPORT_COMPLETED"
+                     *       ],
+                     *       "status": "ENABLED",
+                     *       "disabled_reason": "",
+                     *       "secret": "",
+                     *       "secrets": [
+                     *         {
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "expires_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "failing_since": "2026-01-31T08:30:00Z",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookEndpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest24"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_GetWebhookEndpoint: {
@@ -5658,13 +10363,55 @@ export interface operations {
             /** @description Where messages are sent. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "url": "",
+                     *       "description": "",
+                     *       "events": [
+                     *         "REPORT_COMPLETED"
+                     *       ],
+                     *       "status": "ENABLED",
+                     *       "disabled_reason": "",
+                     *       "secret": "",
+                     *       "secrets": [
+                     *         {
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "expires_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "failing_since": "2026-01-31T08:30:00Z",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookEndpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_DeleteWebhookEndpoint: {
@@ -5694,10 +10441,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example {} */
                     "application/json": components["schemas"]["DeleteWebhookEndpointResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict3"];
+            412: components["responses"]["Changed"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_UpdateWebhookEndpoint: {
@@ -5723,6 +10480,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /** @description UUID version 7 (RFC 9562). */
                     readonly id?: string;
@@ -5763,13 +10521,51 @@ export interface operations {
             /** @description Where messages are sent. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "url": "",
+                     *       "description": "",
+                     *       "events": [
+                     *         "REPORT_COMPLETED"
+                     *       ],
+                     *       "status": "ENABLED",
+                     *       "disabled_reason": "",
+                     *       "secret": "",
+                     *       "secrets": [
+                     *         {
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "expires_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "failing_since": "2026-01-31T08:30:00Z",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookEndpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest24"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict3"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_TestWebhookEndpoint: {
@@ -5782,8 +10578,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5794,10 +10591,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "endpoint_id": "",
+                     *       "event": "REPORT_COMPLETED",
+                     *       "status": "PENDING",
+                     *       "report_id": "",
+                     *       "batch_id": "",
+                     *       "occurred_at": "2026-01-31T08:30:00Z",
+                     *       "attempts": 0,
+                     *       "next_attempt_at": "2026-01-31T08:30:00Z",
+                     *       "response_status": 0,
+                     *       "error": "",
+                     *       "ended_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest25"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_RotateWebhookSecret: {
@@ -5810,8 +10634,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * Format: int32
@@ -5825,13 +10650,50 @@ export interface operations {
             /** @description Where messages are sent. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "url": "",
+                     *       "description": "",
+                     *       "events": [
+                     *         "REPORT_COMPLETED"
+                     *       ],
+                     *       "status": "ENABLED",
+                     *       "disabled_reason": "",
+                     *       "secret": "",
+                     *       "secrets": [
+                     *         {
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "expires_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "failing_since": "2026-01-31T08:30:00Z",
+                     *       "created_by": "",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookEndpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest26"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_ListWebhookDeliveries: {
@@ -5859,10 +10721,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "webhook_deliveries": [
+                     *         {
+                     *           "id": "",
+                     *           "endpoint_id": "",
+                     *           "event": "REPORT_COMPLETED",
+                     *           "status": "PENDING",
+                     *           "report_id": "",
+                     *           "batch_id": "",
+                     *           "occurred_at": "2026-01-31T08:30:00Z",
+                     *           "attempts": 0,
+                     *           "next_attempt_at": "2026-01-31T08:30:00Z",
+                     *           "response_status": 0,
+                     *           "error": "",
+                     *           "ended_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListWebhookDeliveriesResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_GetWebhookDelivery: {
@@ -5885,10 +10775,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "endpoint_id": "",
+                     *       "event": "REPORT_COMPLETED",
+                     *       "status": "PENDING",
+                     *       "report_id": "",
+                     *       "batch_id": "",
+                     *       "occurred_at": "2026-01-31T08:30:00Z",
+                     *       "attempts": 0,
+                     *       "next_attempt_at": "2026-01-31T08:30:00Z",
+                     *       "response_status": 0,
+                     *       "error": "",
+                     *       "ended_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_RedeliverWebhook: {
@@ -5903,8 +10816,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5915,10 +10829,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "",
+                     *       "endpoint_id": "",
+                     *       "event": "REPORT_COMPLETED",
+                     *       "status": "PENDING",
+                     *       "report_id": "",
+                     *       "batch_id": "",
+                     *       "occurred_at": "2026-01-31T08:30:00Z",
+                     *       "attempts": 0,
+                     *       "next_attempt_at": "2026-01-31T08:30:00Z",
+                     *       "response_status": 0,
+                     *       "error": "",
+                     *       "ended_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest25"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
 }
