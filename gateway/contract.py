@@ -28,7 +28,12 @@ refused, not ignored. `Request-Timeout: 2.5` makes any call give up after so man
 """
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "Followed by `_<port>` where the port is not the scheme's own.",
+    },
 }
 
 

@@ -4,6 +4,7 @@ Read from the image by name: where the image has no `buf.validate.field` extensi
 A rule that JSON Schema cannot say, such as a CEL expression, is left out; the service checks it all the same.
 """
 
+import base64
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -27,7 +28,7 @@ _FORMATS = {
 }
 _NUMBER = {"gte": "minimum", "lte": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 _REPEATED = {"min_items": "minItems", "max_items": "maxItems", "unique": "uniqueItems"}
-_WITH_EXAMPLES = ("string", "bool", "int32", "uint32", "double", "float")
+_WITH_EXAMPLES = ("string", "bytes", "bool", "int32", "uint32", "double", "float")
 _MAP = {"min_pairs": "minProperties", "max_pairs": "maxProperties"}
 
 
@@ -81,8 +82,12 @@ def _keywords(rules: Any, presence: bool) -> dict[str, Any]:
         found |= {"enum": allowed} if allowed else {}
         found |= {"const": typed.const} if typed.HasField("const") else {}
     if kind in _WITH_EXAMPLES and typed.example:
-        found["examples"] = list(typed.example)
+        found["examples"] = [_json(each) for each in typed.example]
     return found
+
+
+def _json(value: Any) -> Any:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _ignores_empty(rules: Any) -> bool:

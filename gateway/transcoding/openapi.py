@@ -116,7 +116,7 @@ def _operation(
         "tags": [binding.service.name],
         "summary": first or binding.rpc.name,
         "description": comment,
-        "parameters": [*_parameters(schemas, binding)],
+        "parameters": [*_parameters(schemas, samples, binding)],
     }
     if binding.takes_body:
         operation["requestBody"] = _request(schemas, samples, binding)
@@ -125,11 +125,11 @@ def _operation(
     return operation
 
 
-def _parameters(schemas: Schemas, binding: Binding) -> list[dict[str, Any]]:
-    found = [_parameter(schemas, each, "path") for each in binding.path.values()]
+def _parameters(schemas: Schemas, samples: Samples, binding: Binding) -> list[dict[str, Any]]:
+    found = [_parameter(schemas, samples, each, "path") for each in binding.path.values()]
     # By both names it is one parameter; the proto name, which replies use too, is the one to write down.
     unique = {each.path: each for each in binding.query.values()}
-    found += [_parameter(schemas, each, "query") for each in unique.values()]
+    found += [_parameter(schemas, samples, each, "query") for each in unique.values()]
     return found + [
         {
             "name": header,
@@ -141,7 +141,7 @@ def _parameters(schemas: Schemas, binding: Binding) -> list[dict[str, Any]]:
     ]
 
 
-def _parameter(schemas: Schemas, parameter: Parameter, place: str) -> dict[str, Any]:
+def _parameter(schemas: Schemas, samples: Samples, parameter: Parameter, place: str) -> dict[str, Any]:
     # A parameter that is not given is left out, so what is there has its form.
     schema = schemas.field(parameter.field, is_given=True)
     written: dict[str, Any] = {"name": parameter.path, "in": place}
@@ -151,6 +151,7 @@ def _parameter(schemas: Schemas, parameter: Parameter, place: str) -> dict[str, 
         schema.pop(keyword, None)
     if place == "path" or schemas.is_required(parameter.field):
         written["required"] = True
+        written["example"] = samples.request(schema)
     if schema.pop("deprecated", False):
         written["deprecated"] = True
     if parameter.map_key:

@@ -50,8 +50,8 @@ class Samples:
         if kind == "string":
             return _FORMATS.get(schema.get("format", ""), "")
         kind = kind if isinstance(kind, str) else kind[0]
-        if kind in ("integer", "number") and schema.get("minimum", 0) > 0:
-            return schema["minimum"]
+        if kind in ("integer", "number"):
+            return max(_PLAIN[kind], schema.get("minimum", 0), schema.get("exclusiveMinimum", -1) + 1)
         return _PLAIN.get(kind)
 
     def _object(self, schema: Schema, depth: int, *, is_request: bool) -> dict[str, Any]:

@@ -1739,8 +1739,12 @@ export interface components {
         };
         /** @description One thing that somebody did to a lead, or tried to. */
         AuditEntry: {
+            /** @example 0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008 */
             id: string;
-            /** @description Empty for a call that names no lead. */
+            /**
+             * @description Empty for a call that names no lead.
+             * @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001
+             */
             lead_id: string;
             /**
              * Format: int32
@@ -1748,13 +1752,24 @@ export interface components {
              */
             version: number;
             action: components["schemas"]["AuditEntry.Action"];
-            /** @description The subject that acted, even where a process did the work. */
+            /**
+             * @description The subject that acted, even where a process did the work.
+             * @example ada
+             */
             user_id: string;
-            /** @description Where the person was; empty if unknown, as for work behind the scenes. */
+            /**
+             * @description Where the person was; empty if unknown, as for work behind the scenes.
+             * @example 192.0.2.7
+             */
             ip_address: string;
+            /** @example Mozilla/5.0 */
             user_agent: string;
+            /** @example 4f7d0c52a1 */
             request_id: string;
-            /** @description The RPC, such as `leadfactory.lead.v1.LeadService/CreateLead`; empty for work behind the scenes. */
+            /**
+             * @description The RPC, such as `leadfactory.lead.v1.LeadService/CreateLead`; empty for work behind the scenes.
+             * @example /leadfactory.lead.v1.LeadService/UpdateLead
+             */
             method: string;
             /** Format: date-time */
             created_at?: string;
@@ -1769,15 +1784,22 @@ export interface components {
             /**
              * @description SHA-256 over everything in this entry and `previous_hash`, in hexadecimal. Values take part
              *     through salted commitments, so that erasing one leaves the hash right.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             entry_hash: string;
-            /** @description `entry_hash` of the lead's change before; empty for the first. */
+            /**
+             * @description `entry_hash` of the lead's change before; empty for the first.
+             * @example 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+             */
             previous_hash: string;
             /** @description Names of the fields that changed. */
             changed_fields: string[];
             /** @description The roles that the person held. */
             roles: string[];
-            /** @description The process that did the work; empty if the person's own call did. */
+            /**
+             * @description The process that did the work; empty if the person's own call did.
+             * @example gateway
+             */
             workload: string;
             /** @description Name of the gRPC status that the call ended with. */
             code: string;
@@ -1812,14 +1834,20 @@ export interface components {
         };
         /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
         Checkpoint: {
-            /** @description The log's name. */
+            /**
+             * @description The log's name.
+             * @example leadfactory.example/leads
+             */
             origin: string;
             /**
              * Format: double
              * @description How many entries it has.
              */
             size: number;
-            /** @description The root of its Merkle tree (RFC 6962). */
+            /**
+             * @description The root of its Merkle tree (RFC 6962).
+             * @example k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=
+             */
             root_hash: string;
             /** @description The signed note: what to keep outside of this system, and what proofs lead to. */
             note: string;
@@ -1838,7 +1866,9 @@ export interface components {
             /** Format: double */
             second: number;
             hashes: string[];
+            /** @example k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI= */
             first_root_hash: string;
+            /** @example k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI= */
             second_root_hash: string;
             /** @description The newest checkpoint, which is of size `second` unless another was asked for. */
             checkpoint?: components["schemas"]["Checkpoint"];
@@ -1906,10 +1936,17 @@ export interface components {
          */
         "Coverage.Kind": "KIND_UNSPECIFIED" | "MISSING" | "UNKNOWN" | "CONTRADICTED";
         CreateLeadRequest: {
-            /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
+            /**
+             * @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531).
+             * @example ada@example.org
+             */
             email: string;
-            /** @description The host name to audit; the address's own domain if empty. */
+            /**
+             * @description The host name to audit; the address's own domain if empty.
+             * @example example.org
+             */
             domain?: string;
+            /** @example Ada Lovelace */
             name?: string;
             is_manual?: boolean;
             /**
@@ -1920,26 +1957,52 @@ export interface components {
             request_id?: string;
         };
         CreateTemplateVersionRequest: {
-            /** @description Lower-case letters, digits and underscores. */
+            /**
+             * @description Lower-case letters, digits and underscores.
+             * @example letter
+             */
             name: string;
-            /** @description Semantic version: major.minor.patch, without leading zeros. */
+            /**
+             * @description Semantic version: major.minor.patch, without leading zeros.
+             * @example 1.0.0
+             */
             version: string;
-            /** @description The bundle as a ZIP archive of at most 2 MiB, with `report.html.j2` at its root. */
+            /**
+             * @description The bundle as a ZIP archive of at most 2 MiB, with `report.html.j2` at its root.
+             * @example UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==
+             */
             archive: string;
         };
         /** @description Captured lineage that can never be delivered as it is. */
         DeadLetter: {
-            /** @description The report that this is the lineage of. */
+            /**
+             * @description The report that this is the lineage of.
+             * @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002
+             */
             report_id: string;
+            /** @example 0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003 */
             lineage_id: string;
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
-            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            /**
+             * @description Template name and semantic version, `name@major.minor.patch`.
+             * @example website_audit@2.0.0
+             */
             template_version_id: string;
-            /** @description SHA-256 of the PDF in hexadecimal; empty if the generation failed. */
+            /**
+             * @description SHA-256 of the PDF in hexadecimal; empty if the generation failed.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             pdf_sha256: string;
-            /** @description SHA-256 of the uncompressed raw inputs, in hexadecimal. */
+            /**
+             * @description SHA-256 of the uncompressed raw inputs, in hexadecimal.
+             * @example fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13
+             */
             inputs_sha256: string;
-            /** @description The subject whose work the report was. */
+            /**
+             * @description The subject whose work the report was.
+             * @example ada
+             */
             created_by: string;
             /**
              * Format: date-time
@@ -1956,7 +2019,10 @@ export interface components {
              * @description How often it was sent.
              */
             attempts: number;
-            /** @description What the lineage service answered. */
+            /**
+             * @description What the lineage service answered.
+             * @example ALREADY_EXISTS
+             */
             reason: string;
         };
         DeleteTemplateVersionResponse: Record<string, never>;
@@ -1972,6 +2038,7 @@ export interface components {
         "DiffTemplateVersionsResponse.Change": "CHANGE_UNSPECIFIED" | "ADDED" | "REMOVED" | "CHANGED";
         /** @description A file that is not the same in both. */
         "DiffTemplateVersionsResponse.FileChange": {
+            /** @example report.html.j2 */
             name: string;
             change: components["schemas"]["DiffTemplateVersionsResponse.Change"];
             /** @description Absent if ADDED. */
@@ -2007,7 +2074,10 @@ export interface components {
              * @description The report's UUID.
              */
             report_id: string;
-            /** @description Why this lineage may be lost. */
+            /**
+             * @description Why this lineage may be lost.
+             * @example Agreed with the owner of the report.
+             */
             reason: string;
         };
         DismissSuggestionRequest: {
@@ -2053,13 +2123,17 @@ export interface components {
         };
         /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
         EntryProof: {
+            /** @example 0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008 */
             entry_id: string;
             /**
              * Format: double
              * @description The entry's place in the log, from 0.
              */
             index: number;
-            /** @description The hash of the entry's bytes as a leaf. */
+            /**
+             * @description The hash of the entry's bytes as a leaf.
+             * @example k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=
+             */
             leaf_hash: string;
             /** @description The hashes beside the way from the leaf to the root. */
             hashes: string[];
@@ -2081,7 +2155,9 @@ export interface components {
              * @description Counts erasures from 1 without a gap.
              */
             number: number;
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
+            /** @example grace */
             erased_by: string;
             /** Format: date-time */
             erased_at?: string;
@@ -2104,7 +2180,7 @@ export interface components {
             status: "ABORTED" | "ALREADY_EXISTS" | "CANCELLED" | "DATA_LOSS" | "DEADLINE_EXCEEDED" | "FAILED_PRECONDITION" | "INTERNAL" | "INVALID_ARGUMENT" | "NOT_FOUND" | "OK" | "OUT_OF_RANGE" | "PERMISSION_DENIED" | "RESOURCE_EXHAUSTED" | "UNAUTHENTICATED" | "UNAVAILABLE" | "UNIMPLEMENTED" | "UNKNOWN";
             /** @description What to tell a developer, in English. */
             message: string;
-            /** @description `google.rpc.ErrorInfo` first, then `BadRequest` and others, told apart by `@type`. */
+            /** @description `google.rpc.ErrorInfo` first, then `BadRequest` and others, as `@type` says. */
             details: ({
                 /** @example type.googleapis.com/google.rpc.ErrorInfo */
                 "@type": string;
@@ -2125,16 +2201,28 @@ export interface components {
          *     fact is invented: where nothing came back, the state and the reason say so.
          */
         Fact: {
-            /** @description Who asked: `dns`, `tls` or `homepage`. */
+            /**
+             * @description Who asked: `dns`, `tls` or `homepage`.
+             * @example mail
+             */
             provider: string;
-            /** @description What was asked, such as `mx`, `title` or `header.content-security-policy`. */
+            /**
+             * @description What was asked, such as `mx`, `title` or `header.content-security-policy`.
+             * @example mail.dmarc
+             */
             name: string;
             state: components["schemas"]["Fact.State"];
             /** @description The answer, one item a record, in the source's order. */
             values: string[];
-            /** @description Where the answer came from: a URL, or a DNS question such as `MX example.com`. */
+            /**
+             * @description Where the answer came from: a URL, or a DNS question such as `MX example.com`.
+             * @example _dmarc.example.org
+             */
             source: string;
-            /** @description How it was asked: `DNS`, `TLS`, `HTTP GET`. */
+            /**
+             * @description How it was asked: `DNS`, `TLS`, `HTTP GET`.
+             * @example DNS TXT
+             */
             method: string;
             /** @description Why there are no values; empty if FOUND. */
             reason: string;
@@ -2143,7 +2231,10 @@ export interface components {
              * @description When the answer came.
              */
             observed_at?: string;
-            /** @description SHA-256 of the bytes that the values were read from, in hexadecimal; empty if there were none. */
+            /**
+             * @description SHA-256 of the bytes that the values were read from, in hexadecimal; empty if there were none.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             evidence_sha256: string;
         };
         /**
@@ -2161,7 +2252,10 @@ export interface components {
              * @description The lead to report on.
              */
             lead_id: string;
-            /** @description Name of a template; `website_audit` if empty. */
+            /**
+             * @description Name of a template; `website_audit` if empty.
+             * @example website_audit
+             */
             template?: string;
             /** @description A semantic version of that template; the newest if empty. */
             template_version?: string;
@@ -2177,7 +2271,10 @@ export interface components {
             assessment_data?: {
                 [key: string]: unknown;
             };
-            /** @description Language of the report, a BCP 47 tag; `en` if empty. */
+            /**
+             * @description Language of the report, a BCP 47 tag; `en` if empty.
+             * @example en
+             */
             locale?: string;
             /**
              * @description Names this request, so that it can be sent again: the same request gets the same report again, as it is
@@ -2194,13 +2291,19 @@ export interface components {
             filter?: components["schemas"]["LeadFilter"];
             /** @description Issue these reports again, instead of reporting on leads. */
             reissue?: components["schemas"]["Reissue"];
-            /** @description Name of a template; `website_audit` if empty. */
+            /**
+             * @description Name of a template; `website_audit` if empty.
+             * @example website_audit
+             */
             template?: string;
             /** @description A semantic version of that template; the newest if empty. */
             template_version?: string;
             /** @description Names the pipeline run of all reports in lineage; a new UUID if empty. */
             pipeline_run_id?: string;
-            /** @description Language of the reports, a BCP 47 tag; `en` if empty. */
+            /**
+             * @description Language of the reports, a BCP 47 tag; `en` if empty.
+             * @example en
+             */
             locale?: string;
             /** @description Names this request, as in GenerateReport. */
             request_id?: string;
@@ -2215,18 +2318,33 @@ export interface components {
         "ImportLeadsRequest.Existing": "EXISTING_UNSPECIFIED" | "SKIP" | "UPDATE";
         /** @description Someone who might buy an audit. */
         Lead: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001
+             */
             readonly id: string;
-            /** @description The address as normalised: no surrounding space, domain part in lower case. */
+            /**
+             * @description The address as normalised: no surrounding space, domain part in lower case.
+             * @example ada@example.org
+             */
             email: string;
-            /** @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels). */
+            /**
+             * @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels).
+             * @example example.org
+             */
             domain: string;
-            /** @description What people call this lead; may be empty. */
+            /**
+             * @description What people call this lead; may be empty.
+             * @example Ada Lovelace
+             */
             name: string;
             /** @description True for a lead that a person typed in, to tell it from imported ones. */
             is_manual: boolean;
             readonly enrichment_status: components["schemas"]["Lead.EnrichmentStatus"];
-            /** @description Names the enrichment job in logs; empty if none was ever asked for. */
+            /**
+             * @description Names the enrichment job in logs; empty if none was ever asked for.
+             * @example 0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a
+             */
             readonly enrichment_task_id: string;
             /** @description Why enrichment failed; empty unless `enrichment_status` is FAILED. */
             readonly enrichment_error: string;
@@ -2237,7 +2355,10 @@ export interface components {
             readonly enriched_at?: string;
             /** @description Everything that enrichment learned, ordered by provider and name. Empty in lists. */
             readonly facts: components["schemas"]["Fact"][];
-            /** @description The subject that created the lead. */
+            /**
+             * @description The subject that created the lead.
+             * @example ada
+             */
             readonly created_by: string;
             /** Format: date-time */
             readonly created_at?: string;
@@ -2246,6 +2367,7 @@ export interface components {
             /**
              * @description Stands for everything above as it is now, and means nothing else. Sent back with a change, it
              *     makes the change fail if somebody else was faster.
+             * @example c6ff26d9a09edf4c
              */
             etag: string;
             /**
@@ -2314,9 +2436,13 @@ export interface components {
         };
         /** @description One file that was read, and what became of its rows. */
         LeadImport: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7005-8c3d-5b1f0a9d0005
+             */
             id: string;
             state: components["schemas"]["LeadImport.State"];
+            /** @example leads.csv */
             filename: string;
             /** @description The headers that each field was read from. */
             columns: {
@@ -2359,6 +2485,7 @@ export interface components {
             refused: number;
             /** @description Why it is FAILED; empty if it is not. */
             error: string;
+            /** @example ada */
             created_by: string;
             /** Format: date-time */
             created_at?: string;
@@ -2397,26 +2524,46 @@ export interface components {
         "LeadImport.State": "STATE_UNSPECIFIED" | "RUNNING" | "COMPLETED" | "FAILED" | "UNDOING" | "UNDONE";
         /** @description Whether what belongs to a lead is held. */
         LegalHold: {
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
             held: boolean;
+            /** @example Case 2026-17 */
             reason: string;
+            /** @example grace */
             held_by: string;
             /** Format: date-time */
             held_at?: string;
         };
         /** @description How one PDF came to be. */
         Lineage: {
-            /** @description UUID version 7 (RFC 9562), also in the PDF's metadata. */
+            /**
+             * @description UUID version 7 (RFC 9562), also in the PDF's metadata.
+             * @example 0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003
+             */
             lineage_id: string;
-            /** @description The report that this is the lineage of. */
+            /**
+             * @description The report that this is the lineage of.
+             * @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002
+             */
             report_generation_id: string;
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
+            /** @example 0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b */
             pipeline_run_id: string;
-            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            /**
+             * @description Template name and semantic version, `name@major.minor.patch`.
+             * @example website_audit@2.0.0
+             */
             template_version_id: string;
-            /** @description SHA-256 of the template bundle, in hexadecimal. */
+            /**
+             * @description SHA-256 of the template bundle, in hexadecimal.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             template_digest: string;
-            /** @description SHA-256 over the versions of everything that turns HTML into PDF bytes, in hexadecimal. */
+            /**
+             * @description SHA-256 over the versions of everything that turns HTML into PDF bytes, in hexadecimal.
+             * @example 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+             */
             environment_digest: string;
             /** Format: date-time */
             pipeline_start_time?: string;
@@ -2434,9 +2581,15 @@ export interface components {
              * @description Share of the raw inputs' size that compression saved; 0.75 means four to one.
              */
             compression_ratio: number;
-            /** @description SHA-256 of the uncompressed raw inputs, in hexadecimal. */
+            /**
+             * @description SHA-256 of the uncompressed raw inputs, in hexadecimal.
+             * @example fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13
+             */
             inputs_sha256: string;
-            /** @description SHA-256 of the PDF, in hexadecimal; empty if there is none. */
+            /**
+             * @description SHA-256 of the PDF, in hexadecimal; empty if there is none.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             pdf_sha256: string;
             /** @description The raw inputs as they can be downloaded, in order. */
             parts: components["schemas"]["Part"][];
@@ -2474,10 +2627,17 @@ export interface components {
         "Lineage.Status": "STATUS_UNSPECIFIED" | "COMPLETED" | "FAILED";
         /** @description One entry of the access audit. */
         LineageAccess: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008
+             */
             id: string;
-            /** @description What was read; empty for a search, or a look-up that found nothing. */
+            /**
+             * @description What was read; empty for a search, or a look-up that found nothing.
+             * @example 0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003
+             */
             lineage_id: string;
+            /** @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002 */
             report_generation_id: string;
             /**
              * Format: int32
@@ -2490,14 +2650,26 @@ export interface components {
              * @description Which part of the log or the raw inputs; 0 for all of them, and for other actions.
              */
             part: number;
-            /** @description Who read. */
+            /**
+             * @description Who read.
+             * @example ada
+             */
             user_id: string;
-            /** @description The process that read for itself or for the user; empty where a person's token came in. */
+            /**
+             * @description The process that read for itself or for the user; empty where a person's token came in.
+             * @example gateway
+             */
             workload: string;
+            /** @example 192.0.2.7 */
             ip_address: string;
+            /** @example Mozilla/5.0 */
             user_agent: string;
+            /** @example 4f7d0c52a1 */
             request_id: string;
-            /** @description The RPC, `package.Service/Method`. */
+            /**
+             * @description The RPC, `package.Service/Method`.
+             * @example /leadfactory.lineage.v1.LineageService/DownloadRawInputs
+             */
             method: string;
             /** Format: date-time */
             created_at?: string;
@@ -2506,6 +2678,7 @@ export interface components {
             /**
              * @description gRPC's name for how it ended, such as OK or CANCELLED. Empty while bytes are still leaving, and for
              *     ever if the process ended before it could say.
+             * @example OK
              */
             outcome: string;
             /**
@@ -2518,7 +2691,10 @@ export interface components {
              * @description When the last byte left, or the reading broke off.
              */
             ended_at?: string;
-            /** @description SHA-256 of the entry's canonical bytes, which name the entry before it, in hexadecimal. */
+            /**
+             * @description SHA-256 of the entry's canonical bytes, which name the entry before it, in hexadecimal.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             entry_hash: string;
         };
         /**
@@ -2596,6 +2772,7 @@ export interface components {
              * @description Row of the file.
              */
             row: number;
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
         };
         ListLeadImportsResponse: {
@@ -2654,7 +2831,10 @@ export interface components {
             lineage?: components["schemas"]["Lineage"];
             /** @description What led to the lineage. */
             evidence: components["schemas"]["LookupPdfResponse.Evidence"];
-            /** @description SHA-256 of what was sent, in hexadecimal. */
+            /**
+             * @description SHA-256 of what was sent, in hexadecimal.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             sha256: string;
             /** @description Why the PDF could not be read as a whole, as a sentence; empty if it could, or need not. */
             remark: string;
@@ -2718,7 +2898,10 @@ export interface components {
              * @description Size as stored and downloaded.
              */
             size_bytes: number;
-            /** @description SHA-256 of the gzip bytes, in hexadecimal. */
+            /**
+             * @description SHA-256 of the gzip bytes, in hexadecimal.
+             * @example fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13
+             */
             sha256: string;
         };
         /**
@@ -2728,11 +2911,17 @@ export interface components {
          */
         "PreviewTemplateVersionRequest.Format": "FORMAT_UNSPECIFIED" | "PDF" | "PNG";
         PublishTemplateVersionRequest: {
-            /** @description `name@version`. */
+            /**
+             * @description `name@version`.
+             * @example website_audit@2.0.0
+             */
             id: string;
         };
         QuickAddLeadRequest: {
-            /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
+            /**
+             * @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531).
+             * @example hello@example.org
+             */
             email: string;
             /** @description The host name to audit; the address's own domain if empty. */
             domain?: string;
@@ -2758,7 +2947,10 @@ export interface components {
         RedriveDeadLettersRequest: {
             /** @description The reports whose lineage to deliver again; all that there are if empty. */
             report_ids?: string[];
-            /** @description What was mended. */
+            /**
+             * @description What was mended.
+             * @example The disk was full.
+             */
             reason: string;
         };
         RedriveDeadLettersResponse: {
@@ -2789,12 +2981,22 @@ export interface components {
         };
         /** @description One generation of one PDF. */
         Report: {
-            /** @description UUID version 7 (RFC 9562); `report_generation_id` in lineage. */
+            /**
+             * @description UUID version 7 (RFC 9562); `report_generation_id` in lineage.
+             * @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002
+             */
             readonly id: string;
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
-            /** @description The run of the caller's pipeline that asked for this report. */
+            /**
+             * @description The run of the caller's pipeline that asked for this report.
+             * @example 0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b
+             */
             pipeline_run_id: string;
-            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            /**
+             * @description Template name and semantic version, `name@major.minor.patch`.
+             * @example website_audit@2.0.0
+             */
             template_version_id: string;
             readonly status: components["schemas"]["Report.Status"];
             /**
@@ -2802,22 +3004,37 @@ export interface components {
              * @description Per cent of the work done, 0 to 100.
              */
             readonly progress: number;
-            /** @description What is being done now, such as `render`. */
+            /**
+             * @description What is being done now, such as `render`.
+             * @example rendering
+             */
             readonly step: string;
             /** @description Why the report failed; empty unless FAILED. */
             readonly error: string;
-            /** @description Path of the PDF at the gateway; empty until COMPLETED. */
+            /**
+             * @description Path of the PDF at the gateway; empty until COMPLETED.
+             * @example /api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf
+             */
             readonly pdf_url: string;
-            /** @description SHA-256 of the PDF in hexadecimal; empty until COMPLETED. */
+            /**
+             * @description SHA-256 of the PDF in hexadecimal; empty until COMPLETED.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             readonly pdf_sha256: string;
             /** Format: int32 */
             readonly pdf_size_bytes: number;
             /** Format: int32 */
             readonly page_count: number;
             readonly lineage_status: components["schemas"]["Report.LineageStatus"];
-            /** @description Language of the report, a BCP 47 tag. */
+            /**
+             * @description Language of the report, a BCP 47 tag.
+             * @example en
+             */
             locale: string;
-            /** @description The subject that asked for the report. */
+            /**
+             * @description The subject that asked for the report.
+             * @example ada
+             */
             readonly created_by: string;
             /** Format: date-time */
             readonly created_at?: string;
@@ -2861,13 +3078,24 @@ export interface components {
         "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
         /** @description Many reports that were asked for at once. */
         ReportBatch: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004
+             */
             id: string;
-            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            /**
+             * @description Template name and semantic version, `name@major.minor.patch`.
+             * @example website_audit@2.0.0
+             */
             template_version_id: string;
+            /** @example en */
             locale: string;
+            /** @example 0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b */
             pipeline_run_id: string;
-            /** @description The subject that asked for the reports. */
+            /**
+             * @description The subject that asked for the reports.
+             * @example ada
+             */
             created_by: string;
             /** Format: date-time */
             created_at?: string;
@@ -2891,7 +3119,10 @@ export interface components {
              * @description Per cent of the reports that have ended, 0 to 100.
              */
             progress: number;
-            /** @description Path of the ZIP file at the gateway; empty until every report has ended. */
+            /**
+             * @description Path of the ZIP file at the gateway; empty until every report has ended.
+             * @example /api/report-batches/0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004/zip
+             */
             zip_url: string;
         };
         ReproduceReportRequest: {
@@ -2903,20 +3134,36 @@ export interface components {
         };
         /** @description What came of making a report again. */
         Reproduction: {
+            /** @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002 */
             report_id: string;
             /** @description True if what was made now, what was issued, and what is stored are the same bytes. */
             identical: boolean;
-            /** @description SHA-256 of the PDF as it was issued, in hexadecimal. */
+            /**
+             * @description SHA-256 of the PDF as it was issued, in hexadecimal.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             expected_sha256: string;
-            /** @description SHA-256 of what was made now. */
+            /**
+             * @description SHA-256 of what was made now.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             actual_sha256: string;
-            /** @description SHA-256 of the PDF that is stored; empty if it is gone. */
+            /**
+             * @description SHA-256 of the PDF that is stored; empty if it is gone.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             stored_sha256: string;
             /** @description True if everything that turns HTML into PDF bytes is what it was then. */
             environment_matches: boolean;
-            /** @description SHA-256 over the environment of then. */
+            /**
+             * @description SHA-256 over the environment of then.
+             * @example 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+             */
             expected_environment_digest: string;
-            /** @description SHA-256 over the environment of now. */
+            /**
+             * @description SHA-256 over the environment of now.
+             * @example 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+             */
             actual_environment_digest: string;
             /** @description What differs: parts of the record first, then of the environment, then pages. */
             differences: components["schemas"]["Reproduction.Difference"][];
@@ -2990,7 +3237,10 @@ export interface components {
          */
         "RetentionPreview.Content": "CONTENT_UNSPECIFIED" | "RAW_INPUTS" | "LOGS" | "AUDIT_DETAILS";
         RetireTemplateVersionRequest: {
-            /** @description `name@version`. */
+            /**
+             * @description `name@version`.
+             * @example website_audit@2.0.0
+             */
             id: string;
         };
         RetryReportRequest: {
@@ -3032,7 +3282,10 @@ export interface components {
             lead_id: string;
             /** @description True to hold, false to release. */
             held?: boolean;
-            /** @description Why, for those who read the audit. */
+            /**
+             * @description Why, for those who read the audit.
+             * @example Case 2026-17
+             */
             reason?: string;
         };
         /** @description What lineage takes up. */
@@ -3068,15 +3321,30 @@ export interface components {
         };
         /** @description A value that a look-up found for a field that belongs to people. */
         Suggestion: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009
+             */
             id: string;
-            /** @description The field of the lead: `name` or `domain`. */
+            /**
+             * @description The field of the lead: `name` or `domain`.
+             * @example name
+             */
             field: string;
-            /** @description What the lead could say there. */
+            /**
+             * @description What the lead could say there.
+             * @example Example Ltd
+             */
             value: string;
-            /** @description Where the value came from: a URL. */
+            /**
+             * @description Where the value came from: a URL.
+             * @example https://example.org/
+             */
             source: string;
-            /** @description The fact that it was read from, such as `homepage.organisation`. */
+            /**
+             * @description The fact that it was read from, such as `homepage.organisation`.
+             * @example homepage.organisation
+             */
             fact: string;
             /**
              * Format: date-time
@@ -3098,12 +3366,22 @@ export interface components {
         "Suggestion.State": "STATE_UNSPECIFIED" | "OPEN" | "ACCEPTED" | "DISMISSED";
         /** @description One immutable version of one template. */
         TemplateVersion: {
-            /** @description `name@version`. */
+            /**
+             * @description `name@version`.
+             * @example website_audit@2.0.0
+             */
             readonly id: string;
+            /** @example website_audit */
             name: string;
-            /** @description Semantic version: major.minor.patch. */
+            /**
+             * @description Semantic version: major.minor.patch.
+             * @example 2.0.0
+             */
             version: string;
-            /** @description SHA-256 in hexadecimal over the manifest of all files: the identity of the bundle. */
+            /**
+             * @description SHA-256 in hexadecimal over the manifest of all files: the identity of the bundle.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             readonly digest: string;
             readonly status: components["schemas"]["TemplateVersion.Status"];
             readonly origin: components["schemas"]["TemplateVersion.Origin"];
@@ -3116,10 +3394,14 @@ export interface components {
              * @description Size of all files together.
              */
             readonly size_bytes: number;
-            /** @description The subject that created it; empty if it comes with the product. */
+            /**
+             * @description The subject that created it; empty if it comes with the product.
+             * @example grace
+             */
             readonly created_by: string;
             /** Format: date-time */
             readonly created_at?: string;
+            /** @example grace */
             readonly published_by: string;
             /** Format: date-time */
             readonly published_at?: string;
@@ -3129,11 +3411,17 @@ export interface components {
         };
         /** @description One file of the bundle. */
         "TemplateVersion.File": {
-            /** @description Relative name, with slashes. */
+            /**
+             * @description Relative name, with slashes.
+             * @example report.html.j2
+             */
             name: string;
             /** Format: int32 */
             size_bytes: number;
-            /** @description SHA-256 in hexadecimal. */
+            /**
+             * @description SHA-256 in hexadecimal.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             sha256: string;
         };
         /**
@@ -3196,12 +3484,19 @@ export interface components {
         };
         /** @description One message to one endpoint. */
         WebhookDelivery: {
-            /** @description UUID version 7 (RFC 9562). The message bears it as `webhook-id`, with `msg_` before it. */
+            /**
+             * @description UUID version 7 (RFC 9562). The message bears it as `webhook-id`, with `msg_` before it.
+             * @example 0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007
+             */
             id: string;
+            /** @example 0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006 */
             endpoint_id: string;
             event: components["schemas"]["WebhookEndpoint.Event"];
             status: components["schemas"]["WebhookDelivery.Status"];
-            /** @description The report or batch that it is about; empty for others. */
+            /**
+             * @description The report or batch that it is about; empty for others.
+             * @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002
+             */
             report_id: string;
             batch_id: string;
             /**
@@ -3241,11 +3536,20 @@ export interface components {
         "WebhookDelivery.Status": "STATUS_UNSPECIFIED" | "PENDING" | "DELIVERED" | "FAILED";
         /** @description Where messages are sent. */
         WebhookEndpoint: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006
+             */
             readonly id: string;
-            /** @description The receiver: an https URL. */
+            /**
+             * @description The receiver: an https URL.
+             * @example https://crm.example.org/leadfactory
+             */
             url: string;
-            /** @description What people call it. */
+            /**
+             * @description What people call it.
+             * @example CRM
+             */
             description: string;
             /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
             events: components["schemas"]["WebhookEndpoint.Event"][];
@@ -3265,13 +3569,19 @@ export interface components {
              * @description Since when every message to it has failed; not set after one that arrived.
              */
             readonly failing_since?: string;
-            /** @description The subject that registered it. */
+            /**
+             * @description The subject that registered it.
+             * @example grace
+             */
             readonly created_by: string;
             /** Format: date-time */
             readonly created_at?: string;
             /** Format: date-time */
             readonly updated_at?: string;
-            /** @description Names this state of what an admin can change; see `If-Match`. */
+            /**
+             * @description Names this state of what an admin can change; see `If-Match`.
+             * @example c6ff26d9a09edf4c
+             */
             readonly etag: string;
         };
         /**
@@ -5121,41 +5431,41 @@ export interface operations {
                      * @example {
                      *       "leads": [
                      *         {
-                     *           "id": "",
-                     *           "email": "",
-                     *           "domain": "",
-                     *           "name": "",
+                     *           "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "email": "ada@example.org",
+                     *           "domain": "example.org",
+                     *           "name": "Ada Lovelace",
                      *           "is_manual": false,
                      *           "enrichment_status": "PENDING",
-                     *           "enrichment_task_id": "",
+                     *           "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *           "enrichment_error": "",
                      *           "enriched_at": "2026-01-31T08:30:00Z",
                      *           "facts": [
                      *             {
-                     *               "provider": "",
-                     *               "name": "",
+                     *               "provider": "mail",
+                     *               "name": "mail.dmarc",
                      *               "state": "FOUND",
                      *               "values": [],
-                     *               "source": "",
-                     *               "method": "",
+                     *               "source": "_dmarc.example.org",
+                     *               "method": "DNS TXT",
                      *               "reason": "",
                      *               "observed_at": "2026-01-31T08:30:00Z",
-                     *               "evidence_sha256": ""
+                     *               "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *             }
                      *           ],
-                     *           "created_by": "",
+                     *           "created_by": "ada",
                      *           "created_at": "2026-01-31T08:30:00Z",
                      *           "updated_at": "2026-01-31T08:30:00Z",
-                     *           "etag": "",
+                     *           "etag": "c6ff26d9a09edf4c",
                      *           "delete_time": "2026-01-31T08:30:00Z",
                      *           "merged_into": "",
                      *           "suggestions": [
                      *             {
-                     *               "id": "",
-                     *               "field": "",
-                     *               "value": "",
-                     *               "source": "",
-                     *               "fact": "",
+                     *               "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *               "field": "name",
+                     *               "value": "Example Ltd",
+                     *               "source": "https://example.org/",
+                     *               "fact": "homepage.organisation",
                      *               "observed_at": "2026-01-31T08:30:00Z",
                      *               "state": "OPEN",
                      *               "decided_by": "",
@@ -5195,7 +5505,9 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": ""
+                 *       "email": "ada@example.org",
+                 *       "domain": "example.org",
+                 *       "name": "Ada Lovelace"
                  *     }
                  */
                 "application/json": components["schemas"]["CreateLeadRequest"];
@@ -5212,43 +5524,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -5288,7 +5600,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": ""
+                 *       "email": "hello@example.org"
                  *     }
                  */
                 "application/json": components["schemas"]["QuickAddLeadRequest"];
@@ -5305,43 +5617,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -5378,7 +5690,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5395,43 +5710,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -5490,7 +5805,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5499,22 +5817,40 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": ""
+                 *       "email": "ada@example.org",
+                 *       "domain": "example.org",
+                 *       "name": "Ada Lovelace",
+                 *       "etag": "c6ff26d9a09edf4c"
                  *     }
                  */
                 "application/json": {
-                    /** @description UUID version 7 (RFC 9562). */
+                    /**
+                     * @description UUID version 7 (RFC 9562).
+                     * @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001
+                     */
                     readonly id?: string;
-                    /** @description The address as normalised: no surrounding space, domain part in lower case. */
+                    /**
+                     * @description The address as normalised: no surrounding space, domain part in lower case.
+                     * @example ada@example.org
+                     */
                     email: string;
-                    /** @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels). */
+                    /**
+                     * @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels).
+                     * @example example.org
+                     */
                     domain?: string;
-                    /** @description What people call this lead; may be empty. */
+                    /**
+                     * @description What people call this lead; may be empty.
+                     * @example Ada Lovelace
+                     */
                     name?: string;
                     /** @description True for a lead that a person typed in, to tell it from imported ones. */
                     is_manual?: boolean;
                     readonly enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
-                    /** @description Names the enrichment job in logs; empty if none was ever asked for. */
+                    /**
+                     * @description Names the enrichment job in logs; empty if none was ever asked for.
+                     * @example 0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a
+                     */
                     readonly enrichment_task_id?: string;
                     /** @description Why enrichment failed; empty unless `enrichment_status` is FAILED. */
                     readonly enrichment_error?: string;
@@ -5525,7 +5861,10 @@ export interface operations {
                     readonly enriched_at?: string;
                     /** @description Everything that enrichment learned, ordered by provider and name. Empty in lists. */
                     readonly facts?: components["schemas"]["Fact"][];
-                    /** @description The subject that created the lead. */
+                    /**
+                     * @description The subject that created the lead.
+                     * @example ada
+                     */
                     readonly created_by?: string;
                     /** Format: date-time */
                     readonly created_at?: string;
@@ -5534,6 +5873,7 @@ export interface operations {
                     /**
                      * @description Stands for everything above as it is now, and means nothing else. Sent back with a change, it
                      *     makes the change fail if somebody else was faster.
+                     * @example c6ff26d9a09edf4c
                      */
                     etag?: string;
                     /**
@@ -5564,43 +5904,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -5650,7 +5990,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5667,43 +6010,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -5755,27 +6098,52 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "email": "ada@example.org",
+                 *       "domain": "example.org",
+                 *       "name": "Ada Lovelace",
+                 *       "etag": "c6ff26d9a09edf4c"
+                 *     }
+                 */
                 "application/json": {
-                    /** @description UUID version 7 (RFC 9562). */
+                    /**
+                     * @description UUID version 7 (RFC 9562).
+                     * @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001
+                     */
                     readonly id?: string;
-                    /** @description The address as normalised: no surrounding space, domain part in lower case. */
+                    /**
+                     * @description The address as normalised: no surrounding space, domain part in lower case.
+                     * @example ada@example.org
+                     */
                     email?: string;
-                    /** @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels). */
+                    /**
+                     * @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels).
+                     * @example example.org
+                     */
                     domain?: string;
-                    /** @description What people call this lead; may be empty. */
+                    /**
+                     * @description What people call this lead; may be empty.
+                     * @example Ada Lovelace
+                     */
                     name?: string;
                     /** @description True for a lead that a person typed in, to tell it from imported ones. */
                     is_manual?: boolean;
                     readonly enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
-                    /** @description Names the enrichment job in logs; empty if none was ever asked for. */
+                    /**
+                     * @description Names the enrichment job in logs; empty if none was ever asked for.
+                     * @example 0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a
+                     */
                     readonly enrichment_task_id?: string;
                     /** @description Why enrichment failed; empty unless `enrichment_status` is FAILED. */
                     readonly enrichment_error?: string;
@@ -5786,7 +6154,10 @@ export interface operations {
                     readonly enriched_at?: string;
                     /** @description Everything that enrichment learned, ordered by provider and name. Empty in lists. */
                     readonly facts?: components["schemas"]["Fact"][];
-                    /** @description The subject that created the lead. */
+                    /**
+                     * @description The subject that created the lead.
+                     * @example ada
+                     */
                     readonly created_by?: string;
                     /** Format: date-time */
                     readonly created_at?: string;
@@ -5795,6 +6166,7 @@ export interface operations {
                     /**
                      * @description Stands for everything above as it is now, and means nothing else. Sent back with a change, it
                      *     makes the change fail if somebody else was faster.
+                     * @example c6ff26d9a09edf4c
                      */
                     etag?: string;
                     /**
@@ -5825,43 +6197,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -5897,7 +6269,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5925,43 +6300,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -5999,7 +6374,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -6033,43 +6411,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -6107,9 +6485,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
-                /** @description The suggestion's UUID. */
+                /**
+                 * @description The suggestion's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 suggestion_id: string;
             };
             cookie?: never;
@@ -6143,43 +6527,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -6217,9 +6601,15 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
-                /** @description The suggestion's UUID. */
+                /**
+                 * @description The suggestion's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 suggestion_id: string;
             };
             cookie?: never;
@@ -6253,43 +6643,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -6327,7 +6717,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description UUID of the lead that stays. */
+                /**
+                 * @description UUID of the lead that stays.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -6377,43 +6770,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -6451,7 +6844,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description UUID of the lead that was merged into another one. */
+                /**
+                 * @description UUID of the lead that was merged into another one.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -6485,43 +6881,43 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "email": "",
-                     *       "domain": "",
-                     *       "name": "",
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
                      *       "is_manual": false,
                      *       "enrichment_status": "PENDING",
-                     *       "enrichment_task_id": "",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
                      *       "enrichment_error": "",
                      *       "enriched_at": "2026-01-31T08:30:00Z",
                      *       "facts": [
                      *         {
-                     *           "provider": "",
-                     *           "name": "",
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
                      *           "state": "FOUND",
                      *           "values": [
-                     *             ""
+                     *             "v=DMARC1; p=reject"
                      *           ],
-                     *           "source": "",
-                     *           "method": "",
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
                      *           "reason": "",
                      *           "observed_at": "2026-01-31T08:30:00Z",
-                     *           "evidence_sha256": ""
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": "",
+                     *       "etag": "c6ff26d9a09edf4c",
                      *       "delete_time": "2026-01-31T08:30:00Z",
                      *       "merged_into": "",
                      *       "suggestions": [
                      *         {
-                     *           "id": "",
-                     *           "field": "",
-                     *           "value": "",
-                     *           "source": "",
-                     *           "fact": "",
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
                      *           "observed_at": "2026-01-31T08:30:00Z",
                      *           "state": "OPEN",
                      *           "decided_by": "",
@@ -6621,7 +7017,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The lead's UUID, or `-` for the entries of all leads and of calls that name none. */
+                /**
+                 * @description The lead's UUID, or `-` for the entries of all leads and of calls that name none.
+                 * @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001
+                 */
                 id: string;
             };
             cookie?: never;
@@ -6638,27 +7037,27 @@ export interface operations {
                      * @example {
                      *       "entries": [
                      *         {
-                     *           "id": "",
-                     *           "lead_id": "",
+                     *           "id": "0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008",
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
                      *           "version": 0,
                      *           "action": "BASELINE",
-                     *           "user_id": "",
-                     *           "ip_address": "",
-                     *           "user_agent": "",
-                     *           "request_id": "",
-                     *           "method": "",
+                     *           "user_id": "ada",
+                     *           "ip_address": "192.0.2.7",
+                     *           "user_agent": "Mozilla/5.0",
+                     *           "request_id": "4f7d0c52a1",
+                     *           "method": "/leadfactory.lead.v1.LeadService/UpdateLead",
                      *           "created_at": "2026-01-31T08:30:00Z",
                      *           "old_values": {},
                      *           "new_values": {},
-                     *           "entry_hash": "",
-                     *           "previous_hash": "",
+                     *           "entry_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "previous_hash": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
                      *           "changed_fields": [
-                     *             ""
+                     *             "name"
                      *           ],
                      *           "roles": [
-                     *             ""
+                     *             "operator"
                      *           ],
-                     *           "workload": "",
+                     *           "workload": "gateway",
                      *           "code": "",
                      *           "reason": ""
                      *         }
@@ -6696,9 +7095,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "origin": "",
+                     *       "origin": "leadfactory.example/leads",
                      *       "size": 0.5,
-                     *       "root_hash": "",
+                     *       "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
                      *       "note": "",
                      *       "public_key": "",
                      *       "created_at": "2026-01-31T08:30:00Z"
@@ -6721,7 +7120,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The entry's UUID. */
+                /**
+                 * @description The entry's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -6736,16 +7138,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "entry_id": "",
+                     *       "entry_id": "0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008",
                      *       "index": 0.5,
-                     *       "leaf_hash": "",
+                     *       "leaf_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
                      *       "hashes": [
-                     *         ""
+                     *         "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI="
                      *       ],
                      *       "checkpoint": {
-                     *         "origin": "",
+                     *         "origin": "leadfactory.example/leads",
                      *         "size": 0.5,
-                     *         "root_hash": "",
+                     *         "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
                      *         "note": "",
                      *         "public_key": "",
                      *         "created_at": "2026-01-31T08:30:00Z"
@@ -6769,7 +7171,10 @@ export interface operations {
     LeadService_GetAuditConsistency: {
         parameters: {
             query: {
-                /** @description The smaller size: that of a checkpoint which was kept. */
+                /**
+                 * @description The smaller size: that of a checkpoint which was kept.
+                 * @example 1
+                 */
                 first: number;
                 /** @description The larger size; 0 means that of the newest checkpoint. */
                 second?: number;
@@ -6791,14 +7196,14 @@ export interface operations {
                      *       "first": 0.5,
                      *       "second": 0.5,
                      *       "hashes": [
-                     *         ""
+                     *         "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI="
                      *       ],
-                     *       "first_root_hash": "",
-                     *       "second_root_hash": "",
+                     *       "first_root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *       "second_root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
                      *       "checkpoint": {
-                     *         "origin": "",
+                     *         "origin": "leadfactory.example/leads",
                      *         "size": 0.5,
-                     *         "root_hash": "",
+                     *         "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
                      *         "note": "",
                      *         "public_key": "",
                      *         "created_at": "2026-01-31T08:30:00Z"
@@ -6822,7 +7227,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -6900,7 +7308,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -6921,8 +7332,8 @@ export interface operations {
                     /**
                      * @example {
                      *       "number": 0,
-                     *       "lead_id": "",
-                     *       "erased_by": "",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "erased_by": "grace",
                      *       "erased_at": "2026-01-31T08:30:00Z"
                      *     }
                      */
@@ -6968,8 +7379,8 @@ export interface operations {
                      *       "erasures": [
                      *         {
                      *           "number": 0,
-                     *           "lead_id": "",
-                     *           "erased_by": "",
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "erased_by": "grace",
                      *           "erased_at": "2026-01-31T08:30:00Z"
                      *         }
                      *       ]
@@ -7029,9 +7440,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
+                     *       "id": "0192f0c1-7e4a-7005-8c3d-5b1f0a9d0005",
                      *       "state": "RUNNING",
-                     *       "filename": "",
+                     *       "filename": "leads.csv",
                      *       "columns": {},
                      *       "ignored_columns": [
                      *         ""
@@ -7046,7 +7457,7 @@ export interface operations {
                      *       "duplicates": 0,
                      *       "refused": 0,
                      *       "error": "",
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "ended_at": "2026-01-31T08:30:00Z",
                      *       "undone": 0,
@@ -7095,9 +7506,9 @@ export interface operations {
                      * @example {
                      *       "imports": [
                      *         {
-                     *           "id": "",
+                     *           "id": "0192f0c1-7e4a-7005-8c3d-5b1f0a9d0005",
                      *           "state": "RUNNING",
-                     *           "filename": "",
+                     *           "filename": "leads.csv",
                      *           "columns": {},
                      *           "ignored_columns": [
                      *             ""
@@ -7112,7 +7523,7 @@ export interface operations {
                      *           "duplicates": 0,
                      *           "refused": 0,
                      *           "error": "",
-                     *           "created_by": "",
+                     *           "created_by": "ada",
                      *           "created_at": "2026-01-31T08:30:00Z",
                      *           "ended_at": "2026-01-31T08:30:00Z",
                      *           "undone": 0,
@@ -7142,7 +7553,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The import's UUID. */
+                /**
+                 * @description The import's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 import_id: string;
             };
             cookie?: never;
@@ -7157,9 +7571,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
+                     *       "id": "0192f0c1-7e4a-7005-8c3d-5b1f0a9d0005",
                      *       "state": "RUNNING",
-                     *       "filename": "",
+                     *       "filename": "leads.csv",
                      *       "columns": {},
                      *       "ignored_columns": [
                      *         ""
@@ -7174,7 +7588,7 @@ export interface operations {
                      *       "duplicates": 0,
                      *       "refused": 0,
                      *       "error": "",
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "ended_at": "2026-01-31T08:30:00Z",
                      *       "undone": 0,
@@ -7202,7 +7616,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The import's UUID. */
+                /**
+                 * @description The import's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 import_id: string;
             };
             cookie?: never;
@@ -7280,7 +7697,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The import's UUID. */
+                /**
+                 * @description The import's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 import_id: string;
             };
             cookie?: never;
@@ -7300,9 +7720,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
+                     *       "id": "0192f0c1-7e4a-7005-8c3d-5b1f0a9d0005",
                      *       "state": "RUNNING",
-                     *       "filename": "",
+                     *       "filename": "leads.csv",
                      *       "columns": {},
                      *       "ignored_columns": [
                      *         ""
@@ -7317,7 +7737,7 @@ export interface operations {
                      *       "duplicates": 0,
                      *       "refused": 0,
                      *       "error": "",
-                     *       "created_by": "",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "ended_at": "2026-01-31T08:30:00Z",
                      *       "undone": 0,
@@ -7354,7 +7774,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The import's UUID. */
+                /**
+                 * @description The import's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 import_id: string;
             };
             cookie?: never;
@@ -7372,7 +7795,7 @@ export interface operations {
                      *       "conflicts": [
                      *         {
                      *           "row": 0,
-                     *           "lead_id": ""
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001"
                      *         }
                      *       ],
                      *       "next_page_token": ""
@@ -7498,7 +7921,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 report_id: string;
             };
             cookie?: never;
@@ -7513,24 +7939,24 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "lineage_id": "",
-                     *       "report_generation_id": "",
-                     *       "lead_id": "",
-                     *       "pipeline_run_id": "",
-                     *       "template_version_id": "",
-                     *       "template_digest": "",
-                     *       "environment_digest": "",
+                     *       "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *       "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "template_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
                      *       "pipeline_start_time": "2026-01-31T08:30:00Z",
                      *       "pipeline_end_time": "2026-01-31T08:30:00Z",
                      *       "pipeline_duration_seconds": 0.5,
                      *       "raw_inputs_size_bytes": 0,
                      *       "compression_ratio": 0.5,
-                     *       "inputs_sha256": "",
-                     *       "pdf_sha256": "",
+                     *       "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *       "parts": [
                      *         {
-                     *           "size_bytes": 0,
-                     *           "sha256": ""
+                     *           "size_bytes": 1,
+                     *           "sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13"
                      *         }
                      *       ],
                      *       "logs_size_bytes": 0,
@@ -7563,7 +7989,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The lineage's UUID. */
+                /**
+                 * @description The lineage's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 lineage_id: string;
             };
             cookie?: never;
@@ -7644,7 +8073,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The lineage's UUID. */
+                /**
+                 * @description The lineage's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 lineage_id: string;
             };
             cookie?: never;
@@ -7722,7 +8154,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The lineage's UUID. */
+                /**
+                 * @description The lineage's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 lineage_id: string;
             };
             cookie?: never;
@@ -7840,24 +8275,24 @@ export interface operations {
                      * @example {
                      *       "lineages": [
                      *         {
-                     *           "lineage_id": "",
-                     *           "report_generation_id": "",
-                     *           "lead_id": "",
-                     *           "pipeline_run_id": "",
-                     *           "template_version_id": "",
-                     *           "template_digest": "",
-                     *           "environment_digest": "",
+                     *           "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *           "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *           "template_version_id": "website_audit@2.0.0",
+                     *           "template_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
                      *           "pipeline_start_time": "2026-01-31T08:30:00Z",
                      *           "pipeline_end_time": "2026-01-31T08:30:00Z",
                      *           "pipeline_duration_seconds": 0.5,
                      *           "raw_inputs_size_bytes": 0,
                      *           "compression_ratio": 0.5,
-                     *           "inputs_sha256": "",
-                     *           "pdf_sha256": "",
+                     *           "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *           "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *           "parts": [
                      *             {
-                     *               "size_bytes": 0,
-                     *               "sha256": ""
+                     *               "size_bytes": 1,
+                     *               "sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13"
                      *             }
                      *           ],
                      *           "logs_size_bytes": 0,
@@ -7911,24 +8346,24 @@ export interface operations {
                      * @example {
                      *       "verdict": "GENUINE",
                      *       "lineage": {
-                     *         "lineage_id": "",
-                     *         "report_generation_id": "",
-                     *         "lead_id": "",
-                     *         "pipeline_run_id": "",
-                     *         "template_version_id": "",
-                     *         "template_digest": "",
-                     *         "environment_digest": "",
+                     *         "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *         "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *         "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *         "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *         "template_version_id": "website_audit@2.0.0",
+                     *         "template_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
                      *         "pipeline_start_time": "2026-01-31T08:30:00Z",
                      *         "pipeline_end_time": "2026-01-31T08:30:00Z",
                      *         "pipeline_duration_seconds": 0.5,
                      *         "raw_inputs_size_bytes": 0,
                      *         "compression_ratio": 0.5,
-                     *         "inputs_sha256": "",
-                     *         "pdf_sha256": "",
+                     *         "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *         "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *         "parts": [
                      *           {
-                     *             "size_bytes": 0,
-                     *             "sha256": ""
+                     *             "size_bytes": 1,
+                     *             "sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13"
                      *           }
                      *         ],
                      *         "logs_size_bytes": 0,
@@ -7940,7 +8375,7 @@ export interface operations {
                      *         "status": "COMPLETED"
                      *       },
                      *       "evidence": "SHA256",
-                     *       "sha256": "",
+                     *       "sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *       "remark": ""
                      *     }
                      */
@@ -7961,9 +8396,15 @@ export interface operations {
     LineageService_DiffLineage: {
         parameters: {
             query: {
-                /** @description The first report's UUID, or its lineage's. */
+                /**
+                 * @description The first report's UUID, or its lineage's.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 a: string;
-                /** @description The second report's UUID, or its lineage's. */
+                /**
+                 * @description The second report's UUID, or its lineage's.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 b: string;
             };
             header?: never;
@@ -7981,24 +8422,24 @@ export interface operations {
                     /**
                      * @example {
                      *       "a": {
-                     *         "lineage_id": "",
-                     *         "report_generation_id": "",
-                     *         "lead_id": "",
-                     *         "pipeline_run_id": "",
-                     *         "template_version_id": "",
-                     *         "template_digest": "",
-                     *         "environment_digest": "",
+                     *         "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *         "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *         "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *         "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *         "template_version_id": "website_audit@2.0.0",
+                     *         "template_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
                      *         "pipeline_start_time": "2026-01-31T08:30:00Z",
                      *         "pipeline_end_time": "2026-01-31T08:30:00Z",
                      *         "pipeline_duration_seconds": 0.5,
                      *         "raw_inputs_size_bytes": 0,
                      *         "compression_ratio": 0.5,
-                     *         "inputs_sha256": "",
-                     *         "pdf_sha256": "",
+                     *         "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *         "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *         "parts": [
                      *           {
-                     *             "size_bytes": 0,
-                     *             "sha256": ""
+                     *             "size_bytes": 1,
+                     *             "sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13"
                      *           }
                      *         ],
                      *         "logs_size_bytes": 0,
@@ -8010,24 +8451,24 @@ export interface operations {
                      *         "status": "COMPLETED"
                      *       },
                      *       "b": {
-                     *         "lineage_id": "",
-                     *         "report_generation_id": "",
-                     *         "lead_id": "",
-                     *         "pipeline_run_id": "",
-                     *         "template_version_id": "",
-                     *         "template_digest": "",
-                     *         "environment_digest": "",
+                     *         "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *         "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *         "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *         "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *         "template_version_id": "website_audit@2.0.0",
+                     *         "template_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
                      *         "pipeline_start_time": "2026-01-31T08:30:00Z",
                      *         "pipeline_end_time": "2026-01-31T08:30:00Z",
                      *         "pipeline_duration_seconds": 0.5,
                      *         "raw_inputs_size_bytes": 0,
                      *         "compression_ratio": 0.5,
-                     *         "inputs_sha256": "",
-                     *         "pdf_sha256": "",
+                     *         "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *         "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *         "parts": [
                      *           {
-                     *             "size_bytes": 0,
-                     *             "sha256": ""
+                     *             "size_bytes": 1,
+                     *             "sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13"
                      *           }
                      *         ],
                      *         "logs_size_bytes": 0,
@@ -8084,7 +8525,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The lineage's UUID, or `-` for the entries of all lineages and of calls that name none. */
+                /**
+                 * @description The lineage's UUID, or `-` for the entries of all lineages and of calls that name none.
+                 * @example 0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003
+                 */
                 lineage_id: string;
             };
             cookie?: never;
@@ -8101,24 +8545,24 @@ export interface operations {
                      * @example {
                      *       "accesses": [
                      *         {
-                     *           "id": "",
-                     *           "lineage_id": "",
-                     *           "report_generation_id": "",
+                     *           "id": "0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008",
+                     *           "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *           "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
                      *           "version": 0,
                      *           "action": "VIEW",
                      *           "part": 0,
-                     *           "user_id": "",
-                     *           "workload": "",
-                     *           "ip_address": "",
-                     *           "user_agent": "",
-                     *           "request_id": "",
-                     *           "method": "",
+                     *           "user_id": "ada",
+                     *           "workload": "gateway",
+                     *           "ip_address": "192.0.2.7",
+                     *           "user_agent": "Mozilla/5.0",
+                     *           "request_id": "4f7d0c52a1",
+                     *           "method": "/leadfactory.lineage.v1.LineageService/DownloadRawInputs",
                      *           "created_at": "2026-01-31T08:30:00Z",
                      *           "details": "",
-                     *           "outcome": "",
+                     *           "outcome": "OK",
                      *           "sent_bytes": 0.5,
                      *           "ended_at": "2026-01-31T08:30:00Z",
-                     *           "entry_hash": ""
+                     *           "entry_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
                      *       "next_page_token": ""
@@ -8154,9 +8598,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "origin": "",
+                     *       "origin": "leadfactory.example/leads",
                      *       "size": 0.5,
-                     *       "root_hash": "",
+                     *       "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
                      *       "note": "",
                      *       "public_key": "",
                      *       "created_at": "2026-01-31T08:30:00Z"
@@ -8179,7 +8623,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The entry's UUID. */
+                /**
+                 * @description The entry's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -8194,16 +8641,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "entry_id": "",
+                     *       "entry_id": "0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008",
                      *       "index": 0.5,
-                     *       "leaf_hash": "",
+                     *       "leaf_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
                      *       "hashes": [
-                     *         ""
+                     *         "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI="
                      *       ],
                      *       "checkpoint": {
-                     *         "origin": "",
+                     *         "origin": "leadfactory.example/leads",
                      *         "size": 0.5,
-                     *         "root_hash": "",
+                     *         "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
                      *         "note": "",
                      *         "public_key": "",
                      *         "created_at": "2026-01-31T08:30:00Z"
@@ -8227,7 +8674,10 @@ export interface operations {
     LineageService_GetAuditConsistency: {
         parameters: {
             query: {
-                /** @description The smaller size: that of a checkpoint which was kept. */
+                /**
+                 * @description The smaller size: that of a checkpoint which was kept.
+                 * @example 1
+                 */
                 first: number;
                 /** @description The larger size; 0 means that of the newest checkpoint. */
                 second?: number;
@@ -8249,14 +8699,14 @@ export interface operations {
                      *       "first": 0.5,
                      *       "second": 0.5,
                      *       "hashes": [
-                     *         ""
+                     *         "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI="
                      *       ],
-                     *       "first_root_hash": "",
-                     *       "second_root_hash": "",
+                     *       "first_root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *       "second_root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
                      *       "checkpoint": {
-                     *         "origin": "",
+                     *         "origin": "leadfactory.example/leads",
                      *         "size": 0.5,
-                     *         "root_hash": "",
+                     *         "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
                      *         "note": "",
                      *         "public_key": "",
                      *         "created_at": "2026-01-31T08:30:00Z"
@@ -8364,10 +8814,10 @@ export interface operations {
                      *       ],
                      *       "holds": [
                      *         {
-                     *           "lead_id": "",
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
                      *           "held": false,
-                     *           "reason": "",
-                     *           "held_by": "",
+                     *           "reason": "Case 2026-17",
+                     *           "held_by": "grace",
                      *           "held_at": "2026-01-31T08:30:00Z"
                      *         }
                      *       ],
@@ -8397,7 +8847,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "lead_id": "0192f0c1-0000-7000-8000-000000000000"
+                 *       "lead_id": "0192f0c1-0000-7000-8000-000000000000",
+                 *       "reason": "Case 2026-17"
                  *     }
                  */
                 "application/json": components["schemas"]["SetLegalHoldRequest"];
@@ -8412,10 +8863,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "lead_id": "",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
                      *       "held": false,
-                     *       "reason": "",
-                     *       "held_by": "",
+                     *       "reason": "Case 2026-17",
+                     *       "held_by": "grace",
                      *       "held_at": "2026-01-31T08:30:00Z"
                      *     }
                      */
@@ -8440,7 +8891,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -8460,14 +8914,14 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "report_id": "",
+                     *       "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
                      *       "identical": false,
-                     *       "expected_sha256": "",
-                     *       "actual_sha256": "",
-                     *       "stored_sha256": "",
+                     *       "expected_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "actual_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "stored_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *       "environment_matches": false,
-                     *       "expected_environment_digest": "",
-                     *       "actual_environment_digest": "",
+                     *       "expected_environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+                     *       "actual_environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
                      *       "differences": [
                      *         {
                      *           "kind": "RECORD",
@@ -8583,21 +9037,21 @@ export interface operations {
                      * @example {
                      *       "reports": [
                      *         {
-                     *           "id": "",
-                     *           "lead_id": "",
-                     *           "pipeline_run_id": "",
-                     *           "template_version_id": "",
+                     *           "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *           "template_version_id": "website_audit@2.0.0",
                      *           "status": "QUEUED",
                      *           "progress": 0,
-                     *           "step": "",
+                     *           "step": "rendering",
                      *           "error": "",
-                     *           "pdf_url": "",
-                     *           "pdf_sha256": "",
+                     *           "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *           "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *           "pdf_size_bytes": 0,
                      *           "page_count": 0,
                      *           "lineage_status": "PENDING",
-                     *           "locale": "",
-                     *           "created_by": "",
+                     *           "locale": "en",
+                     *           "created_by": "ada",
                      *           "created_at": "2026-01-31T08:30:00Z",
                      *           "completed_at": "2026-01-31T08:30:00Z",
                      *           "retry_of": "",
@@ -8637,7 +9091,9 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "lead_id": "0192f0c1-0000-7000-8000-000000000000"
+                 *       "lead_id": "0192f0c1-0000-7000-8000-000000000000",
+                 *       "template": "website_audit",
+                 *       "locale": "en"
                  *     }
                  */
                 "application/json": components["schemas"]["GenerateReportRequest"];
@@ -8652,21 +9108,21 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "lead_id": "",
-                     *       "pipeline_run_id": "",
-                     *       "template_version_id": "",
+                     *       "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
                      *       "status": "QUEUED",
                      *       "progress": 0,
-                     *       "step": "",
+                     *       "step": "rendering",
                      *       "error": "",
-                     *       "pdf_url": "",
-                     *       "pdf_sha256": "",
+                     *       "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *       "pdf_size_bytes": 0,
                      *       "page_count": 0,
                      *       "lineage_status": "PENDING",
-                     *       "locale": "",
-                     *       "created_by": "",
+                     *       "locale": "en",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "completed_at": "2026-01-31T08:30:00Z",
                      *       "retry_of": "",
@@ -8698,7 +9154,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -8713,21 +9172,21 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "lead_id": "",
-                     *       "pipeline_run_id": "",
-                     *       "template_version_id": "",
+                     *       "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
                      *       "status": "QUEUED",
                      *       "progress": 0,
-                     *       "step": "",
+                     *       "step": "rendering",
                      *       "error": "",
-                     *       "pdf_url": "",
-                     *       "pdf_sha256": "",
+                     *       "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *       "pdf_size_bytes": 0,
                      *       "page_count": 0,
                      *       "lineage_status": "PENDING",
-                     *       "locale": "",
-                     *       "created_by": "",
+                     *       "locale": "en",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "completed_at": "2026-01-31T08:30:00Z",
                      *       "retry_of": "",
@@ -8755,7 +9214,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -8833,7 +9295,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -8930,17 +9395,17 @@ export interface operations {
                      * @example {
                      *       "dead_letters": [
                      *         {
-                     *           "report_id": "",
-                     *           "lineage_id": "",
-                     *           "lead_id": "",
-                     *           "template_version_id": "",
-                     *           "pdf_sha256": "",
-                     *           "inputs_sha256": "",
-                     *           "created_by": "",
+                     *           "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *           "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "template_version_id": "website_audit@2.0.0",
+                     *           "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *           "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *           "created_by": "ada",
                      *           "created_at": "2026-01-31T08:30:00Z",
                      *           "dead_at": "2026-01-31T08:30:00Z",
                      *           "attempts": 0,
-                     *           "reason": ""
+                     *           "reason": "ALREADY_EXISTS"
                      *         }
                      *       ],
                      *       "next_page_token": ""
@@ -8969,7 +9434,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": ""
+                 *       "reason": "The disk was full."
                  *     }
                  */
                 "application/json": components["schemas"]["RedriveDeadLettersRequest"];
@@ -9009,7 +9474,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 report_id: string;
             };
             cookie?: never;
@@ -9018,11 +9486,14 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": ""
+                 *       "reason": "Agreed with the owner of the report."
                  *     }
                  */
                 "application/json": {
-                    /** @description Why this lineage may be lost. */
+                    /**
+                     * @description Why this lineage may be lost.
+                     * @example Agreed with the owner of the report.
+                     */
                     reason: string;
                 };
             };
@@ -9036,21 +9507,21 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "lead_id": "",
-                     *       "pipeline_run_id": "",
-                     *       "template_version_id": "",
+                     *       "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
                      *       "status": "QUEUED",
                      *       "progress": 0,
-                     *       "step": "",
+                     *       "step": "rendering",
                      *       "error": "",
-                     *       "pdf_url": "",
-                     *       "pdf_sha256": "",
+                     *       "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *       "pdf_size_bytes": 0,
                      *       "page_count": 0,
                      *       "lineage_status": "PENDING",
-                     *       "locale": "",
-                     *       "created_by": "",
+                     *       "locale": "en",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "completed_at": "2026-01-31T08:30:00Z",
                      *       "retry_of": "",
@@ -9082,7 +9553,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9121,7 +9595,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9141,21 +9618,21 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "lead_id": "",
-                     *       "pipeline_run_id": "",
-                     *       "template_version_id": "",
+                     *       "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
                      *       "status": "QUEUED",
                      *       "progress": 0,
-                     *       "step": "",
+                     *       "step": "rendering",
                      *       "error": "",
-                     *       "pdf_url": "",
-                     *       "pdf_sha256": "",
+                     *       "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *       "pdf_size_bytes": 0,
                      *       "page_count": 0,
                      *       "lineage_status": "PENDING",
-                     *       "locale": "",
-                     *       "created_by": "",
+                     *       "locale": "en",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "completed_at": "2026-01-31T08:30:00Z",
                      *       "retry_of": "",
@@ -9190,7 +9667,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9213,21 +9693,21 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "lead_id": "",
-                     *       "pipeline_run_id": "",
-                     *       "template_version_id": "",
+                     *       "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
                      *       "status": "QUEUED",
                      *       "progress": 0,
-                     *       "step": "",
+                     *       "step": "rendering",
                      *       "error": "",
-                     *       "pdf_url": "",
-                     *       "pdf_sha256": "",
+                     *       "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
                      *       "pdf_size_bytes": 0,
                      *       "page_count": 0,
                      *       "lineage_status": "PENDING",
-                     *       "locale": "",
-                     *       "created_by": "",
+                     *       "locale": "en",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "completed_at": "2026-01-31T08:30:00Z",
                      *       "retry_of": "",
@@ -9266,7 +9746,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "template": "website_audit",
+                 *       "locale": "en"
+                 *     }
+                 */
                 "application/json": components["schemas"]["GenerateReportsRequest"];
             };
         };
@@ -9279,11 +9764,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "template_version_id": "",
-                     *       "locale": "",
-                     *       "pipeline_run_id": "",
-                     *       "created_by": "",
+                     *       "id": "0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "locale": "en",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "size": 0,
                      *       "queued": 0,
@@ -9292,7 +9777,7 @@ export interface operations {
                      *       "failed": 0,
                      *       "cancelled": 0,
                      *       "progress": 0,
-                     *       "zip_url": ""
+                     *       "zip_url": "/api/report-batches/0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004/zip"
                      *     }
                      */
                     "application/json": components["schemas"]["ReportBatch"];
@@ -9336,11 +9821,11 @@ export interface operations {
                      * @example {
                      *       "report_batches": [
                      *         {
-                     *           "id": "",
-                     *           "template_version_id": "",
-                     *           "locale": "",
-                     *           "pipeline_run_id": "",
-                     *           "created_by": "",
+                     *           "id": "0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004",
+                     *           "template_version_id": "website_audit@2.0.0",
+                     *           "locale": "en",
+                     *           "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *           "created_by": "ada",
                      *           "created_at": "2026-01-31T08:30:00Z",
                      *           "size": 0,
                      *           "queued": 0,
@@ -9349,7 +9834,7 @@ export interface operations {
                      *           "failed": 0,
                      *           "cancelled": 0,
                      *           "progress": 0,
-                     *           "zip_url": ""
+                     *           "zip_url": "/api/report-batches/0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004/zip"
                      *         }
                      *       ],
                      *       "next_page_token": ""
@@ -9372,7 +9857,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The batch's UUID. */
+                /**
+                 * @description The batch's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9387,11 +9875,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "template_version_id": "",
-                     *       "locale": "",
-                     *       "pipeline_run_id": "",
-                     *       "created_by": "",
+                     *       "id": "0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "locale": "en",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "size": 0,
                      *       "queued": 0,
@@ -9400,7 +9888,7 @@ export interface operations {
                      *       "failed": 0,
                      *       "cancelled": 0,
                      *       "progress": 0,
-                     *       "zip_url": ""
+                     *       "zip_url": "/api/report-batches/0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004/zip"
                      *     }
                      */
                     "application/json": components["schemas"]["ReportBatch"];
@@ -9421,7 +9909,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The batch's UUID. */
+                /**
+                 * @description The batch's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9460,7 +9951,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The batch's UUID. */
+                /**
+                 * @description The batch's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9480,11 +9974,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "template_version_id": "",
-                     *       "locale": "",
-                     *       "pipeline_run_id": "",
-                     *       "created_by": "",
+                     *       "id": "0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "locale": "en",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "created_by": "ada",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "size": 0,
                      *       "queued": 0,
@@ -9493,7 +9987,7 @@ export interface operations {
                      *       "failed": 0,
                      *       "cancelled": 0,
                      *       "progress": 0,
-                     *       "zip_url": ""
+                     *       "zip_url": "/api/report-batches/0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004/zip"
                      *     }
                      */
                     "application/json": components["schemas"]["ReportBatch"];
@@ -9518,7 +10012,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The batch's UUID. */
+                /**
+                 * @description The batch's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9619,26 +10116,26 @@ export interface operations {
                      * @example {
                      *       "template_versions": [
                      *         {
-                     *           "id": "",
-                     *           "name": "",
-                     *           "version": "",
-                     *           "digest": "",
+                     *           "id": "website_audit@2.0.0",
+                     *           "name": "website_audit",
+                     *           "version": "2.0.0",
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "status": "DRAFT",
                      *           "origin": "SHIPPED",
                      *           "locales": [
-                     *             ""
+                     *             "en"
                      *           ],
                      *           "files": [
                      *             {
-                     *               "name": "",
+                     *               "name": "report.html.j2",
                      *               "size_bytes": 0,
-                     *               "sha256": ""
+                     *               "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *             }
                      *           ],
                      *           "size_bytes": 0,
-                     *           "created_by": "",
+                     *           "created_by": "grace",
                      *           "created_at": "2026-01-31T08:30:00Z",
-                     *           "published_by": "",
+                     *           "published_by": "grace",
                      *           "published_at": "2026-01-31T08:30:00Z",
                      *           "retired_by": "",
                      *           "retired_at": "2026-01-31T08:30:00Z"
@@ -9670,9 +10167,9 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "name": "",
-                 *       "version": "",
-                 *       "archive": ""
+                 *       "name": "letter",
+                 *       "version": "1.0.0",
+                 *       "archive": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="
                  *     }
                  */
                 "application/json": components["schemas"]["CreateTemplateVersionRequest"];
@@ -9687,26 +10184,26 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "name": "",
-                     *       "version": "",
-                     *       "digest": "",
+                     *       "id": "website_audit@2.0.0",
+                     *       "name": "website_audit",
+                     *       "version": "2.0.0",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "status": "DRAFT",
                      *       "origin": "SHIPPED",
                      *       "locales": [
-                     *         ""
+                     *         "en"
                      *       ],
                      *       "files": [
                      *         {
-                     *           "name": "",
+                     *           "name": "report.html.j2",
                      *           "size_bytes": 0,
-                     *           "sha256": ""
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
                      *       "size_bytes": 0,
-                     *       "created_by": "",
+                     *       "created_by": "grace",
                      *       "created_at": "2026-01-31T08:30:00Z",
-                     *       "published_by": "",
+                     *       "published_by": "grace",
                      *       "published_at": "2026-01-31T08:30:00Z",
                      *       "retired_by": "",
                      *       "retired_at": "2026-01-31T08:30:00Z"
@@ -9733,7 +10230,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9748,26 +10248,26 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "name": "",
-                     *       "version": "",
-                     *       "digest": "",
+                     *       "id": "website_audit@2.0.0",
+                     *       "name": "website_audit",
+                     *       "version": "2.0.0",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "status": "DRAFT",
                      *       "origin": "SHIPPED",
                      *       "locales": [
-                     *         ""
+                     *         "en"
                      *       ],
                      *       "files": [
                      *         {
-                     *           "name": "",
+                     *           "name": "report.html.j2",
                      *           "size_bytes": 0,
-                     *           "sha256": ""
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
                      *       "size_bytes": 0,
-                     *       "created_by": "",
+                     *       "created_by": "grace",
                      *       "created_at": "2026-01-31T08:30:00Z",
-                     *       "published_by": "",
+                     *       "published_by": "grace",
                      *       "published_at": "2026-01-31T08:30:00Z",
                      *       "retired_by": "",
                      *       "retired_at": "2026-01-31T08:30:00Z"
@@ -9791,7 +10291,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9824,7 +10327,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9844,26 +10350,26 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "name": "",
-                     *       "version": "",
-                     *       "digest": "",
+                     *       "id": "website_audit@2.0.0",
+                     *       "name": "website_audit",
+                     *       "version": "2.0.0",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "status": "DRAFT",
                      *       "origin": "SHIPPED",
                      *       "locales": [
-                     *         ""
+                     *         "en"
                      *       ],
                      *       "files": [
                      *         {
-                     *           "name": "",
+                     *           "name": "report.html.j2",
                      *           "size_bytes": 0,
-                     *           "sha256": ""
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
                      *       "size_bytes": 0,
-                     *       "created_by": "",
+                     *       "created_by": "grace",
                      *       "created_at": "2026-01-31T08:30:00Z",
-                     *       "published_by": "",
+                     *       "published_by": "grace",
                      *       "published_at": "2026-01-31T08:30:00Z",
                      *       "retired_by": "",
                      *       "retired_at": "2026-01-31T08:30:00Z"
@@ -9891,7 +10397,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
@@ -9911,26 +10420,26 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "name": "",
-                     *       "version": "",
-                     *       "digest": "",
+                     *       "id": "website_audit@2.0.0",
+                     *       "name": "website_audit",
+                     *       "version": "2.0.0",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "status": "DRAFT",
                      *       "origin": "SHIPPED",
                      *       "locales": [
-                     *         ""
+                     *         "en"
                      *       ],
                      *       "files": [
                      *         {
-                     *           "name": "",
+                     *           "name": "report.html.j2",
                      *           "size_bytes": 0,
-                     *           "sha256": ""
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *         }
                      *       ],
                      *       "size_bytes": 0,
-                     *       "created_by": "",
+                     *       "created_by": "grace",
                      *       "created_at": "2026-01-31T08:30:00Z",
-                     *       "published_by": "",
+                     *       "published_by": "grace",
                      *       "published_at": "2026-01-31T08:30:00Z",
                      *       "retired_by": "",
                      *       "retired_at": "2026-01-31T08:30:00Z"
@@ -9969,7 +10478,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
@@ -10047,7 +10559,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
@@ -10123,9 +10638,15 @@ export interface operations {
     TemplateService_DiffTemplateVersions: {
         parameters: {
             query: {
-                /** @description `name@version` to start from. */
+                /**
+                 * @description `name@version` to start from.
+                 * @example website_audit@1.0.0
+                 */
                 a: string;
-                /** @description `name@version` to compare with it. */
+                /**
+                 * @description `name@version` to compare with it.
+                 * @example website_audit@2.0.0
+                 */
                 b: string;
             };
             header?: never;
@@ -10145,17 +10666,17 @@ export interface operations {
                      *       "identical": false,
                      *       "files": [
                      *         {
-                     *           "name": "",
+                     *           "name": "report.html.j2",
                      *           "change": "ADDED",
                      *           "a": {
-                     *             "name": "",
+                     *             "name": "report.html.j2",
                      *             "size_bytes": 0,
-                     *             "sha256": ""
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *           },
                      *           "b": {
-                     *             "name": "",
+                     *             "name": "report.html.j2",
                      *             "size_bytes": 0,
-                     *             "sha256": ""
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *           },
                      *           "text_diff": ""
                      *         }
@@ -10216,9 +10737,9 @@ export interface operations {
                      * @example {
                      *       "webhook_endpoints": [
                      *         {
-                     *           "id": "",
-                     *           "url": "",
-                     *           "description": "",
+                     *           "id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *           "url": "https://crm.example.org/leadfactory",
+                     *           "description": "CRM",
                      *           "events": [
                      *             "REPORT_COMPLETED"
                      *           ],
@@ -10232,10 +10753,10 @@ export interface operations {
                      *             }
                      *           ],
                      *           "failing_since": "2026-01-31T08:30:00Z",
-                     *           "created_by": "",
+                     *           "created_by": "grace",
                      *           "created_at": "2026-01-31T08:30:00Z",
                      *           "updated_at": "2026-01-31T08:30:00Z",
-                     *           "etag": ""
+                     *           "etag": "c6ff26d9a09edf4c"
                      *         }
                      *       ],
                      *       "next_page_token": ""
@@ -10262,13 +10783,27 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "url": "https://crm.example.org/leadfactory",
+                 *       "description": "CRM"
+                 *     }
+                 */
                 "application/json": {
-                    /** @description UUID version 7 (RFC 9562). */
+                    /**
+                     * @description UUID version 7 (RFC 9562).
+                     * @example 0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006
+                     */
                     readonly id?: string;
-                    /** @description The receiver: an https URL. */
+                    /**
+                     * @description The receiver: an https URL.
+                     * @example https://crm.example.org/leadfactory
+                     */
                     url?: string;
-                    /** @description What people call it. */
+                    /**
+                     * @description What people call it.
+                     * @example CRM
+                     */
                     description?: string;
                     /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
                     events?: components["schemas"]["WebhookEndpoint.Event"][];
@@ -10288,13 +10823,19 @@ export interface operations {
                      * @description Since when every message to it has failed; not set after one that arrived.
                      */
                     readonly failing_since?: string;
-                    /** @description The subject that registered it. */
+                    /**
+                     * @description The subject that registered it.
+                     * @example grace
+                     */
                     readonly created_by?: string;
                     /** Format: date-time */
                     readonly created_at?: string;
                     /** Format: date-time */
                     readonly updated_at?: string;
-                    /** @description Names this state of what an admin can change; see `If-Match`. */
+                    /**
+                     * @description Names this state of what an admin can change; see `If-Match`.
+                     * @example c6ff26d9a09edf4c
+                     */
                     readonly etag?: string;
                 };
             };
@@ -10310,9 +10851,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "url": "",
-                     *       "description": "",
+                     *       "id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "url": "https://crm.example.org/leadfactory",
+                     *       "description": "CRM",
                      *       "events": [
                      *         "REPORT_COMPLETED"
                      *       ],
@@ -10326,10 +10867,10 @@ export interface operations {
                      *         }
                      *       ],
                      *       "failing_since": "2026-01-31T08:30:00Z",
-                     *       "created_by": "",
+                     *       "created_by": "grace",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": ""
+                     *       "etag": "c6ff26d9a09edf4c"
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookEndpoint"];
@@ -10353,7 +10894,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -10370,9 +10914,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "url": "",
-                     *       "description": "",
+                     *       "id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "url": "https://crm.example.org/leadfactory",
+                     *       "description": "CRM",
                      *       "events": [
                      *         "REPORT_COMPLETED"
                      *       ],
@@ -10386,10 +10930,10 @@ export interface operations {
                      *         }
                      *       ],
                      *       "failing_since": "2026-01-31T08:30:00Z",
-                     *       "created_by": "",
+                     *       "created_by": "grace",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": ""
+                     *       "etag": "c6ff26d9a09edf4c"
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookEndpoint"];
@@ -10428,7 +10972,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -10473,20 +11020,37 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "url": "https://crm.example.org/leadfactory",
+                 *       "description": "CRM"
+                 *     }
+                 */
                 "application/json": {
-                    /** @description UUID version 7 (RFC 9562). */
+                    /**
+                     * @description UUID version 7 (RFC 9562).
+                     * @example 0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006
+                     */
                     readonly id?: string;
-                    /** @description The receiver: an https URL. */
+                    /**
+                     * @description The receiver: an https URL.
+                     * @example https://crm.example.org/leadfactory
+                     */
                     url?: string;
-                    /** @description What people call it. */
+                    /**
+                     * @description What people call it.
+                     * @example CRM
+                     */
                     description?: string;
                     /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
                     events?: components["schemas"]["WebhookEndpoint.Event"][];
@@ -10506,13 +11070,19 @@ export interface operations {
                      * @description Since when every message to it has failed; not set after one that arrived.
                      */
                     readonly failing_since?: string;
-                    /** @description The subject that registered it. */
+                    /**
+                     * @description The subject that registered it.
+                     * @example grace
+                     */
                     readonly created_by?: string;
                     /** Format: date-time */
                     readonly created_at?: string;
                     /** Format: date-time */
                     readonly updated_at?: string;
-                    /** @description Names this state of what an admin can change; see `If-Match`. */
+                    /**
+                     * @description Names this state of what an admin can change; see `If-Match`.
+                     * @example c6ff26d9a09edf4c
+                     */
                     readonly etag?: string;
                 };
             };
@@ -10528,9 +11098,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "url": "",
-                     *       "description": "",
+                     *       "id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "url": "https://crm.example.org/leadfactory",
+                     *       "description": "CRM",
                      *       "events": [
                      *         "REPORT_COMPLETED"
                      *       ],
@@ -10544,10 +11114,10 @@ export interface operations {
                      *         }
                      *       ],
                      *       "failing_since": "2026-01-31T08:30:00Z",
-                     *       "created_by": "",
+                     *       "created_by": "grace",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": ""
+                     *       "etag": "c6ff26d9a09edf4c"
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookEndpoint"];
@@ -10573,7 +11143,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -10593,11 +11166,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "endpoint_id": "",
+                     *       "id": "0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007",
+                     *       "endpoint_id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
                      *       "event": "REPORT_COMPLETED",
                      *       "status": "PENDING",
-                     *       "report_id": "",
+                     *       "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
                      *       "batch_id": "",
                      *       "occurred_at": "2026-01-31T08:30:00Z",
                      *       "attempts": 0,
@@ -10629,7 +11202,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -10657,9 +11233,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "url": "",
-                     *       "description": "",
+                     *       "id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "url": "https://crm.example.org/leadfactory",
+                     *       "description": "CRM",
                      *       "events": [
                      *         "REPORT_COMPLETED"
                      *       ],
@@ -10673,10 +11249,10 @@ export interface operations {
                      *         }
                      *       ],
                      *       "failing_since": "2026-01-31T08:30:00Z",
-                     *       "created_by": "",
+                     *       "created_by": "grace",
                      *       "created_at": "2026-01-31T08:30:00Z",
                      *       "updated_at": "2026-01-31T08:30:00Z",
-                     *       "etag": ""
+                     *       "etag": "c6ff26d9a09edf4c"
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookEndpoint"];
@@ -10708,7 +11284,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 endpoint_id: string;
             };
             cookie?: never;
@@ -10725,11 +11304,11 @@ export interface operations {
                      * @example {
                      *       "webhook_deliveries": [
                      *         {
-                     *           "id": "",
-                     *           "endpoint_id": "",
+                     *           "id": "0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007",
+                     *           "endpoint_id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
                      *           "event": "REPORT_COMPLETED",
                      *           "status": "PENDING",
-                     *           "report_id": "",
+                     *           "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
                      *           "batch_id": "",
                      *           "occurred_at": "2026-01-31T08:30:00Z",
                      *           "attempts": 0,
@@ -10760,9 +11339,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 endpoint_id: string;
-                /** @description The delivery's UUID. */
+                /**
+                 * @description The delivery's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -10777,11 +11362,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "endpoint_id": "",
+                     *       "id": "0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007",
+                     *       "endpoint_id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
                      *       "event": "REPORT_COMPLETED",
                      *       "status": "PENDING",
-                     *       "report_id": "",
+                     *       "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
                      *       "batch_id": "",
                      *       "occurred_at": "2026-01-31T08:30:00Z",
                      *       "attempts": 0,
@@ -10809,9 +11394,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 endpoint_id: string;
-                /** @description The delivery's UUID. */
+                /**
+                 * @description The delivery's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -10831,11 +11422,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "",
-                     *       "endpoint_id": "",
+                     *       "id": "0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007",
+                     *       "endpoint_id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
                      *       "event": "REPORT_COMPLETED",
                      *       "status": "PENDING",
-                     *       "report_id": "",
+                     *       "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
                      *       "batch_id": "",
                      *       "occurred_at": "2026-01-31T08:30:00Z",
                      *       "attempts": 0,
