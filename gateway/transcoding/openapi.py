@@ -15,6 +15,28 @@ from gateway.transcoding.schemas import Schema, Schemas
 from gateway.transcoding.templates import ANY_METHOD
 
 NO_FAILURES = Failures()
+_TEXT: Schema = {"type": "string"}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2).",
+    "schema": _TEXT,
+}
+_DOWNLOAD = [
+    _IF_NONE_MATCH,
+    {
+        "name": "Range",
+        "in": "header",
+        "description": "Asks for a part (RFC 9110, 14.2).",
+        "schema": {"type": "string", "examples": ["bytes=0-1023"]},
+    },
+    {
+        "name": "If-Range",
+        "in": "header",
+        "description": "The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5).",
+        "schema": _TEXT,
+    },
+]
 
 
 def _no_roles(_: MethodDescriptor) -> Sequence[str]:
@@ -130,15 +152,15 @@ def _parameters(schemas: Schemas, samples: Samples, binding: Binding) -> list[di
     # By both names it is one parameter; the proto name, which replies use too, is the one to write down.
     unique = {each.path: each for each in binding.query.values()}
     found += [_parameter(schemas, samples, each, "query") for each in unique.values()]
-    return found + [
-        {
-            "name": header,
-            "in": "header",
-            "description": f"Means `{name}`.",
-            "schema": schemas.header(binding.request.fields_by_name[name], PATTERNS[name]),
-        }
-        for name, header in Conventions(binding).headers.items()
-    ]
+    conventions = Conventions(binding)
+    for name, header in conventions.headers.items():
+        schema = schemas.header(binding.request.fields_by_name[name], PATTERNS[name])
+        found.append({"name": header, "in": "header", "description": f"Means `{name}`.", "schema": schema})
+    if binding.raw_response:
+        found += _DOWNLOAD
+    elif binding.method == "GET" and conventions.replies_etag:
+        found.append(_IF_NONE_MATCH)
+    return found
 
 
 def _parameter(schemas: Schemas, samples: Samples, parameter: Parameter, place: str) -> dict[str, Any]:

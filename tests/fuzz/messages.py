@@ -160,7 +160,7 @@ def _scalar(field: FieldDescriptor, manner: Manner) -> st.SearchStrategy[Any]:
     if field.type == _F.TYPE_BOOL:
         return st.booleans()
     if field.type in (_F.TYPE_DOUBLE, _F.TYPE_FLOAT):
-        return st.sampled_from(_DOUBLES[:4] if manner.is_fair else _DOUBLES)
+        return st.integers(0, 20).map(float) if manner.is_fair else st.sampled_from(_DOUBLES)
     return _integer(field, manner.is_fair)
 
 
@@ -201,7 +201,7 @@ def _any_text(field: FieldDescriptor, known: Known) -> st.SearchStrategy[str]:
 @cache
 def _rules(field: FieldDescriptor) -> dict[str, Any]:
     image = contract.image()
-    return item_constraints(image, field) if field.is_repeated else constraints(image, field)
+    return item_constraints(image, field) if field.is_repeated else constraints(image, field, is_given=True)
 
 
 @cache
@@ -215,9 +215,11 @@ def _means(kind: str, field: FieldDescriptor) -> bool:
     name, whose = field.name, field.containing_type.name.lower()
     if name in ("id", "ids", "a", "b"):
         return kind.replace("_", "") in whose
-    return name in (kind, f"{kind}_id", f"{kind}_ids", f"other_{kind}", f"{kind}_version_id") or (
-        kind == "digest" and name.endswith("sha256")
-    )
+    if kind in ("page_token", "etag"):
+        return name == kind
+    if kind == "digest":
+        return name.endswith("sha256")
+    return name in (f"{kind}_id", f"{kind}_ids", f"other_{kind}", f"{kind}_version_id")
 
 
 def _pick(known: Known, kinds: list[str], at: int) -> str:

@@ -25,15 +25,18 @@ LEFT_OUT = (
     # Much of what is refused is right by its schema: a page token of another filter, a host name that IDNA
     # does not know, a report that is finished already; FAILED_PRECONDITION is a 400, too (AIP-193).
     "positive_data_acceptance",
-    # `/api/leads/quick-add` is a path of its own to OpenAPI, which says nothing of PUT there. To
-    # `google.api.http` it is a lead with an odd id as well: 400, and `Allow` lists PUT.
-    "unsupported_method",
-    "allow_header_conformance",
     # There is one token, of an admin, who may see everything.
     "object_level_authorization",
     # A deleted lead can be read until it is erased (AIP-164).
     "use_after_free",
 )
+
+# Paths of their own to OpenAPI, which says nothing of PUT there. To `google.api.http` they are leads with an
+# odd id as well: 400, and `Allow` lists PUT.
+TWOFOLD = ("/api/leads/quick-add", "/api/leads/imports")
+AT_TWOFOLD = {"unsupported_method": {"enabled": False}, "allow_header_conformance": {"enabled": False}}
+
+FATAL = (":erase", ":merge", ":undo", ":discard", ":retire")
 
 # Which of the known values the parameters of a path are, by how the path begins; the first one counts.
 MEANINGS = (
@@ -147,13 +150,18 @@ def _config(
 
 
 def _meanings(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for path in document["paths"]:
+    for path, method in ((path, method) for path, each in document["paths"].items() for method in each):
         meant = next(names for start, names in MEANINGS if path.startswith(start))
         meant = {**meant, "query.page_token": "page_token", "query.etag": "etag"}
-        parameters = {name: {"dictionary": kind, "probability": 0.7} for name, kind in meant.items()}
-        # Who watches has seen enough after a moment.
-        headers = {"Request-Timeout": "2"} if path.endswith(":watch") else {}
-        yield {"include-path": path, "parameters": parameters, "headers": headers}
+        # What is gone at the beginning cannot be asked for to the end.
+        chance = 0.05 if method == "delete" or path.endswith(FATAL) else 0.7
+        yield {
+            "include-name": f"{method.upper()} {path}",
+            "parameters": {name: {"dictionary": kind, "probability": chance} for name, kind in meant.items()},
+            # Who watches has seen enough after a moment.
+            "headers": {"Request-Timeout": "2"} if path.endswith(":watch") else {},
+            "checks": AT_TWOFOLD if path in TWOFOLD else {},
+        }
 
 
 def _failures(event: ScenarioFinished) -> Iterator[tuple[tuple[str, str], str]]:

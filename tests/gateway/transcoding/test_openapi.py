@@ -55,8 +55,10 @@ def test_a_method_s_failures_are_listed_with_their_reasons() -> None:
     assert not {"409", "412", "415"} & found["paths"]["/zoo/cages/{id}"]["get"]["responses"].keys()
 
 
-def test_replies_say_which_headers_they_bear() -> None:
+def test_headers_that_are_asked_with_and_borne_by_replies_are_listed() -> None:
     paths = made(IMAGE)["paths"]
+    asked = [each["name"] for each in paths["/zoo/animals/{id}/photo"]["get"]["parameters"]]
+    assert asked == ["id", "If-None-Match", "Range", "If-Range"]
     photo = paths["/zoo/animals/{id}/photo"]["get"]["responses"]
     assert {"200", "206", "304", "416"} <= photo.keys()
     assert "Content-Range" in photo["206"]["headers"]

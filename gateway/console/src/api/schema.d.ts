@@ -5688,7 +5688,10 @@ export interface operations {
                  */
                 as_of?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
                  * @description The lead's UUID.
@@ -7225,7 +7228,14 @@ export interface operations {
     LeadService_DownloadLeadEvidence: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
                 /**
                  * @description The lead's UUID.
@@ -7614,7 +7624,14 @@ export interface operations {
     LeadTransferService_ListLeadImportErrors: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
                 /**
                  * @description The import's UUID.
@@ -7845,7 +7862,14 @@ export interface operations {
                 /** @description Only leads that this import created. */
                 import_id?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7987,7 +8011,14 @@ export interface operations {
                 /** @description One part, counted from 1; all of it if 0. */
                 part?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
                 /**
                  * @description The lineage's UUID.
@@ -8071,7 +8102,14 @@ export interface operations {
                 /** @description One part, counted from 1; all of them if 0. */
                 part?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
                 /**
                  * @description The lineage's UUID.
@@ -8152,7 +8190,14 @@ export interface operations {
     LineageService_GetOpenLineage: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
                 /**
                  * @description The lineage's UUID.
@@ -9212,7 +9257,14 @@ export interface operations {
     ReportService_DownloadReport: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
                 /**
                  * @description The report's UUID.
@@ -9293,7 +9345,14 @@ export interface operations {
     ReportService_DownloadReportEvidence: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
                 /**
                  * @description The report's UUID.
@@ -10010,7 +10069,14 @@ export interface operations {
     ReportService_DownloadReportBatch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
                 /**
                  * @description The batch's UUID.
@@ -10476,7 +10542,14 @@ export interface operations {
                 /** @description Width of the picture in pixels; 0 means 1,000. PNG only. */
                 width?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
                 /**
                  * @description `name@version`.
@@ -10557,7 +10630,14 @@ export interface operations {
     TemplateService_DownloadTemplateVersion: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
                 /**
                  * @description `name@version`.
@@ -10892,7 +10972,10 @@ export interface operations {
     WebhookService_GetWebhookEndpoint: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
                  * @description The endpoint's UUID.
