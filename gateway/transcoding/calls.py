@@ -119,7 +119,7 @@ class Caller:
         if self.binding.raw_body:
             return self._assembly.raw(variables, query, headers.get("content-type", ""), body)
         if not body:
-            return self._assembly.json(variables, query, None)
+            return self._assembly.json(variables, query)
         if not self.binding.takes_body:
             raise Fault(
                 "INVALID_ARGUMENT",
