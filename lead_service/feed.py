@@ -8,7 +8,7 @@ he was.
 import asyncio
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from prometheus_client import Gauge
@@ -22,6 +22,7 @@ from lead_service.changes import (
     unknown_place,
 )
 from services.errors import Aborted, OutOfRange, ResourceExhausted, Unavailable
+from services.pacing import pause
 
 CHANNEL: Final = "lead_changes"
 """Where the database hints at changes."""
@@ -82,8 +83,7 @@ class Watcher:
         """
         if not self._waiting and not self._is_late and not self.is_over:
             self._arrived.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._arrived.wait(), seconds)
+            await pause(self._arrived, seconds)
         if self._is_late:
             raise Aborted(
                 "More happened than you have read. Resume from the last event that you have.",

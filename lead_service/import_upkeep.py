@@ -1,7 +1,6 @@
 """Keeps imports from staying under way for ever: their server, or the worker, may have died meanwhile."""
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -11,6 +10,7 @@ from lead_service import importing
 from lead_service.imports import ImportStores
 from services.clock import Clock
 from services.identity import Actor, acting_as
+from services.pacing import pause
 
 IMPORTS_GIVEN_UP: Final = "imports.given_up"
 PROCESS: Final = "lead-worker"
@@ -35,8 +35,7 @@ class ImportUpkeep:
         """Work until `stop` is set."""
         while not stop.is_set():
             await self.once()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _SWEEP_SECONDS)
+            await pause(stop, _SWEEP_SECONDS)
 
     async def once(self) -> None:
         """Look after everything that is left lying now."""

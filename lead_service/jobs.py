@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -13,6 +12,7 @@ from lead_service.facts import EnrichmentTask, Provider
 from services.clock import Clock
 from services.identity import Actor, acting_as
 from services.jobs import Job
+from services.pacing import pause
 
 PROCESS: Final = "lead-worker"
 ENRICHMENTS_REQUEUED: Final = "enrichments.requeued"
@@ -55,5 +55,4 @@ class LeadJobs:
                 if requeued := await enrichment.requeue_unattended(self._stores, self._clock):
                     log.warning(ENRICHMENTS_REQUEUED, leads=requeued)
                 await answers.forget_old(self._stores, self._clock)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _SWEEP_SECONDS)
+            await pause(stop, _SWEEP_SECONDS)

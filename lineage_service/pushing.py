@@ -5,10 +5,8 @@ be told twice, and knows by the run's id.
 """
 
 import asyncio
-import random
 import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,6 +19,7 @@ from lineage_service.wire.openlineage import event
 from services.clock import Clock, utc_now
 from services.egress import Garbled, Refused, Unreachable
 from services.egress.post import Slot, post
+from services.pacing import full_jitter, pause
 
 OPENLINEAGE_POSTPONED = "openlineage.postponed"
 OPENLINEAGE_GIVEN_UP = "openlineage.given_up"
@@ -77,8 +76,7 @@ class Pusher:
         await self.subscribe()
         while self._receiver is not None and not stop.is_set():
             if not await self.push_due():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), POLL_SECONDS)
+                await pause(stop, POLL_SECONDS)
 
     async def subscribe(self) -> None:
         """Have records told from now on, if there is a receiver."""
@@ -120,8 +118,7 @@ class Pusher:
         return False
 
     async def _failed(self, push: Push, error: str) -> None:
-        ceiling = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(push.attempts, 16))
-        delay = timedelta(seconds=random.uniform(0, ceiling))  # noqa: S311  (spreads load, guards nothing)
+        delay = timedelta(seconds=full_jitter(push.attempts, FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS))
         facts = {"lineage_id": str(push.lineage.facts.lineage_id), "attempt": push.attempts, "reason": error}
         given_up = self._clock() + delay >= push.since + self._patience
         async with self._stores.write() as store:

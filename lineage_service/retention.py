@@ -1,7 +1,6 @@
 """What may go, goes: by its age or because a lead is erased, but never what is held."""
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -25,6 +24,7 @@ from lineage_service.domain import (
 )
 from services.clock import Clock
 from services.errors import FailedPrecondition
+from services.pacing import pause
 
 RETENTION_DUE = "retention.due"
 RETENTION_APPLIED = "retention.applied"
@@ -124,8 +124,7 @@ class Retention:
         """Apply it until told to stop; raises what removing raises."""
         while not stop.is_set():
             await apply(self._stores, self._policy, self._reader, clock=self._clock)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._seconds)
+            await pause(stop, self._seconds)
 
 
 async def _apply(stores: LineageStores, policy: Policy, kind: Keeping, reader: Reader, clock: Clock) -> int:

@@ -1,13 +1,13 @@
 """What the context takes up, measured every so often for Prometheus."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 
 from lineage_service.domain import LineageStores, Share, Storage
+from services.pacing import pause
 
 STORAGE_ABOVE_ALARM = "storage.above_alarm"
 UNKNOWN = float("nan")
@@ -57,8 +57,7 @@ class UsageMeter:
         """Measure until told to stop; raises what a measurement raises."""
         while not stop.is_set():
             await self.measure()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._seconds)
+            await pause(stop, self._seconds)
 
     async def measure(self) -> None:
         """Measure once."""

@@ -167,15 +167,7 @@ def _captured(run: Run, captured: Capture | None) -> None:
 
 async def _render(workshop: Workshop, report: Report, inputs: bytes, capture: LineageCapture) -> Rendering:
     bundle = await workshop.templates.bring(report.template_version_id, report.template_digest)
-    identity = PdfIdentity(
-        lineage_id=str(report.lineage_id),
-        report_id=str(report.id),
-        lead_id=str(report.lead_id),
-        pipeline_run_id=report.pipeline_run_id,
-        template_version_id=report.template_version_id,
-        template_digest=report.template_digest,
-        inputs_sha256=payload.sha256(inputs),
-    )
+    identity = PdfIdentity.of(report, report.template_digest, payload.sha256(inputs))
     try:
         rendering = await workshop.renderer.render(bundle, inputs, identity)
     except RenderFailed as error:

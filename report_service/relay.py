@@ -13,8 +13,6 @@ first that gets an answer makes all others due.
 """
 
 import asyncio
-import random
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -22,6 +20,7 @@ import structlog
 from report_service import metrics
 from report_service.deliveries import Delivery, Fault, Lineages, OutboxStores, Undelivered
 from services.identity import Actor, acting_as
+from services.pacing import full_jitter, pause
 
 IN_FLIGHT = 4
 # A wake-up may be lost, and another worker's completion is not heard of here.
@@ -68,11 +67,11 @@ class Relay:
                     self._awake.clear()
                     if self._failures and not self._running:
                         # Nothing that completes meanwhile makes an absent service answer any sooner.
-                        await _within(_jittered(self._failures, LONGEST_PROBE_SECONDS), stop)
-                        if stop.is_set():
+                        delay = full_jitter(self._failures, FIRST_DELAY_SECONDS, LONGEST_PROBE_SECONDS)
+                        if await pause(stop, delay):
                             break
                     await self.start_due()
-                    await _within(POLL_SECONDS, self._awake)
+                    await pause(self._awake, POLL_SECONDS)
         finally:
             stopper.cancel()
             await asyncio.gather(*self._running)
@@ -139,7 +138,8 @@ class Relay:
                 if fault is Fault.FINAL:
                     await outbox.bury(delivery.report_id, delivery.attempt, reason)
                 else:
-                    delay = timedelta(seconds=_jittered(delivery.attempt, LONGEST_DELAY_SECONDS))
+                    seconds = full_jitter(delivery.attempt, FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS)
+                    delay = timedelta(seconds=seconds)
                     await outbox.postpone(delivery.report_id, delivery.attempt, delay, reason)
         except Exception:
             log.exception(metrics.LINEAGE_POSTPONED, **facts)
@@ -157,14 +157,3 @@ class Relay:
             self._is_out, self._failures = False, 0
             async with self._stores.write() as outbox:
                 await outbox.hasten()
-
-
-async def _within(seconds: float, event: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
-
-
-def _jittered(failures: int, longest: float) -> float:
-    """Return seconds with full jitter: any time up to a ceiling that doubles with each failure."""
-    ceiling = min(longest, FIRST_DELAY_SECONDS * 2 ** min(failures, 16))
-    return random.uniform(0, ceiling)  # noqa: S311  (spreads load, guards nothing)

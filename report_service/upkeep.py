@@ -5,7 +5,6 @@ failing too often, or was lost. It gets a new job; the claim counts its attempts
 """
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -14,6 +13,7 @@ from report_service import metrics
 from report_service.deliveries import OutboxStores
 from report_service.domain import ReportStores
 from services.clock import Clock, utc_now
+from services.pacing import pause
 
 INTERVAL_SECONDS = 5.0
 BATCH = 200
@@ -38,8 +38,7 @@ class Upkeep:
             await self.requeue()
             await self.measure()
             await self.forget()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), INTERVAL_SECONDS)
+            await pause(stop, INTERVAL_SECONDS)
 
     async def requeue(self) -> int:
         """Give every unattended report a job again; returns how many there were."""

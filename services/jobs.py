@@ -5,7 +5,6 @@ is run at least once: a handler must be safe to run again.
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import telemetry
 from services.database import driver_connection
+from services.pacing import full_jitter
 
 # A worker that shows no sign of life for this long loses its jobs to another one.
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
@@ -154,9 +154,8 @@ class _Queue(Queries):
 
 
 def backoff(attempts: int) -> timedelta:
-    """Return a delay with full jitter: any time up to a ceiling that doubles with each attempt."""
-    ceiling = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2**attempts)
-    return timedelta(seconds=random.uniform(0, ceiling))  # noqa: S311  (spreads load, guards nothing)
+    """Return how long to wait before a job is run again, spread by full jitter."""
+    return timedelta(seconds=full_jitter(attempts, FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS))
 
 
 def _once(entrypoint: str, handler: Handler) -> Callable[[QueuedJob], Awaitable[None]]:

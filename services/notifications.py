@@ -6,11 +6,12 @@ now and then without one.
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 import asyncpg
 import structlog
+
+from services.pacing import pause
 
 LISTENER_LOST: Final = "listener.lost"
 FIRST_PAUSE_SECONDS = 0.1
@@ -38,25 +39,23 @@ class Hints:
 
     async def wait(self, seconds: float) -> None:
         """Return at the next hint, or after that long without one."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._hinted.wait(), seconds)
+        await pause(self._hinted, seconds)
         self._hinted.clear()
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Listen until ``stop`` is set; a connection that is lost is made again."""
-        pause = FIRST_PAUSE_SECONDS
+        seconds = FIRST_PAUSE_SECONDS
         while not stop.is_set():
             try:
                 connection = await asyncpg.connect(
                     self._url, timeout=5, server_settings={"application_name": self._name}
                 )
-                pause = FIRST_PAUSE_SECONDS
+                seconds = FIRST_PAUSE_SECONDS
                 await self._listen_on(connection, stop)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 log.warning(LISTENER_LOST, channel=self._channel, reason=type(error).__name__)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                await pause(stop, seconds)
+                seconds = min(2 * seconds, LONGEST_PAUSE_SECONDS)
 
     async def _listen_on(self, connection: asyncpg.Connection, stop: asyncio.Event) -> None:
         """Listen until ``stop`` is set; raises if the connection is lost."""

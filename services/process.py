@@ -15,6 +15,7 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from services import telemetry
+from services.pacing import pause
 from services.settings import ServiceSettings
 
 READINESS = "readiness"
@@ -86,24 +87,22 @@ async def _watch(ready: Check, status: health.aio.HealthServicer, stop: asyncio.
     while not stop.is_set():
         try:
             await asyncio.wait_for(ready(), CHECK_TIMEOUT_SECONDS)
-            answer, pause = health_pb2.HealthCheckResponse.SERVING, CHECK_SECONDS
+            answer, seconds = health_pb2.HealthCheckResponse.SERVING, CHECK_SECONDS
         except Exception as error:
             log.warning(telemetry.PROCESS_UNREADY, reason=str(error) or type(error).__name__)
-            answer, pause = health_pb2.HealthCheckResponse.NOT_SERVING, UNREADY_CHECK_SECONDS
+            answer, seconds = health_pb2.HealthCheckResponse.NOT_SERVING, UNREADY_CHECK_SECONDS
         await status.set(READINESS, answer)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+        await pause(stop, seconds)
 
 
 async def _keep(loop: Loop, stop: asyncio.Event) -> None:
     """Run a loop, again and again if it breaks, with a pause that grows while it keeps breaking."""
-    pause = FIRST_RESTART_SECONDS
+    seconds = FIRST_RESTART_SECONDS
     while not stop.is_set():
         try:
             await loop(stop)
             return
         except Exception:
             log.exception(telemetry.LOOP_FAILED, loop=getattr(loop, "__qualname__", repr(loop)))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
-        pause = min(pause * 2, LONGEST_RESTART_SECONDS)
+        await pause(stop, seconds)
+        seconds = min(seconds * 2, LONGEST_RESTART_SECONDS)

@@ -63,14 +63,18 @@ def run(options: argparse.Namespace) -> int:
 
         return report(home)
     # What only the supervisor needs is loaded here, so that `token` answers at once.
-    from deploy.local.ports import gateway_port
+    from deploy.local.ports import gateway_port, reserved
+    from deploy.local.processes import PORTS, Addresses
     from deploy.local.stack import serve
 
     home.create()
-    with home.lock():
+    with home.lock(), reserved(PORTS) as ports:
         port = gateway_port(os.environ.get("LEADFACTORY_PORT"))
+        addresses = Addresses.among(ports, port)
         domain = options.domain if options.command == "demo" else None
-        return asyncio.run(serve(home, port, demo=domain, once=options.command == "demo" and options.once))
+        return asyncio.run(
+            serve(home, addresses, demo=domain, once=options.command == "demo" and options.once)
+        )
 
 
 def _why_refused(role: str, subject: str) -> str:

@@ -4,12 +4,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from deploy.local import keys
 from deploy.local.home import Home
-from deploy.local.ports import LOOPBACK, choose_free
+from deploy.local.ports import LOOPBACK
 from deploy.local.postgres import CONTEXTS, SUPERUSER, Postgres
 
 Probe = Callable[[], Awaitable[bool]]
@@ -18,6 +18,7 @@ DATABASE = "postgres"
 GATEWAY = "gateway"
 PYTHON = [name for context in CONTEXTS for name in (context, f"{context}-worker")] + [GATEWAY]
 NAMES = [DATABASE, *PYTHON]
+PORTS = 2 + 2 * len(PYTHON)
 LOGS = {"lead-worker": "leads", "lineage-worker": "lineage"}
 """Who seals a log, and what it is called in this home."""
 
@@ -49,11 +50,11 @@ class Addresses:
     metrics: dict[str, int]
 
     @classmethod
-    def choose(cls, gateway: int) -> "Addresses":
-        """Take free ports for everything but the gateway."""
-        free = iter(choose_free(1 + 2 * len(PYTHON)))
+    def among(cls, ports: Iterable[int], gateway: int) -> "Addresses":
+        """Give everybody one of the ports; the gateway only if its own is 0."""
+        free = iter(ports)
         grpc, metrics = ({name: next(free) for name in PYTHON} for _ in range(2))
-        return cls(gateway, next(free), grpc, metrics)
+        return cls(gateway or next(free), next(free), grpc, metrics)
 
     @property
     def url(self) -> str:

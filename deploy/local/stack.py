@@ -96,7 +96,7 @@ class Stack:
         return answer.split(b" ")[1:2] == [b"200"]
 
 
-async def serve(home: Home, port: int, *, demo: str | None = None, once: bool = False) -> int:
+async def serve(home: Home, addresses: Addresses, *, demo: str | None = None, once: bool = False) -> int:
     """Run the stack until it is told to stop; returns the exit status.
 
     With a domain to demonstrate, a client of the gateway takes it to its PDF first; ``once`` ends
@@ -105,7 +105,7 @@ async def serve(home: Home, port: int, *, demo: str | None = None, once: bool = 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    addresses, progress = Addresses.choose(port), Progress(NAMES)
+    progress = Progress(NAMES)
     stack = Stack(home, addresses, progress)
 
     async def work() -> int:

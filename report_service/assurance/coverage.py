@@ -8,7 +8,6 @@ found is missing. The other way round a report may have been completed meanwhile
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -29,6 +28,7 @@ from report_service.records import Window
 from services.clock import Clock, utc_now
 from services.errors import ServiceError
 from services.identity import Actor, acting_as
+from services.pacing import pause
 
 STRETCH = 10_000
 SHOWN = 1_000
@@ -51,9 +51,7 @@ class CoverageWatch:
         """Count until told to stop."""
         seconds = FIRST_SECONDS
         while not stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), seconds)
-            if not stop.is_set():
+            if not await pause(stop, seconds):
                 await self.look()
             seconds = INTERVAL_SECONDS
 

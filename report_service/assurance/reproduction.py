@@ -114,15 +114,7 @@ async def _reproduce(bench: Workbench, press: Press, report: Report, issued: Pdf
     recorded = await bench.lineages.recorded(report.id)
     inputs = await _inputs(bench.lineages, recorded)
     bundle = await _bundle(bench.shelf, report)
-    identity = PdfIdentity(
-        lineage_id=str(report.lineage_id),
-        report_id=str(report.id),
-        lead_id=str(report.lead_id),
-        pipeline_run_id=report.pipeline_run_id,
-        template_version_id=report.template_version_id,
-        template_digest=bundle.digest,
-        inputs_sha256=recorded.inputs_sha256,
-    )
+    identity = PdfIdentity.of(report, bundle.digest, recorded.inputs_sha256)
     made = await press.render(bundle, inputs, identity)
     stored = await bench.objects.as_is(issued.object_key, MAXIMUM_PDF_BYTES)
     stored_sha256 = payload.sha256(stored) if stored else ""

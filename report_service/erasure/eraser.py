@@ -6,7 +6,6 @@ time. Whether a lead is held is known to lineage alone, so nothing is removed he
 """
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -23,6 +22,7 @@ from report_service.records import Erasure, Held
 from services.clock import Clock, utc_now
 from services.errors import ServiceError
 from services.identity import Actor, acting_as
+from services.pacing import pause
 
 PROCESS = "report-worker"
 INTERVAL_SECONDS = 5.0
@@ -62,8 +62,7 @@ class Eraser:
                 await self.apply()
             except ServiceError as error:
                 log.warning(metrics.ERASURES_UNKNOWN, reason=error.message)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), INTERVAL_SECONDS)
+            await pause(stop, INTERVAL_SECONDS)
 
     async def pull(self) -> int:
         """Find the erasures that are not known yet; returns how many there were."""

@@ -98,6 +98,7 @@ _LIBRARIES = {
     "fribidi": _Library(
         "libfribidi.so.0",
         "libfribidi0",
+        # A string of the library's own, which is never NULL.
         lambda library: ctypes.c_char_p.in_dll(library, "fribidi_unicode_version").value.decode(),  # type: ignore[union-attr]
         _NO_PDF,
     ),

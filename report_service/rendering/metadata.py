@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 if TYPE_CHECKING:  # the worker needs the identity only, and not WeasyPrint in its memory
     from weasyprint.document import DocumentMetadata
 
+    from report_service.domain import Report
+
 NAMESPACE = "urn:leadfactory:lineage:1:"
 """The XMP namespace; its properties are the fields of ``PdfIdentity``."""
 
@@ -33,6 +35,19 @@ class PdfIdentity:
     template_version_id: str
     template_digest: str
     inputs_sha256: str
+
+    @classmethod
+    def of(cls, report: "Report", template_digest: str, inputs_sha256: str) -> "PdfIdentity":
+        """Return what the PDF of a report says, now and whenever it is made again."""
+        return cls(
+            lineage_id=str(report.lineage_id),
+            report_id=str(report.id),
+            lead_id=str(report.lead_id),
+            pipeline_run_id=report.pipeline_run_id,
+            template_version_id=report.template_version_id,
+            template_digest=template_digest,
+            inputs_sha256=inputs_sha256,
+        )
 
     @property
     def file_identifier(self) -> bytes:

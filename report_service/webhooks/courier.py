@@ -5,9 +5,7 @@ longer than that, and another one sends it again, under the same id.
 """
 
 import asyncio
-import random
 import ssl
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -28,6 +26,7 @@ from report_service.webhooks.signing import Unreadable, Vault
 from services.clock import Clock, utc_now
 from services.egress import Garbled, Refused, Unreachable
 from services.egress.post import Answer, Slot, post
+from services.pacing import full_jitter, pause
 
 IN_FLIGHT = 8
 OF_EACH = 2
@@ -97,8 +96,7 @@ class Courier:
                 if now >= forgotten:
                     forgotten = now + FORGET_SECONDS
                     await self.forget()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), POLL_SECONDS)
+                await pause(self._awake, POLL_SECONDS)
         finally:
             stopper.cancel()
             await asyncio.gather(*self._running)
@@ -199,8 +197,7 @@ class Courier:
 
 def _delay(attempts: int, answer: Answer | None) -> timedelta:
     """Return any time up to a ceiling that doubles with each attempt, or what the receiver asks for."""
-    ceiling = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempts, 16))
-    jittered = random.uniform(0, ceiling)  # noqa: S311  (spreads load, guards nothing)
+    jittered = full_jitter(attempts, FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS)
     asked = answer.retry_after if answer and answer.retry_after else 0
     return timedelta(seconds=max(jittered, min(asked, LONGEST_DELAY_SECONDS)))
 

@@ -12,7 +12,6 @@ waits for somebody else's long transaction.
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from services.evidence.log import Log
 from services.evidence.merkle import STORED_LEVELS, CompactRange, Node, Proof, leaf_hash
 from services.evidence.notes import InvalidNote, Signer, VerifierKey
 from services.evidence.store import LogStore, Unsealed
+from services.pacing import pause
 
 SEQUENCER_STARTED = "sequencer.started"
 ENTRY_REFUSED = "entry.refused"
@@ -105,11 +105,11 @@ class Sequencer:
     async def _seal(self, connection: asyncpg.Connection, stop: asyncio.Event) -> None:
         name = f"sequencer of {self._sealing.log.table}"
         while not await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name):
-            if await _passed(stop, STANDBY_SECONDS):
+            if await pause(stop, STANDBY_SECONDS):
                 return
         await self._take_up(connection)
         await self._sweep(connection, everything=True)
-        while not await _passed(stop, self._sealing.interval_seconds):
+        while not await pause(stop, self._sealing.interval_seconds):
             await self._sweep(connection)
 
     async def _take_up(self, connection: asyncpg.Connection) -> None:
@@ -209,10 +209,3 @@ class Sequencer:
 
     def _store(self, connection: asyncpg.Connection) -> LogStore:
         return LogStore(connection, self._sealing.log)
-
-
-async def _passed(stop: asyncio.Event, seconds: float) -> bool:
-    """Wait so long, or until the event is set; return whether it is."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
-    return stop.is_set()

@@ -1,15 +1,17 @@
 """Promise: one home is one stack, and whoever starts a second one is told in one line what to do."""
 
+import random
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from deploy.local.__main__ import main
 from deploy.local.home import CHECKOUT, Home, Problem, write_once
-from deploy.local.ports import LOOPBACK, choose_free, gateway_port
+from deploy.local.ports import LOOPBACK, gateway_port, reserved
 
 
 def command(home: Home, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -52,16 +54,28 @@ def test_a_setting_that_is_no_port_is_refused(setting: str) -> None:
         gateway_port(setting)
 
 
-def test_any_free_port_is_taken_for_zero() -> None:
-    assert 1024 < gateway_port("0") < 65536
+def test_reserved_ports_differ_and_are_free() -> None:
+    with reserved(17) as ports:
+        assert len(set(ports)) == 17
+        servers = [socket.create_server((LOOPBACK, port)) for port in ports]
+        for server in servers:
+            server.close()
 
 
-def test_chosen_ports_differ_and_are_free() -> None:
-    ports = choose_free(15)
-    assert len(set(ports)) == 15
-    servers = [socket.create_server((LOOPBACK, port)) for port in ports]
-    for server in servers:
-        server.close()
+def test_a_port_whose_process_is_being_restarted_is_not_given_to_another_stack() -> None:
+    with ExitStack() as stacks:
+        given = [port for _ in range(50) for port in stacks.enter_context(reserved(17))]
+    assert len(set(given)) == len(given)
+
+
+def test_what_was_reserved_is_free_again_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    with reserved(1) as (port,):
+        pass
+    monkeypatch.setattr(random, "sample", lambda *_: [port - 1])
+    with reserved(1) as again:
+        assert again == [port]
+        with pytest.raises(Problem, match="ports are free"), reserved(1):
+            pass
 
 
 def test_a_login_link_needs_a_stack_to_log_in_to(

@@ -119,7 +119,7 @@ async def test_an_absent_service_is_asked_with_one_delivery_at_a_time() -> None:
 async def test_after_a_failure_there_is_a_pause_from_the_first_delivery_on(
     monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
-    monkeypatch.setattr(relay_module, "_jittered", lambda failures, longest: 3600)
+    monkeypatch.setattr(relay_module, "full_jitter", lambda *_: 3600)
     memory, lineages = Memory(), stubs.Lineages()
     lineages.fault = lambda _: fault
     await completed(memory.reports_stores())

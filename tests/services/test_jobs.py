@@ -226,9 +226,3 @@ async def test_a_job_that_could_not_be_put_back_is_run_again(
     await run_until(recorder.done, queue, recorder)
     assert lost
     assert [each.payload for each in recorder.seen] == [b"precious"] * 2
-
-
-def test_the_delay_before_a_retry_is_spread_below_a_ceiling() -> None:
-    for attempts in range(20):
-        ceiling = min(jobs.LONGEST_DELAY_SECONDS, jobs.FIRST_DELAY_SECONDS * 2**attempts)
-        assert all(0 <= jobs.backoff(attempts).total_seconds() <= ceiling for _ in range(50))

@@ -3,14 +3,15 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from deploy.local.ports import choose_free
+from deploy.local.ports import reserved
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from tests.fixtures.identity import Issuer
 
@@ -109,10 +110,15 @@ async def health(channel: grpc.aio.Channel, service: str, wanted: int) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    with reserved(1) as (free,):
+        yield free
+
+
 async def test_a_process_lives_ready_or_not_drains_its_calls_and_leaves(
-    tmp_path: Any, issuer: Issuer
+    tmp_path: Any, port: int, issuer: Issuer
 ) -> None:
-    (port,) = choose_free(1)
     flag = tmp_path / "flag"
     serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
     async with (
