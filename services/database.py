@@ -59,13 +59,16 @@ def declarative_base() -> type[DeclarativeBase]:
 
 
 class _Driver(asyncpg.Connection):
-    """A connection that sends a statement along with BEGIN, at no round trip of its own."""
+    """A connection that sends a statement along with BEGIN, at no round trip of its own.
+
+    Only who writes begins a transaction; what is sent outside of one is READ ONLY.
+    """
 
     with_begin = ""
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109
-        if self.with_begin and query.startswith("BEGIN"):
-            query, self.with_begin = f"{query}{self.with_begin}", ""
+        if query.startswith("BEGIN"):
+            query, self.with_begin = f"{query}SET TRANSACTION READ WRITE;{self.with_begin}", ""
         return await super().execute(query, *args, timeout=timeout)
 
 
@@ -90,7 +93,7 @@ def _tell_who_acts(session: Session, _: SessionTransaction, connection: Connecti
     # SQLAlchemy sends BEGIN only with the first statement, so there is still time to join it. What
     # a session that never sent one left behind is overwritten here.
     driver = cast("_Driver", connection.connection.driver_connection)
-    driver.with_begin = f"SET TRANSACTION READ WRITE;{_set_context()}" if session.info.get("writes") else ""
+    driver.with_begin = _set_context() if session.info.get("writes") else ""
 
 
 def _set_context() -> str:
@@ -154,7 +157,7 @@ class Database:
                 "server_settings": {
                     "application_name": name,
                     "timezone": "UTC",
-                    # Who writes says so with BEGIN.
+                    # Who writes says otherwise with BEGIN.
                     "default_transaction_read_only": "on",
                     "statement_timeout": f"{int(statement_timeout * 1000)}",
                     "lock_timeout": f"{LOCK_TIMEOUT_SECONDS * 1000}",
