@@ -1,6 +1,6 @@
 """A light client: HTTP/1.1 over connections that stay open, each with one request under way.
 
-It costs a request some 30 µs, whoever answers. Paced, it asks at a fixed rate, and a request that could not be
+It costs the same whoever answers, and little. Paced, it asks at a fixed rate, and a request that could not be
 sent in time has waited since it was due: who stalls does not get fewer questions meanwhile.
 """
 

@@ -1,4 +1,4 @@
-"""Processes that are measured from outside: started as they are deployed, and asked what CPU time they took."""
+"""Processes measured from outside: started as they are deployed, and asked what CPU time they took."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ import asyncpg
 import psutil
 
 from deploy.local.home import CHECKOUT
-from deploy.local.ports import choose_free
+from deploy.local.ports import reserved
 from tests.fixtures.identity import AUDIENCE, PEOPLE, Issuer
 from tests.fixtures.postgres import TestDatabase
 
@@ -122,12 +122,12 @@ async def monolith(
         "monolith_connections": CONNECTIONS // workers,
         "monolith_audited": "yes" if is_audited else "",
     }
-    (port,) = choose_free(1)
-    command = ["uvicorn", "tests.performance.monolith.app:app", "--port", str(port), "--workers", str(workers)]
+    command = ["uvicorn", "tests.performance.monolith.app:app", "--workers", str(workers)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    async with started(command, settings, log) as process:
-        await _listening(port, log)
-        yield Running(port, [process], database)
+    with reserved(1) as (port,):
+        async with started([*command, "--port", str(port)], settings, log) as process:
+            await _listening(port, log)
+            yield Running(port, [process], database)
 
 
 async def _listening(port: int, log: Path) -> None:

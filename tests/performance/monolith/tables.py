@@ -41,7 +41,7 @@ class Lead(Base):
 
     __table__ = LeadRow.__table__.to_metadata(Base.metadata)
     if IS_AUDITED:
-        __versioned__: dict[str, Any] = {}  # noqa: RUF012  (Continuum's way)
+        __versioned__: dict[str, Any] = {}
 
     facts: Mapped[list[Fact]] = relationship(order_by=[Fact.provider, Fact.name], lazy="raise")
     suggestions: Mapped[list[Suggestion]] = relationship(
