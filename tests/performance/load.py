@@ -8,7 +8,8 @@ import asyncio
 import re
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, cast
 
 Ask = Callable[[bytes], bytes]
@@ -92,16 +93,14 @@ class _Connection(asyncio.Protocol):
         self._transport.write(self._ask(self._body))
 
 
-async def load(port: int, ask: Ask, *, connections: int, seconds: float, rate: float = 0) -> Load:
-    """Ask for so long: at this rate (requests a second over all connections), or as fast as answers come."""
+async def load(port: int, asks: Sequence[Ask], *, seconds: float, rate: float = 0) -> Load:
+    """Ask for so long over a connection each: at this rate a second over all, or as fast as answers come."""
     loop, taken, opened = asyncio.get_running_loop(), list[float](), list[_Connection]()
     began = time.perf_counter()
-    pause = connections / rate if rate else 0.0
-    for number in range(connections):
-        wait = pause * number / connections
-        _, made = await loop.create_connection(
-            lambda wait=wait: _Connection(ask, began + seconds, taken, pause, wait), "127.0.0.1", port
-        )
+    pause = len(asks) / rate if rate else 0.0
+    for number, ask in enumerate(asks):
+        make = partial(_Connection, ask, began + seconds, taken, pause, pause * number / len(asks))
+        _, made = await loop.create_connection(make, "127.0.0.1", port)
         opened.append(made)
     await asyncio.gather(*(each.ended for each in opened))
     spent = time.perf_counter() - began

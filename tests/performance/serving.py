@@ -3,9 +3,10 @@
 import asyncio
 import json
 import os
+import statistics
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -23,23 +24,44 @@ CONNECTIONS = 10
 
 
 class Running:
-    """Processes that answer together on one port."""
+    """Processes that answer together on one port, and the database that they use, if any."""
 
-    def __init__(self, port: int, processes: Sequence[psutil.Process], database: TestDatabase) -> None:
-        """Take the port, the processes (their children count too), and the database that they use."""
-        self.port, self.processes, self._database = port, processes, database
+    def __init__(
+        self,
+        port: int,
+        processes: Sequence[psutil.Process],
+        database: TestDatabase | None = None,
+        sessions: str = "lead",
+    ) -> None:
+        """Take the processes, whose children count too, and what they call themselves at the database."""
+        self.port, self.processes = port, processes
+        self._database, self._sessions = database, sessions
+        self.costs: list[float] = []
 
-    async def cpu_seconds(self) -> dict[str, float]:
-        """Return the CPU time taken so far: of each process, and of their sessions on the database server."""
+    @property
+    def microseconds(self) -> float:
+        """Median CPU time of an answer, the first measurement apart, which warmed up."""
+        return statistics.median(self.costs[1:])
+
+    async def costed(self, measure: Callable[[], Awaitable[float]], seconds: float) -> float:
+        """Measure a rate over so many seconds, and keep what an answer took."""
+        before = await self._cpu_seconds()
+        rate = await measure()
+        self.costs.append(1e6 * (await self._cpu_seconds() - before) / (rate * seconds))
+        return rate
+
+    async def _cpu_seconds(self) -> float:
+        """Return the CPU time taken so far by the processes and by their sessions on the database server."""
+        taken = sum(map(_family, self.processes))
+        if self._database is None:
+            return taken
         connection = await asyncpg.connect(self._database.superuser_url)
-        pids = await connection.fetch(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        sessions = await connection.fetch(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1",
+            self._sessions,
         )
         await connection.close()
-        taken = {str(number): _family(each) for number, each in enumerate(self.processes)}
-        taken["database"] = sum(_spent(psutil.Process(each["pid"])) for each in pids)
-        return taken
+        return taken + sum(_spent(psutil.Process(each["pid"])) for each in sessions)
 
 
 def _family(process: psutil.Process) -> float:
@@ -127,7 +149,7 @@ async def monolith(
     with reserved(1) as (port,):
         async with started([*command, "--port", str(port)], settings, log) as process:
             await _listening(port, log)
-            yield Running(port, [process], database)
+            yield Running(port, [process], database, "monolith")
 
 
 async def _listening(port: int, log: Path) -> None:
