@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from client import batches, checking, leads, lineage, logins, proofs, reports, transfers
+from client import batches, checking, editing, leads, lineage, logins, proofs, reports, searching, transfers
 from client.places import Choice
 from client.session import Session
 
@@ -77,7 +77,10 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-_leads = typer.Typer(help="Add, find, watch, bring in and take out leads.", no_args_is_help=True)
+_leads = typer.Typer(
+    help="Add, find, watch, change, bring in and take out leads, and prove what was done.",
+    no_args_is_help=True,
+)
 _reports = typer.Typer(help="Have reports made, follow them and download them.", no_args_is_help=True)
 _lineage = typer.Typer(
     help="Find out where a report came from, and whether a file is what was issued.", no_args_is_help=True
@@ -93,6 +96,10 @@ for group, name, command, example in (
     (_leads, "add", leads.add, "leads add hello@example.org --wait"),
     (_leads, "list", leads.list_leads, "leads list --query example --json | jq -r '.leads[].id'"),
     (_leads, "show", leads.show, "leads show 01999a1f-0000-7000-8000-000000000001"),
+    (_leads, "update", editing.update, "leads update 01999a1f-0000-7000-8000-000000000001 --name Example"),
+    (_leads, "delete", editing.delete, "leads delete 01999a1f-0000-7000-8000-000000000001"),
+    (_leads, "undelete", editing.undelete, "leads undelete 01999a1f-0000-7000-8000-000000000001"),
+    (_leads, "evidence", proofs.lead_evidence, "leads evidence 01999a1f-0000-7000-8000-000000000001"),
     (_leads, "import", transfers.import_leads, "leads import leads.csv --dry-run --refused refused.csv"),
     (_leads, "export", transfers.export, "leads export --domain example.org --output leads.csv"),
     (_leads, "watch", leads.watch, "leads watch --look-up completed --json"),
@@ -107,6 +114,7 @@ for group, name, command, example in (
     (_reports, "download", reports.download, "reports download 01999a1f-0000-7000-8000-000000000002"),
     (_reports, "batch", batches.batch, "reports batch --matching --look-up completed -o reports.zip"),
     (_lineage, "show", lineage.show, "lineage show 01999a1f-0000-7000-8000-000000000002"),
+    (_lineage, "search", searching.search, "lineage search --template website_audit@2.0.0 -q retry"),
     (_lineage, "logs", lineage.logs, "lineage logs 01999a1f-0000-7000-8000-000000000002"),
     (
         _lineage,

@@ -1,6 +1,7 @@
 """Calls to the services: a channel to each, a deadline for each call, and failures in one form."""
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,10 +37,13 @@ R = TypeVar("R")
 class Services:
     """The services' stubs, and how each kind of RPC is called."""
 
-    def __init__(self, channels: Mapping[str, grpc.Channel], bearer: Callable[[], str]) -> None:
-        """Take a channel for each context, and where the token comes from before each call."""
+    def __init__(
+        self, channels: Mapping[str, grpc.Channel], bearer: Callable[[], str], interrupted: threading.Event
+    ) -> None:
+        """Take a channel for each context, where tokens come from, and what says that calls are in vain."""
         self._channels = channels
         self._bearer = bearer
+        self._interrupted = interrupted
         self.leads = LeadServiceStub(channels["lead"])
         self.transfers = LeadTransferServiceStub(channels["lead"])
         self.reports = ReportServiceStub(channels["report"])
@@ -49,12 +53,12 @@ class Services:
     def ask(
         self, method: "grpc.UnaryUnaryMultiCallable[Q, R]", request: Q, seconds: float = CALL_SECONDS
     ) -> R:
-        """Return the answer to one request; raises ServiceError or NoAnswer."""
+        """Return the answer to one request; raises ServiceError, NoAnswer or KeyboardInterrupt."""
         metadata = self._metadata()
         try:
             return method(request, timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
-            raise failures.of(error) from None
+            raise self._failure(error) from None
 
     def stream(
         self,
@@ -75,7 +79,7 @@ class Services:
                 answered({key: str(value) for key, value in call.initial_metadata() or ()})
             yield from call
         except grpc.RpcError as error:
-            raise failures.of(error) from None
+            raise self._failure(error) from None
         finally:
             call.cancel()
 
@@ -98,14 +102,19 @@ class Services:
         try:
             return method(read(), timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
-            raise broken[0] if broken else failures.of(error) from None
+            raise broken[0] if broken else self._failure(error) from None
 
     def close(self) -> None:
         """Close the channels; a call that is under way ends."""
         for channel in self._channels.values():
             channel.close()
 
+    def _failure(self, error: grpc.RpcError) -> BaseException:
+        return KeyboardInterrupt() if self._interrupted.is_set() else failures.of(error)
+
     def _metadata(self) -> tuple[tuple[str, str], ...]:
+        if self._interrupted.is_set():
+            raise KeyboardInterrupt
         return (("authorization", f"Bearer {self._bearer()}"),)
 
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.evidence.merkle import leaf_hash
 from services.evidence.notes import Signer
 from tests.fixtures.evidence import SIGNER
+from tests.lead_service.recomputed import commitment
 
 THIEF = Signer(SIGNER.key.name, Ed25519PrivateKey.from_private_bytes(b"z" * 32))
 TABLES = ["leads", "lead_audit", "lead_audit_tree", "lead_audit_checkpoints", "evidence_logs"]
@@ -62,9 +63,11 @@ class Thief:
             for entry in self.entries[version - 1 :]:
                 stated = json.loads(entry["canonical"])
                 if previous is None:
-                    salt = json.loads(entry["salts"])["new"]["name"]
-                    forged = hashlib.sha256(f'{salt}{{"name": "Eve"}}'.encode()).hexdigest()
-                    stated["new_values"]["name"] = forged
+                    new, old, salts = (
+                        json.loads(entry[each]) for each in ("new_values", "old_values", "salts")
+                    )
+                    forged = {"new": new | {"name": "Eve"}, "old": old}
+                    stated["values"] = commitment(salts["values"], forged)
                 else:
                     stated["previous_hash"] = previous
                 canonical = await self.connection.fetchval(
