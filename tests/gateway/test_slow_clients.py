@@ -128,7 +128,9 @@ async def test_what_stands_behind_a_body_is_no_header(gateway: Gateway, services
     request = b"".join(
         [
             b"POST /api/leads HTTP/1.1\r\ncontent-type: application/json\r\nconnection: close\r\n",
-            b"transfer-encoding: chunked\r\ntrailer: x-request-id\r\n" + HOST + gateway.bearer,
+            b"transfer-encoding: chunked\r\ntrailer: x-request-id\r\n",
+            HOST,
+            gateway.bearer,
             b"\r\n%x\r\n%s\r\n0\r\n" % (len(body), body),
             b"authorization: Bearer mallory\r\nidempotency-key: 0190a0f0\r\nx-request-id: mallory-0001\r\n\r\n",
         ]
