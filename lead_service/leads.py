@@ -90,7 +90,10 @@ async def update(
         revised = lead.revised(draft, fields, now)
         if revised is lead:
             return lead
-        return await leads.revise(await lookups.renewed(leads, lead, revised, actor, quota, now))
+        renewed = await lookups.renewed(leads, lead, revised, actor, quota, now)
+        # Where it stays who it is, nobody can be in its way.
+        keep = leads.change if renewed.identity == lead.identity else leads.revise
+        return await keep(renewed)
 
 
 async def delete(stores: LeadStores, lead_id: UUID, etags: Collection[str], clock: Clock) -> Lead:

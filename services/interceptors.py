@@ -209,13 +209,11 @@ async def access(rpc: Rpc) -> AsyncIterator[None]:
     """Apply the method's access option; a method without one is closed to everybody."""
     if not rpc.is_open:
         actor = identity.current_actor()
-        rule = _rule(rpc.method)
+        roles, workloads = _admitted(rpc.method)
         if actor.workload is not None:
-            admitted = actor.workload in rule.workloads
+            admitted = actor.workload in workloads
         else:
-            admitted = not actor.roles.isdisjoint(
-                access_pb2.Access.Role.Name(role).lower() for role in rule.roles
-            )
+            admitted = not actor.roles.isdisjoint(roles)
         if not admitted:
             raise PermissionDenied(
                 f"{'This process' if actor.workload else 'Your role'} may not call {rpc.method}.",
@@ -281,15 +279,16 @@ def _address(peer: str | None) -> str:
 
 
 @cache
-def _rule(method: str) -> access_pb2.Access:
-    """Return the access option of a method; an empty one admits nobody."""
+def _admitted(method: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the roles and the workloads that a method's access option admits; without one, nobody."""
     service, _, name = method.partition("/")
     try:
         descriptor = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
     except KeyError:
         raise Unimplemented(f"There is no method {method}.") from None
     rule: access_pb2.Access = descriptor.GetOptions().Extensions[access_pb2.access]
-    return rule
+    roles = frozenset(access_pb2.Access.Role.Name(role).lower() for role in rule.roles)
+    return roles, frozenset(rule.workloads)
 
 
 def _request_id() -> str:
