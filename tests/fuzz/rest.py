@@ -75,6 +75,7 @@ class Findings:
     """What a run came to."""
 
     cases: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
     """By operation and kind: how it failed, and how to repeat it."""
 
@@ -104,6 +105,8 @@ def _run(
     for event in events:
         if isinstance(event, ScenarioFinished):
             found.cases[phase] += len(event.recorder.cases)
+            answers = (each.response for each in event.recorder.interactions.values())
+            found.statuses.update(each.status_code for each in answers if each is not None)
             found.failures.update(_failures(event))
             if found.cases[phase] >= share:
                 events.stop()
