@@ -134,6 +134,8 @@ def _config(
             "base-url": estate.url,
             "headers": {"Authorization": f"Bearer {estate.token}"},
             "seed": seed,
+            # With time left, what is random goes on in further rounds until its share is used up.
+            "max-time": 24 * 3600,
             # CPython 3.11 cannot compile in two threads at once: "AST constructor recursion depth mismatch".
             "workers": 1,
             "request-timeout": 30,
