@@ -89,6 +89,7 @@ def fuzz(estate: Estate, document: dict[str, Any], cases: int, seed: int) -> Fin
     for left, phase in zip(range(len(PHASES), 0, -1), PHASES, strict=True):
         share = (cases - found.cases.total()) // left
         _run(estate, shuffled(document, seed), phase, share, seed, found)
+        print(f"{phase}: {found.cases[phase]} cases, {len(found.failures)} failures so far", flush=True)
     return found
 
 

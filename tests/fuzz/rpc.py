@@ -71,6 +71,8 @@ class Caller:
             code = error.code().name
             wrong = self._wrong_failure(method, error, requests, bool(replies))
         self.found.codes[code] += 1
+        if self.found.codes.total() % 1000 == 0:
+            print(f"{self.found.codes.total()} cases, {len(self.found.failures)} failures so far", flush=True)
         wrong = wrong or next((found for each in replies if (found := self._wrong_reply(method, each))), "")
         if wrong:
             kind = wrong.partition(":")[0]
