@@ -66,6 +66,10 @@ bench: develop ## Measure, print a table and write build/bench.json
 chaos: develop ## Crash and cut everything while it works, then count what is left
 	CHAOS_REPORTS=$${CHAOS_REPORTS:-1000} CHAOS_KILLS=$${CHAOS_KILLS:-200} $(PYTEST) tests/chaos --override-ini addopts="-ra --strict-markers -s"
 
+.PHONY: fuzz
+fuzz: develop ## Send 10,000 odd requests over HTTP and as many over gRPC, and look at each answer
+	FUZZ_CASES=$${FUZZ_CASES:-10000} $(PYTEST) tests/fuzz --override-ini addopts="-ra --strict-markers -s"
+
 .PHONY: format
 format: develop ## Put code into its one form
 	$(RUN) -m ruff format .

@@ -38,6 +38,10 @@ def _choose(
         _option("TLS", "Encrypt; usual for everything but this machine.", "--tls/--plaintext"),
     ] = None,
     ca_file: Annotated[Path | None, _option("CA_FILE", "PEM file of whom to trust with TLS.")] = None,
+    certificate_file: Annotated[
+        Path | None, _option("CERTIFICATE_FILE", "PEM file to show where services want a certificate.")
+    ] = None,
+    key_file: Annotated[Path | None, _option("KEY_FILE", "PEM file of that certificate's key.")] = None,
     issuer: Annotated[str | None, _option("ISSUER", "URL of the OIDC issuer to log in at.")] = None,
     client_id: Annotated[
         str | None, _option("CLIENT_ID", "This program's name at the issuer; leadfactory-cli if empty.")
@@ -54,7 +58,16 @@ def _choose(
     session = Session.of(context)
     session.profile, session.home = profile, home
     session.choice = Choice(
-        address, lead_address, report_address, lineage_address, tls, ca_file, issuer, client_id
+        address,
+        lead_address,
+        report_address,
+        lineage_address,
+        tls,
+        ca_file,
+        certificate_file,
+        key_file,
+        issuer,
+        client_id,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -10,7 +11,7 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor import FileDescriptor
 
 from client import failures
-from client.failures import Problem
+from client.failures import Misuse, Problem
 from client.places import Place
 from protos.leadfactory.lead.v1 import lead_pb2, transfers_pb2
 from protos.leadfactory.lead.v1.lead_pb2_grpc import LeadServiceStub
@@ -121,12 +122,21 @@ def open_channels(place: Place) -> dict[str, grpc.Channel]:
     """Open a channel to each service; nothing is dialled before the first call."""
     if not place.tls:
         return {name: grpc.insecure_channel(at, _OPTIONS) for name, at in place.addresses.items()}
-    try:
-        roots = place.ca_file.read_bytes() if place.ca_file is not None else None
-    except OSError as error:
-        raise Problem(f"{place.ca_file} cannot be read ({error.strerror}): see --ca-file.") from None
-    trust = grpc.ssl_channel_credentials(roots)
+    if (place.certificate_file is None) is not (place.key_file is None):
+        raise Misuse("A certificate and its key are shown together: give --certificate-file and --key-file.")
+    trust = grpc.ssl_channel_credentials(
+        _content(place.ca_file, "--ca-file"),
+        _content(place.key_file, "--key-file"),
+        _content(place.certificate_file, "--certificate-file"),
+    )
     return {name: grpc.secure_channel(at, trust, _OPTIONS) for name, at in place.addresses.items()}
+
+
+def _content(file: Path | None, option: str) -> bytes | None:
+    try:
+        return None if file is None else file.read_bytes()
+    except OSError as error:
+        raise Problem(f"{file} cannot be read ({error.strerror}): see {option}.") from None
 
 
 def reads(contracts: Iterable[FileDescriptor] = CONTRACTS) -> Iterator[tuple[str, str]]:

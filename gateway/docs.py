@@ -12,7 +12,6 @@ from gateway.transcoding.schemas import Schema
 
 _CODE = re.compile(r"`([^`]+)`")
 _MARKED = r"<code>\1</code>"
-_SHOWN_DEPTH = 3
 
 STYLE = Path(__file__).with_suffix(".css").read_text()
 
@@ -80,22 +79,33 @@ class _Page:
             parts.append("<h3>Parameters</h3>" + self._table(rows))
         body = operation.get("requestBody", {}).get("content", {})
         for kind, content in body.items():
-            parts.append(f"<h3>Request body <code>{escape(kind)}</code></h3>{self._shape(content['schema'])}")
+            parts.append(f"<h3>Request body <code>{escape(kind)}</code></h3>{self._shape(content)}")
         parts.append(f"<h3>Example</h3><pre>{escape(self._curl(path, verb, operation))}</pre>")
         reply = operation["responses"]["200"]
         for kind, content in reply["content"].items():
-            shape = self._shape(content["schema"]) or _prose(reply["description"])
+            shape = self._shape(content) or _prose(reply["description"])
             parts.append(f"<details><summary>Response <code>{escape(kind)}</code></summary>{shape}</details>")
+        parts.append(f"<details><summary>Failures</summary>{self._failures(operation)}</details>")
         return "".join(parts) + "</article>"
 
-    def _shape(self, schema: Schema) -> str:
-        whole = self._resolved(schema)
+    def _failures(self, operation: dict[str, Any]) -> str:
+        lines = []
+        for code, reference in operation["responses"].items():
+            if "$ref" in reference:
+                shared = self._document["components"]["responses"][reference["$ref"].rpartition("/")[2]]
+                lines.append(f"<tr><td>{escape(code)}</td><td>{_prose(shared['description'])}</td></tr>")
+        return f"<table><tbody>{''.join(lines)}</tbody></table>"
+
+    def _shape(self, content: dict[str, Any]) -> str:
+        whole = self._resolved(content["schema"])
         properties = whole.get("properties")
         if not properties:
             return ""
         required = whole.get("required", [])
         table = self._table((name, each, name in required, each) for name, each in properties.items())
-        sample = json.dumps(self._sample(whole), indent=2, ensure_ascii=False)
+        if "example" not in content:
+            return table
+        sample = json.dumps(content["example"], indent=2, ensure_ascii=False)
         return f"{table}<details><summary>As JSON</summary><pre>{escape(sample)}</pre></details>"
 
     def _table(self, rows: Iterator[tuple[str, Schema, bool, dict[str, Any]]]) -> str:
@@ -135,41 +145,13 @@ class _Page:
     def _resolved(self, schema: Schema) -> Schema:
         return self._schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
-    def _sample(self, schema: Schema, depth: int = 0) -> Any:
-        schema = self._resolved(schema)
-        if "properties" in schema:
-            if depth == _SHOWN_DEPTH:
-                return {}
-            return {name: self._sample(each, depth + 1) for name, each in schema["properties"].items()}
-        if "enum" in schema:
-            return schema["enum"][min(1, len(schema["enum"]) - 1)]
-        if "examples" in schema:
-            return schema["examples"][0]
-        kind = schema.get("type", "any")
-        if kind == "array":
-            return [self._sample(schema["items"], depth + 1)]
-        formats = {
-            "date-time": "2026-01-31T08:30:00Z",
-            "uuid": "0192f0c1-0000-7000-8000-000000000000",
-            "int64": "0",
-        }
-        plain = {
-            "string": formats.get(schema.get("format", ""), ""),
-            "integer": 0,
-            "number": 0.0,
-            "boolean": False,
-            "object": {},
-        }
-        return plain.get(kind if isinstance(kind, str) else kind[0])
-
     def _curl(self, path: str, verb: str, operation: dict[str, Any]) -> str:
         method = "" if verb == "get" else f"-X {verb.upper()} "
         lines = [f'curl {method}"$LEADFACTORY{path}"', '-H "Authorization: Bearer $TOKEN"']
         body = operation.get("requestBody", {}).get("content", {}).get("application/json")
         if body:
-            whole = self._resolved(body["schema"])
-            needed = {name: self._sample(whole["properties"][name]) for name in whole.get("required", [])}
-            lines += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(needed)}'"]
+            sample = json.dumps(body["example"], ensure_ascii=False)
+            lines += ["-H 'Content-Type: application/json'", f"-d '{sample}'"]
         elif "application/json" not in operation["responses"]["200"]["content"]:
             lines.append("-OJ")
         return " \\\n  ".join(lines)

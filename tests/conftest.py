@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.evidence",
     "tests.fixtures.identity",
     "tests.fixtures.provider",
+    "tests.fixtures.certificates",
     "tests.fixtures.gateway",
     "tests.fixtures.rpc",
     "tests.fixtures.stack",

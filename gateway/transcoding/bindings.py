@@ -23,6 +23,8 @@ HTTP_BODY = "google.api.HttpBody"
 # one: gRPC for Python ends the stream of a call that was cancelled as if the client had ended it.
 IS_LAST = "is_last"
 _MASK = "google.protobuf.FieldMask"
+# No body at all, which is not `null`: that is no message, and a field's being left out.
+ABSENT = object()
 
 
 class BindingError(TemplateError):
@@ -193,13 +195,13 @@ class Assembly:
         message: Any = self._class()
         return message, message if self._binding.body is None else getattr(message, self._binding.body.name)
 
-    def json(self, path: dict[str, str], query: list[tuple[str, str]], value: Any) -> Message:
-        """Make a message whose body is parsed JSON; None if there was no body. Raises InvalidField."""
+    def json(self, path: dict[str, str], query: list[tuple[str, str]], value: Any = ABSENT) -> Message:
+        """Make a message whose body is parsed JSON, if there was one. Raises InvalidField."""
         message = self._class()
         body = self._binding.body
-        if value is not None and self._binding.whole_body:
+        if value is not ABSENT and self._binding.whole_body:
             self._codec.fill(value, message)
-        elif value is not None and body is not None:
+        elif value is not ABSENT and body is not None:
             self._codec.fill({body.name: value}, message)
         self._bind(message, path, query)
         if self._binding.method == "PATCH" and body is not None and isinstance(value, dict):

@@ -4,6 +4,7 @@ Read from the image by name: where the image has no `buf.validate.field` extensi
 A rule that JSON Schema cannot say, such as a CEL expression, is left out; the service checks it all the same.
 """
 
+import base64
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -27,6 +28,7 @@ _FORMATS = {
 }
 _NUMBER = {"gte": "minimum", "lte": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 _REPEATED = {"min_items": "minItems", "max_items": "maxItems", "unique": "uniqueItems"}
+_WITH_EXAMPLES = ("string", "bytes", "bool", "int32", "uint32", "double", "float")
 _MAP = {"min_pairs": "minProperties", "max_pairs": "maxProperties"}
 
 
@@ -36,9 +38,17 @@ def is_required(image: Image, field: FieldDescriptor) -> bool:
     return bool(rules is not None and rules.required)
 
 
-def constraints(image: Image, field: FieldDescriptor) -> dict[str, Any]:
-    """Return JSON Schema keywords for a field, `items` apart."""
-    return _keywords(image.option(field, _RULES), field.has_presence)
+def constraints(image: Image, field: FieldDescriptor, *, is_given: bool = False) -> dict[str, Any]:
+    """Return JSON Schema keywords for a field, `items` apart; a value that `is_given` is not empty."""
+    rules = image.option(field, _RULES)
+    found = _keywords(rules, field.has_presence or is_given)
+    if rules is not None and rules.required and not field.has_presence:
+        # Without presence, what is required is not to be the default.
+        if field.is_repeated:
+            found.setdefault("minItems", 1)
+        elif field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
+            found["minLength"] = max(1, found.get("minLength", 1))
+    return found
 
 
 def item_constraints(image: Image, field: FieldDescriptor) -> dict[str, Any]:
@@ -71,7 +81,13 @@ def _keywords(rules: Any, presence: bool) -> dict[str, Any]:
         allowed = list(getattr(typed, "in"))
         found |= {"enum": allowed} if allowed else {}
         found |= {"const": typed.const} if typed.HasField("const") else {}
+    if kind in _WITH_EXAMPLES and typed.example:
+        found["examples"] = [_json(each) for each in typed.example]
     return found
+
+
+def _json(value: Any) -> Any:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _ignores_empty(rules: Any) -> bool:

@@ -27,6 +27,12 @@ ETAG = "etag"
 RESUME_TOKEN = "resume_token"  # noqa: S105  (a field's name)
 HEADERS = {ETAG: "If-Match", "request_id": "Idempotency-Key", RESUME_TOKEN: "Last-Event-ID"}
 """By the field of the request that each fills."""
+PATTERNS = {
+    ETAG: r'^(\*|(W/)?"[!#-~]*"|[!#-+\--~]+)$',
+    "request_id": "^[ -~]*[!-~][ -~]*$",
+    RESUME_TOKEN: "^[ -~]+$",
+}
+"""What those headers look like, as JSON Schema says it."""
 ETAG_MISMATCH = "ETAG_MISMATCH"
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
@@ -45,7 +51,7 @@ class Conventions:
             if _has_text(binding.request, name) and (streams or name != RESUME_TOKEN)
         }
         has_etag = not binding.raw_response and binding.response_body is None
-        self._replies_etag = has_etag and _has_text(binding.response, ETAG)
+        self.replies_etag = has_etag and _has_text(binding.response, ETAG)
         self._replies_token = streams and _has_text(binding.response, RESUME_TOKEN)
 
     def fill(self, message: Any, headers: Headers) -> None:
@@ -67,7 +73,7 @@ class Conventions:
 
     def etag(self, reply: Any) -> str:
         """Return the reply's entity tag as a header has it; empty if it has none."""
-        bare: str = reply.etag if self._replies_etag else ""
+        bare: str = reply.etag if self.replies_etag else ""
         return f'"{bare}"' if bare and _TAG.fullmatch(f'"{bare}"') else ""
 
     def token(self, reply: Any) -> str:

@@ -1,44 +1,46 @@
 """An OpenAPI 3.1 document from the same image that the routes come from, so that the two cannot differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from gateway.transcoding import streams
+from gateway.transcoding.answers import Answers, Failures
 from gateway.transcoding.bindings import Binding, bindings
-from gateway.transcoding.conventions import Conventions
+from gateway.transcoding.conventions import PATTERNS, Conventions
 from gateway.transcoding.image import Image
 from gateway.transcoding.parameters import Parameter
+from gateway.transcoding.samples import Samples
 from gateway.transcoding.schemas import Schema, Schemas
 from gateway.transcoding.templates import ANY_METHOD
 
-ERROR: Schema = {
-    "type": "object",
-    "description": "What went wrong, as in AIP-193.",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "status", "message", "details"],
-            "properties": {
-                "code": {"type": "integer", "description": "The HTTP status."},
-                "status": {"type": "string", "description": "The gRPC status, such as `NOT_FOUND`."},
-                "message": {"type": "string", "description": "What to tell a developer, in English."},
-                "details": {
-                    "type": "array",
-                    "description": "`google.rpc.ErrorInfo`, `BadRequest` and others, told apart by `@type`.",
-                    "items": {
-                        "type": "object",
-                        "required": ["@type"],
-                        "properties": {"@type": {"type": "string"}},
-                        "additionalProperties": True,
-                    },
-                },
-            },
-        }
-    },
+NO_FAILURES = Failures()
+_TEXT: Schema = {"type": "string"}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2).",
+    "schema": _TEXT,
 }
+_DOWNLOAD = [
+    _IF_NONE_MATCH,
+    {
+        "name": "Range",
+        "in": "header",
+        "description": "Asks for a part (RFC 9110, 14.2).",
+        "schema": {"type": "string", "examples": ["bytes=0-1023"]},
+    },
+    {
+        "name": "If-Range",
+        "in": "header",
+        "description": "The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5).",
+        "schema": _TEXT,
+    },
+]
+
+
+def _no_roles(_: MethodDescriptor) -> Sequence[str]:
+    return ()
 
 
 def document(
@@ -48,32 +50,34 @@ def document(
     version: str,
     description: str = "",
     security: Mapping[str, Any] | None = None,
+    roles: Callable[[MethodDescriptor], Sequence[str]] = _no_roles,
+    failures: Failures = NO_FAILURES,
     servers: Sequence[str] = ("/",),
 ) -> dict[str, Any]:
-    """Make the document; any one of the `security` schemes, by name, opens every operation."""
+    """Make the document; any one of the `security` schemes, by name, opens every operation to these roles."""
     routes = [
         each
         for each in bindings(image)
         if each.is_servable and each.method not in (ANY_METHOD, "HEAD", "OPTIONS")
     ]
     schemas = Schemas(image, [kind for each in routes if (kind := _body_type(each)) and not _edits(each)])
-    schemas.components["Error"] = ERROR
+    samples = Samples(schemas)
+    answers = Answers(image, schemas, samples, failures)
     paths: dict[str, dict[str, Any]] = {}
     seen: set[str] = set()
     tags: dict[str, str] = {}
     for binding in routes:
         name = operation_id(binding, seen)
         operations = paths.setdefault(_path(binding), {})
-        operations[binding.method.lower()] = _operation(image, schemas, binding, name)
+        operation = _operation(image, schemas, samples, binding, name)
+        operation["responses"] = answers.of(binding)
+        if security:
+            operation["security"] = [{scheme: list(roles(binding.rpc))} for scheme in security]
+        operations[binding.method.lower()] = operation
         tags[binding.service.name] = image.comment(binding.service)
     components: dict[str, Any] = {
         "schemas": dict(sorted(schemas.components.items())),
-        "responses": {
-            "Error": {
-                "description": "What went wrong.",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-            }
-        },
+        "responses": dict(sorted(answers.components.items())),
     }
     if security:
         components["securitySchemes"] = dict(security)
@@ -124,7 +128,9 @@ def _flattened(binding: Binding) -> str:
     return text
 
 
-def _operation(image: Image, schemas: Schemas, binding: Binding, name: str) -> dict[str, Any]:
+def _operation(
+    image: Image, schemas: Schemas, samples: Samples, binding: Binding, name: str
+) -> dict[str, Any]:
     comment = image.comment(binding.rpc)
     first = comment.split("\n\n")[0].replace("\n", " ").split(". ")[0].removesuffix(".")
     operation: dict[str, Any] = {
@@ -132,33 +138,34 @@ def _operation(image: Image, schemas: Schemas, binding: Binding, name: str) -> d
         "tags": [binding.service.name],
         "summary": first or binding.rpc.name,
         "description": comment,
-        "parameters": [*_parameters(schemas, binding)],
-        "responses": {
-            "200": _reply(image, schemas, binding),
-            "default": {"$ref": "#/components/responses/Error"},
-        },
+        "parameters": [*_parameters(schemas, samples, binding)],
     }
     if binding.takes_body:
-        operation["requestBody"] = _request(schemas, binding)
+        operation["requestBody"] = _request(schemas, samples, binding)
     if binding.rpc.GetOptions().deprecated:
         operation["deprecated"] = True
     return operation
 
 
-def _parameters(schemas: Schemas, binding: Binding) -> list[dict[str, Any]]:
-    found = [_parameter(schemas, each, "path") for each in binding.path.values()]
+def _parameters(schemas: Schemas, samples: Samples, binding: Binding) -> list[dict[str, Any]]:
+    found = [_parameter(schemas, samples, each, "path") for each in binding.path.values()]
     # By both names it is one parameter; the proto name, which replies use too, is the one to write down.
     unique = {each.path: each for each in binding.query.values()}
-    found += [_parameter(schemas, each, "query") for each in unique.values()]
-    headers = Conventions(binding).headers.items()
-    return found + [
-        {"name": header, "in": "header", "description": f"Means `{name}`.", "schema": {"type": "string"}}
-        for name, header in headers
-    ]
+    found += [_parameter(schemas, samples, each, "query") for each in unique.values()]
+    conventions = Conventions(binding)
+    for name, header in conventions.headers.items():
+        schema = schemas.header(binding.request.fields_by_name[name], PATTERNS[name])
+        found.append({"name": header, "in": "header", "description": f"Means `{name}`.", "schema": schema})
+    if binding.raw_response:
+        found += _DOWNLOAD
+    elif binding.method == "GET" and conventions.replies_etag:
+        found.append(_IF_NONE_MATCH)
+    return found
 
 
-def _parameter(schemas: Schemas, parameter: Parameter, place: str) -> dict[str, Any]:
-    schema = schemas.field(parameter.field)
+def _parameter(schemas: Schemas, samples: Samples, parameter: Parameter, place: str) -> dict[str, Any]:
+    # A parameter that is not given is left out, so what is there has its form.
+    schema = schemas.field(parameter.field, is_given=True)
     written: dict[str, Any] = {"name": parameter.path, "in": place}
     if description := schema.pop("description", ""):
         written["description"] = description
@@ -166,6 +173,7 @@ def _parameter(schemas: Schemas, parameter: Parameter, place: str) -> dict[str, 
         schema.pop(keyword, None)
     if place == "path" or schemas.is_required(parameter.field):
         written["required"] = True
+        written["example"] = samples.request(schema)
     if schema.pop("deprecated", False):
         written["deprecated"] = True
     if parameter.map_key:
@@ -173,18 +181,23 @@ def _parameter(schemas: Schemas, parameter: Parameter, place: str) -> dict[str, 
     return written | {"schema": schema}
 
 
-def _request(schemas: Schemas, binding: Binding) -> dict[str, Any]:
+def _request(schemas: Schemas, samples: Samples, binding: Binding) -> dict[str, Any]:
     if binding.raw_body:
-        return {"required": True, "content": {"*/*": {"schema": {}}}}
+        is_required = binding.body is not None and schemas.is_required(binding.body)
+        return {"required": is_required, "content": {"*/*": {"schema": {}}}}
     if binding.body is not None:
+        is_required = schemas.is_required(binding.body)
         schema = schemas.field(binding.body)
         if _edits(binding):
             schema = schemas.edited(binding.response, whole=binding.method != "PATCH")
-        return {"required": True, "content": _json(schema)}
-    schema = schemas.message(binding.request)
-    if binding.path and "$ref" in schema:
-        schema = _without(schemas, binding)
-    return {"required": True, "content": _json(schema)}
+    else:
+        schema = schemas.message(binding.request)
+        if binding.path and "$ref" in schema:
+            schema = _without(schemas, binding)
+        # No body at all is an empty message.
+        is_required = bool(schemas.resolved(schema).get("required"))
+    content = {"application/json": {"schema": schema, "example": samples.request(schema)}}
+    return {"required": is_required, "content": content}
 
 
 def _without(schemas: Schemas, binding: Binding) -> Schema:
@@ -196,30 +209,3 @@ def _without(schemas: Schemas, binding: Binding) -> Schema:
     schema = whole | {"properties": kept}
     schema.pop("required", None)
     return schema | ({"required": required} if required else {})
-
-
-def _reply(image: Image, schemas: Schemas, binding: Binding) -> dict[str, Any]:
-    if binding.raw_response:
-        return {"description": "The bytes, as they are stored.", "content": {"*/*": {"schema": {}}}}
-    field = binding.response_body
-    schema = schemas.field(field) if field is not None else schemas.message(binding.response)
-    schema = {key: value for key, value in schema.items() if key not in ("readOnly", "writeOnly")}
-    if binding.rpc.server_streaming:
-        line = {"type": "object", "properties": {"result": schema, "error": {}}}
-        content: dict[str, Any] = {
-            streams.LINES: {"schema": line},
-            streams.EVENTS: {"schema": schema},
-            streams.ARRAY: {"schema": {"type": "array", "items": line}},
-        }
-        return {
-            "description": "One JSON object a line, in each event's `data`, or the items of an array.",
-            "content": content,
-        }
-    return {
-        "description": image.comment(binding.response).split("\n\n")[0] or "Done.",
-        "content": _json(schema),
-    }
-
-
-def _json(schema: Schema) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}

@@ -67,11 +67,22 @@ class Schemas:
         required = [each.name for each in kind.fields if whole and self.is_required(each)]
         return schema | {"additionalProperties": False} | ({"required": required} if required else {})
 
-    def field(self, field: FieldDescriptor) -> Schema:
-        """Return a member, with its comment, its constraints and whether only the service sets it."""
+    def resolved(self, schema: Schema) -> Schema:
+        """Return what a reference stands for; any other schema is itself."""
+        return self.components[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
+    def header(self, field: FieldDescriptor, pattern: str) -> Schema:
+        """Return a header that fills a text."""
+        return {**constraints.constraints(self._image, field), "type": "string", "pattern": pattern}
+
+    def field(self, field: FieldDescriptor, *, is_given: bool = False) -> Schema:
+        """Return a member, with its comment, its constraints and whether only the service sets it.
+
+        What `is_given` has a value, where empty text may otherwise mean that it has none.
+        """
         schema = self._shape(field)
         if members.is_map(field) or field.is_repeated or "$ref" not in schema:
-            schema |= constraints.constraints(self._image, field)
+            schema |= constraints.constraints(self._image, field, is_given=is_given)
         comment = self._image.comment(field)
         behaviours = _behaviours(self._image, field)
         if comment:

@@ -3,6 +3,8 @@
     Template = "/" Segments [ ":" Literal ]        Segment  = "*" | "**" | Literal | Variable
     Segments = Segment { "/" Segment }             Variable = "{" FieldPath [ "=" Segments ] "}"
 
+A verb that some template has at a path is never a part of its last segment, whatever the method.
+
 `**` takes what is left of the path and so comes last. A literal beats `*`, and `*` beats `**`, at each
 segment from the left; two templates of one verb that would take the same paths are a start-up error.
 """
@@ -161,13 +163,17 @@ class Match(NamedTuple, Generic[Value]):
     variables: dict[str, str]
 
 
+# What was added, by method.
+_Leaf = dict[str, tuple[Template, Value]]
+
+
 @dataclass
 class _Node(Generic[Value]):
     literals: "dict[str, _Node[Value]]" = field(default_factory=dict)
     one: "_Node[Value] | None" = None
     rest: "_Node[Value] | None" = None
-    # verb -> method -> what was added
-    leaves: dict[str, dict[str, tuple[Template, Value]]] = field(default_factory=dict)
+    # by verb
+    leaves: "dict[str, _Leaf[Value]]" = field(default_factory=dict)
 
 
 class Routes(Generic[Value]):
@@ -196,25 +202,30 @@ class Routes(Generic[Value]):
 
     def match(self, method: str, path: str) -> Match[Value] | None:
         """Find the route for a raw (still percent-encoded) path. Raises PathError."""
-        segments = path.removeprefix("/").split("/")
-        for verb, ends in _readings(segments):
-            decoded = [decode(segment) for segment in ends]
-            for leaf in _leaves(self._root, decoded, 0, verb):
-                found = leaf.get(method) or leaf.get(ANY_METHOD)
-                if found:
-                    template, value = found
-                    return Match(value, template, _variables(template, ends))
+        ends, leaves = self._leaves(path)
+        for leaf in leaves:
+            found = leaf.get(method) or leaf.get(ANY_METHOD)
+            if found:
+                template, value = found
+                return Match(value, template, _variables(template, ends))
         return None
 
     def methods(self, path: str) -> set[str]:
         """Return the methods that templates take this path with, for `Allow`. Raises PathError."""
+        return {method for leaf in self._leaves(path)[1] for method in leaf}
+
+    def _leaves(self, path: str) -> tuple[list[str], "list[_Leaf[Value]]"]:
+        """Return the segments of a path as they are to be read, and what it leads to, the best first.
+
+        A verb that any template has there is one, whatever the method: `GET /a/1:undo` is no look at the
+        resource `1:undo` where `1` can be undone.
+        """
         segments = path.removeprefix("/").split("/")
-        return {
-            method
-            for verb, ends in _readings(segments)
-            for leaf in _leaves(self._root, [decode(segment) for segment in ends], 0, verb)
-            for method in leaf
-        }
+        for verb, ends in _readings(segments):
+            leaves = list(_leaves(self._root, [decode(segment) for segment in ends], 0, verb))
+            if leaves:
+                return ends, leaves
+        return segments, []
 
 
 def _readings(segments: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -225,9 +236,7 @@ def _readings(segments: list[str]) -> Iterator[tuple[str, list[str]]]:
     yield "", segments
 
 
-def _leaves(
-    node: _Node[Value], segments: list[str], at: int, verb: str
-) -> Iterator[dict[str, tuple[Template, Value]]]:
+def _leaves(node: _Node[Value], segments: list[str], at: int, verb: str) -> Iterator["_Leaf[Value]"]:
     if at == len(segments):
         if verb in node.leaves:
             yield node.leaves[verb]

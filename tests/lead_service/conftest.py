@@ -1,6 +1,5 @@
 """What tests of the audit and of tampering share."""
 
-import hashlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.fixtures.evidence import KEYS
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.thief import Target
 from tests.lead_service.audited import ADA, CALL
+from tests.lead_service.recomputed import commitment
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ async def database(lead_database: TestDatabase) -> AsyncIterator[Database]:
 
 
 def _rename(stated: dict[str, Any], entry: asyncpg.Record) -> None:
-    salt = json.loads(entry["salts"])["new"]["name"]
-    stated["new_values"]["name"] = hashlib.sha256(f'{salt}{{"name": "Eve"}}'.encode()).hexdigest()
+    new, old, salts = (json.loads(entry[each]) for each in ("new_values", "old_values", "salts"))
+    stated["values"] = commitment(salts["values"], {"new": new | {"name": "Eve"}, "old": old})
 
 
 @pytest.fixture

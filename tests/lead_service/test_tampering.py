@@ -38,7 +38,7 @@ CHANGES = {
     "old_values": 'old_values || \'{"name": "Eve"}\'',
     "new_values": 'new_values || \'{"name": "Eve"}\'',
     "bookkeeping": "bookkeeping || '{\"version\": 70}'",
-    "salts": "jsonb_set(salts, '{new,name}', '\"00\"')",
+    "salts": "jsonb_set(salts, '{values}', '\"00\"')",
     "one value gone": "new_values - 'name'",
     "user_id": "'eve'",
     "roles": "'{viewer}'",
@@ -124,8 +124,8 @@ async def test_swapped_values_are_named(thief: Thief, found: Found) -> None:
         two,
     )
     damages = await found()
-    assert naming(damages, one, "new_values.name")
-    assert naming(damages, two, "new_values.name")
+    assert naming(damages, one, "what was sealed: values")
+    assert naming(damages, two, "what was sealed: values")
 
 
 async def test_a_truncated_audit_is_named_entry_by_entry(thief: Thief, found: Found) -> None:

@@ -46,7 +46,7 @@ async def test_a_wrong_body_names_the_field(zoo: Zoo, body: bytes, name: str) ->
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b'{"a": NaN}', b'{"name": "\xff"}', b"[]", b'"x"', b"[" * 100_000, b"\x00"]
+    "body", [b"{", b'{"a": NaN}', b'{"name": "\xff"}', b"[]", b"null", b'"x"', b"[" * 100_000, b"\x00"]
 )
 async def test_a_body_that_is_no_json_object_is_a_400(zoo: Zoo, body: bytes) -> None:
     async with zoo.client() as client:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.transcoding.bindings import Assembly, Binding, BindingError, bindings
+from gateway.transcoding.bindings import ABSENT, Assembly, Binding, BindingError, bindings
 from gateway.transcoding.codec import Codec
 from gateway.transcoding.scalars import InvalidField
 from gateway.transcoding.templates import TemplateError
@@ -15,7 +15,7 @@ FIND = BINDINGS["GET /zoo/animals"]
 
 
 def fill(
-    binding: Binding, *query: tuple[str, str], path: dict[str, str] | None = None, body: Any = None
+    binding: Binding, *query: tuple[str, str], path: dict[str, str] | None = None, body: Any = ABSENT
 ) -> Any:
     return Assembly(binding, Codec(IMAGE), frozenset({"_"})).json(path or {}, list(query), body)
 

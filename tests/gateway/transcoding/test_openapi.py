@@ -1,12 +1,15 @@
 """The OpenAPI document is valid and says what the routes do."""
 
+import re
 from importlib import resources
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor import MethodDescriptor
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.transcoding import Image
+from gateway.transcoding.answers import Failures, Reasons
 from gateway.transcoding.openapi import document
 from tests.gateway.transcoding.conftest import IMAGE
 
@@ -14,8 +17,9 @@ PRODUCT = Image(resources.files("protos").joinpath("leadfactory.binpb").read_byt
 SECURITY = {"bearer": {"type": "http", "scheme": "bearer"}}
 
 
-def made(image: Image) -> Any:
-    return document(image, title="Zoo", version="v1", security=SECURITY)
+def made(image: Image, everywhere: Any = ()) -> Any:
+    failures = Failures("zoo", everywhere=everywhere)
+    return document(image, title="Zoo", version="v1", security=SECURITY, failures=failures)
 
 
 @pytest.mark.parametrize("image", [IMAGE, PRODUCT], ids=["zoo", "product"])
@@ -23,13 +27,81 @@ def test_the_document_is_valid_openapi_3_1(image: Image) -> None:
     assert list(OpenAPIV31SpecValidator(made(image)).iter_errors()) == []
 
 
-def test_every_operation_has_an_id_of_its_own_and_the_error_as_its_default() -> None:
+def test_every_operation_has_an_id_of_its_own() -> None:
     operations = [each for path in made(IMAGE)["paths"].values() for each in path.values()]
     ids = [each["operationId"] for each in operations]
     assert "Zoo_GetAnimal" in ids
     assert "Zoo_GetAnimal2" in ids
     assert len(ids) == len(set(ids))
-    assert all(each["responses"]["default"]["$ref"].endswith("/Error") for each in operations)
+
+
+def test_a_method_s_failures_are_listed_with_their_reasons() -> None:
+    def own(method: MethodDescriptor) -> Reasons:
+        return {"NOT_FOUND": (), "ABORTED": ("ETAG_MISMATCH",)} if method.name == "UpdateCage" else {}
+
+    failures = Failures("zoo", own, ((403, "PERMISSION_DENIED", ("FENCED",)),))
+    found = document(IMAGE, title="Zoo", version="v1", failures=failures)
+    answers = {
+        code: found["components"]["responses"][each["$ref"].rpartition("/")[2]]["x-reasons"]
+        for code, each in found["paths"]["/zoo/cages/{id}"]["patch"]["responses"].items()
+        if "$ref" in each
+    }
+    assert answers["400"] == {"INVALID_ARGUMENT": []}
+    assert answers["403"] == {"PERMISSION_DENIED": ["FENCED"]}
+    assert answers["404"] == {"NOT_FOUND": ["NOT_FOUND", "PATH_UNKNOWN"]}
+    assert answers["409"] == answers["412"] == {"ABORTED": ["ETAG_MISMATCH"]}
+    assert {"408", "413", "415", "429", "500", "503", "504"} <= answers.keys()
+    # A method that takes no body cannot be sent a wrong one.
+    assert not {"409", "412", "415"} & found["paths"]["/zoo/cages/{id}"]["get"]["responses"].keys()
+
+
+def test_headers_that_are_asked_with_and_borne_by_replies_are_listed() -> None:
+    paths = made(IMAGE)["paths"]
+    asked = [each["name"] for each in paths["/zoo/animals/{id}/photo"]["get"]["parameters"]]
+    assert asked == ["id", "If-None-Match", "Range", "If-Range"]
+    photo = paths["/zoo/animals/{id}/photo"]["get"]["responses"]
+    assert {"200", "206", "304", "416"} <= photo.keys()
+    assert "Content-Range" in photo["206"]["headers"]
+    cage = paths["/zoo/cages/{id}"]["get"]["responses"]
+    assert "ETag" in cage["200"]["headers"]
+    assert "content" not in cage["304"]
+    shared = made(IMAGE)["components"]["responses"]
+    assert "Retry-After" in shared["TooMany"]["headers"]
+    assert (
+        "WWW-Authenticate"
+        in made(PRODUCT, [(401, "UNAUTHENTICATED", ["NOBODY"])])["components"]["responses"][
+            "Unauthenticated"
+        ]["headers"]
+    )
+
+
+def test_headers_that_mean_a_field_have_its_limits_and_their_own_form() -> None:
+    parameters = made(PRODUCT)["paths"]["/api/leads/{id}"]["delete"]["parameters"]
+    (key,) = [each["schema"] for each in parameters if each["name"] == "Idempotency-Key"]
+    (tag,) = [each["schema"] for each in parameters if each["name"] == "If-Match"]
+    assert key["maxLength"] == 200
+    assert [bool(re.search(key["pattern"], text)) for text in ("a b", "", " ", "ü")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [bool(re.search(tag["pattern"], text)) for text in ('"a"', "*", "a", 'W/"a"', "a,b", '"', "")] == [
+        *[True] * 4,
+        *[False] * 3,
+    ]
+
+
+def test_a_body_is_required_if_anything_in_it_is() -> None:
+    paths = made(PRODUCT)["paths"]
+    assert paths["/api/leads"]["post"]["requestBody"]["required"] is True
+    assert paths["/api/reports/{id}:cancel"]["post"]["requestBody"]["required"] is False
+
+
+def test_what_is_required_and_has_no_presence_is_not_empty() -> None:
+    schemas = made(PRODUCT)["components"]["schemas"]
+    assert schemas["CreateTemplateVersionRequest"]["properties"]["archive"]["minLength"] == 1
+    assert schemas["CreateLeadRequest"]["properties"]["email"]["minLength"] == 1
 
 
 def test_what_streams_from_the_client_is_not_offered() -> None:

@@ -119,6 +119,16 @@ def test_a_literal_of_another_method_leaves_the_path_to_the_variable() -> None:
     assert made.methods("/leads/quick-add") == {"GET", "POST"}
 
 
+def test_a_verb_of_another_method_keeps_the_path_to_itself() -> None:
+    made = routes("/leads/{id}", "/{path=files/**}")
+    made.add("POST", parse("/leads/{id}:undelete"), "undelete")
+    assert made.match("GET", "/leads/42:undelete") is None
+    assert made.methods("/leads/42:undelete") == {"POST"}
+    found = made.match("GET", "/leads/42:other")
+    assert found is not None
+    assert found.variables == {"id": "42:other"}
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [("/a/{b}", "/a/{c}"), ("/a/*", "/{b=a/*}"), ("/a/**", "/{b=a/**}"), ("/a:v", "/a:v"), ("/%61", "/a")],

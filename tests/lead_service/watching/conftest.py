@@ -29,6 +29,7 @@ from tests.fixtures.rpc import ServeInProcess
 KIND = pb.LeadEvent.Kind
 SERVICE = pb.DESCRIPTOR.services_by_name["LeadService"]
 LISTENER = "test listener"
+ADA = Actor("ada", frozenset({"operator"}))
 
 
 @pytest.fixture

@@ -17,7 +17,16 @@ from lead_service.tables import LeadRow
 from services.database import Database, UnitsOfWork
 from services.errors import Aborted, InvalidArgument, OutOfRange, ResourceExhausted
 from services.notifications import Hints
-from tests.lead_service.watching.conftest import LISTENER, Client, began, feeding_from, lead_row, news, until
+from tests.lead_service.watching.conftest import (
+    ADA,
+    LISTENER,
+    Client,
+    began,
+    feeding_from,
+    lead_row,
+    news,
+    until,
+)
 
 
 async def test_a_change_waits_for_those_that_began_before_it(database: Database) -> None:
@@ -68,7 +77,7 @@ async def test_who_reads_too_slowly_is_cut_off_and_resumes(database: Database, f
             await watcher.take(30)
     assert refused.value.reason == "WATCHER_TOO_SLOW"
     found = []
-    async for told in watching.watch(feed, ChangeFilter(), watcher.since):
+    async for told in watching.watch(feed, ChangeFilter(), watcher.since, ADA):
         if told.change is not None:
             found.append(told.change.lead_id)
         if len(found) == len(rows):
@@ -86,7 +95,7 @@ async def test_a_client_that_leaves_leaves_no_watcher(client: Client, feed: Feed
 
 async def test_a_feed_that_ends_lets_everybody_go(database: Database) -> None:
     async def told(feed: Feed) -> list[watching.Told]:
-        return [each async for each in watching.watch(feed, ChangeFilter(), None)]
+        return [each async for each in watching.watch(feed, ChangeFilter(), None, ADA)]
 
     async with feeding_from(database) as feed:
         watch = asyncio.create_task(told(feed))
@@ -97,7 +106,7 @@ async def test_a_feed_that_ends_lets_everybody_go(database: Database) -> None:
 async def test_there_is_room_for_others(database: Database) -> None:
     async with feeding_from(database, limit=1) as feed:
         with feed.watch(ChangeFilter()), pytest.raises(ResourceExhausted) as refused:
-            await anext(watching.watch(feed, ChangeFilter(), None))
+            await anext(watching.watch(feed, ChangeFilter(), None, ADA))
     assert refused.value.reason == "TOO_MANY_WATCHERS"
 
 

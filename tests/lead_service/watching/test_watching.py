@@ -15,6 +15,7 @@ from lead_service.tables import LeadRow
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from services.database import Database
 from services.ids import uuid7
+from tests.fixtures.identity import Issuer
 from tests.lead_service.watching.conftest import KIND, Client, began, lead_row, news
 
 
@@ -164,3 +165,25 @@ async def test_a_token_from_a_future_that_never_was_is_refused(client: Client) -
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await news(call, 1)
     assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
+
+
+async def test_a_viewer_is_told_that_a_lead_was_deleted_and_nothing_of_it(
+    client: Client, issuer: Issuer
+) -> None:
+    viewer = [("authorization", f"Bearer {issuer.person('vera', 'viewer')}")]
+    watched = client.stub.WatchLeads(pb.WatchLeadsRequest(), metadata=viewer)
+    beside = client.watch()
+    token = await began(watched)
+    await began(beside)
+    lead = await client.create("ada@example.com", name="Ada")
+    assert [each.lead.email for each in await news(watched, 1)] == [lead.email]
+    gone = await client.stub.DeleteLead(pb.DeleteLeadRequest(id=lead.id), metadata=client.metadata)
+    (told,) = await news(watched, 1)
+    assert (told.kind, told.lead) == (KIND.DELETED, pb.Lead(id=lead.id))
+    _, shown = await news(beside, 2)
+    assert (shown.lead.email, shown.lead.delete_time) == (lead.email, gone.delete_time)
+    # What it was before is not told afterwards, either.
+    again = client.stub.WatchLeads(pb.WatchLeadsRequest(resume_token=token), metadata=viewer)
+    assert [each.lead for each in await news(again, 2)] == [pb.Lead(id=lead.id)] * 2
+    for call in (watched, beside, again):
+        call.cancel()

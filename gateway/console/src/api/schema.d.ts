@@ -70,7 +70,8 @@ export interface paths {
         /**
          * Returns one lead with every fact that enrichment found
          * @description Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
-         *     deleted lead is returned too, with its `delete_time` (AIP-164).
+         *     deleted lead is returned too, with its `delete_time` (AIP-164), to operators, auditors and admins; for a
+         *     viewer it is not there: NOT_FOUND, also with `as_of`.
          *
          *     With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
          *     audit. Facts are left out, because a look-up replaces them without keeping those before. Text that
@@ -1011,6 +1012,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/reports:audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the entries, newest first, one keyset page at a time
+         * @description Lists the entries, newest first, one keyset page at a time.
+         *
+         *     Entries are never changed or removed. Promises an entry for this reading, too, before it answers; the next
+         *     one shows it.
+         */
+        get: operations["ReportAuditService_ListReportAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/reports": {
         parameters: {
             query?: never;
@@ -1739,8 +1763,12 @@ export interface components {
         };
         /** @description One thing that somebody did to a lead, or tried to. */
         AuditEntry: {
+            /** @example 0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008 */
             id: string;
-            /** @description Empty for a call that names no lead. */
+            /**
+             * @description Empty for a call that names no lead.
+             * @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001
+             */
             lead_id: string;
             /**
              * Format: int32
@@ -1748,13 +1776,24 @@ export interface components {
              */
             version: number;
             action: components["schemas"]["AuditEntry.Action"];
-            /** @description The subject that acted, even where a process did the work. */
+            /**
+             * @description The subject that acted, even where a process did the work.
+             * @example ada
+             */
             user_id: string;
-            /** @description Where the person was; empty if unknown, as for work behind the scenes. */
+            /**
+             * @description Where the person was; empty if unknown, as for work behind the scenes.
+             * @example 192.0.2.7
+             */
             ip_address: string;
+            /** @example Mozilla/5.0 */
             user_agent: string;
+            /** @example 4f7d0c52a1 */
             request_id: string;
-            /** @description The RPC, such as `leadfactory.lead.v1.LeadService/CreateLead`; empty for work behind the scenes. */
+            /**
+             * @description The RPC, such as `leadfactory.lead.v1.LeadService/CreateLead`; empty for work behind the scenes.
+             * @example /leadfactory.lead.v1.LeadService/UpdateLead
+             */
             method: string;
             /** Format: date-time */
             created_at?: string;
@@ -1769,15 +1808,22 @@ export interface components {
             /**
              * @description SHA-256 over everything in this entry and `previous_hash`, in hexadecimal. Values take part
              *     through salted commitments, so that erasing one leaves the hash right.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             entry_hash: string;
-            /** @description `entry_hash` of the lead's change before; empty for the first. */
+            /**
+             * @description `entry_hash` of the lead's change before; empty for the first.
+             * @example 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+             */
             previous_hash: string;
             /** @description Names of the fields that changed. */
             changed_fields: string[];
             /** @description The roles that the person held. */
             roles: string[];
-            /** @description The process that did the work; empty if the person's own call did. */
+            /**
+             * @description The process that did the work; empty if the person's own call did.
+             * @example gateway
+             */
             workload: string;
             /** @description Name of the gRPC status that the call ended with. */
             code: string;
@@ -1812,14 +1858,20 @@ export interface components {
         };
         /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
         Checkpoint: {
-            /** @description The log's name. */
+            /**
+             * @description The log's name.
+             * @example leadfactory.example/leads
+             */
             origin: string;
             /**
              * Format: double
              * @description How many entries it has.
              */
             size: number;
-            /** @description The root of its Merkle tree (RFC 6962). */
+            /**
+             * @description The root of its Merkle tree (RFC 6962).
+             * @example k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=
+             */
             root_hash: string;
             /** @description The signed note: what to keep outside of this system, and what proofs lead to. */
             note: string;
@@ -1838,7 +1890,9 @@ export interface components {
             /** Format: double */
             second: number;
             hashes: string[];
+            /** @example k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI= */
             first_root_hash: string;
+            /** @example k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI= */
             second_root_hash: string;
             /** @description The newest checkpoint, which is of size `second` unless another was asked for. */
             checkpoint?: components["schemas"]["Checkpoint"];
@@ -1906,10 +1960,17 @@ export interface components {
          */
         "Coverage.Kind": "KIND_UNSPECIFIED" | "MISSING" | "UNKNOWN" | "CONTRADICTED";
         CreateLeadRequest: {
-            /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
+            /**
+             * @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531).
+             * @example ada@example.org
+             */
             email: string;
-            /** @description The host name to audit; the address's own domain if empty. */
+            /**
+             * @description The host name to audit; the address's own domain if empty.
+             * @example example.org
+             */
             domain?: string;
+            /** @example Ada Lovelace */
             name?: string;
             is_manual?: boolean;
             /**
@@ -1920,26 +1981,52 @@ export interface components {
             request_id?: string;
         };
         CreateTemplateVersionRequest: {
-            /** @description Lower-case letters, digits and underscores. */
+            /**
+             * @description Lower-case letters, digits and underscores.
+             * @example letter
+             */
             name: string;
-            /** @description Semantic version: major.minor.patch, without leading zeros. */
+            /**
+             * @description Semantic version: major.minor.patch, without leading zeros.
+             * @example 1.0.0
+             */
             version: string;
-            /** @description The bundle as a ZIP archive of at most 2 MiB, with `report.html.j2` at its root. */
+            /**
+             * @description The bundle as a ZIP archive of at most 2 MiB, with `report.html.j2` at its root.
+             * @example UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==
+             */
             archive: string;
         };
         /** @description Captured lineage that can never be delivered as it is. */
         DeadLetter: {
-            /** @description The report that this is the lineage of. */
+            /**
+             * @description The report that this is the lineage of.
+             * @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002
+             */
             report_id: string;
+            /** @example 0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003 */
             lineage_id: string;
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
-            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            /**
+             * @description Template name and semantic version, `name@major.minor.patch`.
+             * @example website_audit@2.0.0
+             */
             template_version_id: string;
-            /** @description SHA-256 of the PDF in hexadecimal; empty if the generation failed. */
+            /**
+             * @description SHA-256 of the PDF in hexadecimal; empty if the generation failed.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             pdf_sha256: string;
-            /** @description SHA-256 of the uncompressed raw inputs, in hexadecimal. */
+            /**
+             * @description SHA-256 of the uncompressed raw inputs, in hexadecimal.
+             * @example fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13
+             */
             inputs_sha256: string;
-            /** @description The subject whose work the report was. */
+            /**
+             * @description The subject whose work the report was.
+             * @example ada
+             */
             created_by: string;
             /**
              * Format: date-time
@@ -1956,7 +2043,10 @@ export interface components {
              * @description How often it was sent.
              */
             attempts: number;
-            /** @description What the lineage service answered. */
+            /**
+             * @description What the lineage service answered.
+             * @example ALREADY_EXISTS
+             */
             reason: string;
         };
         DeleteTemplateVersionResponse: Record<string, never>;
@@ -1972,6 +2062,7 @@ export interface components {
         "DiffTemplateVersionsResponse.Change": "CHANGE_UNSPECIFIED" | "ADDED" | "REMOVED" | "CHANGED";
         /** @description A file that is not the same in both. */
         "DiffTemplateVersionsResponse.FileChange": {
+            /** @example report.html.j2 */
             name: string;
             change: components["schemas"]["DiffTemplateVersionsResponse.Change"];
             /** @description Absent if ADDED. */
@@ -2007,7 +2098,10 @@ export interface components {
              * @description The report's UUID.
              */
             report_id: string;
-            /** @description Why this lineage may be lost. */
+            /**
+             * @description Why this lineage may be lost.
+             * @example Agreed with the owner of the report.
+             */
             reason: string;
         };
         DismissSuggestionRequest: {
@@ -2053,13 +2147,17 @@ export interface components {
         };
         /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
         EntryProof: {
+            /** @example 0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008 */
             entry_id: string;
             /**
              * Format: double
              * @description The entry's place in the log, from 0.
              */
             index: number;
-            /** @description The hash of the entry's bytes as a leaf. */
+            /**
+             * @description The hash of the entry's bytes as a leaf.
+             * @example k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=
+             */
             leaf_hash: string;
             /** @description The hashes beside the way from the leaf to the root. */
             hashes: string[];
@@ -2081,43 +2179,74 @@ export interface components {
              * @description Counts erasures from 1 without a gap.
              */
             number: number;
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
+            /** @example grace */
             erased_by: string;
             /** Format: date-time */
             erased_at?: string;
         };
         /** @description What went wrong, as in AIP-193. */
         Error: {
-            error: {
-                /** @description The HTTP status. */
-                code: number;
-                /** @description The gRPC status, such as `NOT_FOUND`. */
-                status: string;
-                /** @description What to tell a developer, in English. */
-                message: string;
-                /** @description `google.rpc.ErrorInfo`, `BadRequest` and others, told apart by `@type`. */
-                details: ({
-                    "@type": string;
-                } & {
-                    [key: string]: unknown;
-                })[];
-            };
+            error: components["schemas"]["ErrorBody"];
+        };
+        ErrorBody: {
+            /**
+             * @description The HTTP status.
+             * @example 404
+             */
+            code: number;
+            /**
+             * @description The gRPC status.
+             * @example NOT_FOUND
+             * @enum {string}
+             */
+            status: "ABORTED" | "ALREADY_EXISTS" | "CANCELLED" | "DATA_LOSS" | "DEADLINE_EXCEEDED" | "FAILED_PRECONDITION" | "INTERNAL" | "INVALID_ARGUMENT" | "NOT_FOUND" | "OK" | "OUT_OF_RANGE" | "PERMISSION_DENIED" | "RESOURCE_EXHAUSTED" | "UNAUTHENTICATED" | "UNAVAILABLE" | "UNIMPLEMENTED" | "UNKNOWN";
+            /** @description What to tell a developer, in English. */
+            message: string;
+            /** @description `google.rpc.ErrorInfo` first, then `BadRequest` and others, as `@type` says. */
+            details: ({
+                /** @example type.googleapis.com/google.rpc.ErrorInfo */
+                "@type": string;
+                /** @description A constant for programs. */
+                reason?: string;
+                /** @description Who gives the reason. */
+                domain?: string;
+                /** @description What the reason is about. */
+                metadata?: {
+                    [key: string]: string;
+                };
+            } & {
+                [key: string]: unknown;
+            })[];
         };
         /**
          * @description One thing learned about a lead's domain: what was asked, where, when, and what came back. No
          *     fact is invented: where nothing came back, the state and the reason say so.
          */
         Fact: {
-            /** @description Who asked: `dns`, `tls` or `homepage`. */
+            /**
+             * @description Who asked: `dns`, `tls` or `homepage`.
+             * @example mail
+             */
             provider: string;
-            /** @description What was asked, such as `mx`, `title` or `header.content-security-policy`. */
+            /**
+             * @description What was asked, such as `mx`, `title` or `header.content-security-policy`.
+             * @example mail.dmarc
+             */
             name: string;
             state: components["schemas"]["Fact.State"];
             /** @description The answer, one item a record, in the source's order. */
             values: string[];
-            /** @description Where the answer came from: a URL, or a DNS question such as `MX example.com`. */
+            /**
+             * @description Where the answer came from: a URL, or a DNS question such as `MX example.com`.
+             * @example _dmarc.example.org
+             */
             source: string;
-            /** @description How it was asked: `DNS`, `TLS`, `HTTP GET`. */
+            /**
+             * @description How it was asked: `DNS`, `TLS`, `HTTP GET`.
+             * @example DNS TXT
+             */
             method: string;
             /** @description Why there are no values; empty if FOUND. */
             reason: string;
@@ -2126,7 +2255,10 @@ export interface components {
              * @description When the answer came.
              */
             observed_at?: string;
-            /** @description SHA-256 of the bytes that the values were read from, in hexadecimal; empty if there were none. */
+            /**
+             * @description SHA-256 of the bytes that the values were read from, in hexadecimal; empty if there were none.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             evidence_sha256: string;
         };
         /**
@@ -2144,7 +2276,10 @@ export interface components {
              * @description The lead to report on.
              */
             lead_id: string;
-            /** @description Name of a template; `website_audit` if empty. */
+            /**
+             * @description Name of a template; `website_audit` if empty.
+             * @example website_audit
+             */
             template?: string;
             /** @description A semantic version of that template; the newest if empty. */
             template_version?: string;
@@ -2160,7 +2295,10 @@ export interface components {
             assessment_data?: {
                 [key: string]: unknown;
             };
-            /** @description Language of the report, a BCP 47 tag; `en` if empty. */
+            /**
+             * @description Language of the report, a BCP 47 tag; `en` if empty.
+             * @example en
+             */
             locale?: string;
             /**
              * @description Names this request, so that it can be sent again: the same request gets the same report again, as it is
@@ -2177,13 +2315,19 @@ export interface components {
             filter?: components["schemas"]["LeadFilter"];
             /** @description Issue these reports again, instead of reporting on leads. */
             reissue?: components["schemas"]["Reissue"];
-            /** @description Name of a template; `website_audit` if empty. */
+            /**
+             * @description Name of a template; `website_audit` if empty.
+             * @example website_audit
+             */
             template?: string;
             /** @description A semantic version of that template; the newest if empty. */
             template_version?: string;
             /** @description Names the pipeline run of all reports in lineage; a new UUID if empty. */
             pipeline_run_id?: string;
-            /** @description Language of the reports, a BCP 47 tag; `en` if empty. */
+            /**
+             * @description Language of the reports, a BCP 47 tag; `en` if empty.
+             * @example en
+             */
             locale?: string;
             /** @description Names this request, as in GenerateReport. */
             request_id?: string;
@@ -2198,18 +2342,33 @@ export interface components {
         "ImportLeadsRequest.Existing": "EXISTING_UNSPECIFIED" | "SKIP" | "UPDATE";
         /** @description Someone who might buy an audit. */
         Lead: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001
+             */
             readonly id: string;
-            /** @description The address as normalised: no surrounding space, domain part in lower case. */
+            /**
+             * @description The address as normalised: no surrounding space, domain part in lower case.
+             * @example ada@example.org
+             */
             email: string;
-            /** @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels). */
+            /**
+             * @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels).
+             * @example example.org
+             */
             domain: string;
-            /** @description What people call this lead; may be empty. */
+            /**
+             * @description What people call this lead; may be empty.
+             * @example Ada Lovelace
+             */
             name: string;
             /** @description True for a lead that a person typed in, to tell it from imported ones. */
             is_manual: boolean;
             readonly enrichment_status: components["schemas"]["Lead.EnrichmentStatus"];
-            /** @description Names the enrichment job in logs; empty if none was ever asked for. */
+            /**
+             * @description Names the enrichment job in logs; empty if none was ever asked for.
+             * @example 0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a
+             */
             readonly enrichment_task_id: string;
             /** @description Why enrichment failed; empty unless `enrichment_status` is FAILED. */
             readonly enrichment_error: string;
@@ -2220,7 +2379,10 @@ export interface components {
             readonly enriched_at?: string;
             /** @description Everything that enrichment learned, ordered by provider and name. Empty in lists. */
             readonly facts: components["schemas"]["Fact"][];
-            /** @description The subject that created the lead. */
+            /**
+             * @description The subject that created the lead.
+             * @example ada
+             */
             readonly created_by: string;
             /** Format: date-time */
             readonly created_at?: string;
@@ -2229,6 +2391,7 @@ export interface components {
             /**
              * @description Stands for everything above as it is now, and means nothing else. Sent back with a change, it
              *     makes the change fail if somebody else was faster.
+             * @example c6ff26d9a09edf4c
              */
             etag: string;
             /**
@@ -2268,7 +2431,7 @@ export interface components {
         };
         /**
          * @description - `HEARTBEAT`: Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long.
-         *     - `DELETED`: Softly or for good; in the latter case the lead's id is all that is left.
+         *     - `DELETED`: Softly or for good; in the latter case the lead's id is all that is left, and in both it is all that a viewer is told.
          * @enum {string}
          */
         "LeadEvent.Kind": "KIND_UNSPECIFIED" | "HEARTBEAT" | "CREATED" | "UPDATED" | "DELETED" | "UNDELETED";
@@ -2297,9 +2460,13 @@ export interface components {
         };
         /** @description One file that was read, and what became of its rows. */
         LeadImport: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7005-8c3d-5b1f0a9d0005
+             */
             id: string;
             state: components["schemas"]["LeadImport.State"];
+            /** @example leads.csv */
             filename: string;
             /** @description The headers that each field was read from. */
             columns: {
@@ -2342,6 +2509,7 @@ export interface components {
             refused: number;
             /** @description Why it is FAILED; empty if it is not. */
             error: string;
+            /** @example ada */
             created_by: string;
             /** Format: date-time */
             created_at?: string;
@@ -2380,26 +2548,46 @@ export interface components {
         "LeadImport.State": "STATE_UNSPECIFIED" | "RUNNING" | "COMPLETED" | "FAILED" | "UNDOING" | "UNDONE";
         /** @description Whether what belongs to a lead is held. */
         LegalHold: {
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
             held: boolean;
+            /** @example Case 2026-17 */
             reason: string;
+            /** @example grace */
             held_by: string;
             /** Format: date-time */
             held_at?: string;
         };
         /** @description How one PDF came to be. */
         Lineage: {
-            /** @description UUID version 7 (RFC 9562), also in the PDF's metadata. */
+            /**
+             * @description UUID version 7 (RFC 9562), also in the PDF's metadata.
+             * @example 0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003
+             */
             lineage_id: string;
-            /** @description The report that this is the lineage of. */
+            /**
+             * @description The report that this is the lineage of.
+             * @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002
+             */
             report_generation_id: string;
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
+            /** @example 0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b */
             pipeline_run_id: string;
-            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            /**
+             * @description Template name and semantic version, `name@major.minor.patch`.
+             * @example website_audit@2.0.0
+             */
             template_version_id: string;
-            /** @description SHA-256 of the template bundle, in hexadecimal. */
+            /**
+             * @description SHA-256 of the template bundle, in hexadecimal.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             template_digest: string;
-            /** @description SHA-256 over the versions of everything that turns HTML into PDF bytes, in hexadecimal. */
+            /**
+             * @description SHA-256 over the versions of everything that turns HTML into PDF bytes, in hexadecimal.
+             * @example 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+             */
             environment_digest: string;
             /** Format: date-time */
             pipeline_start_time?: string;
@@ -2417,9 +2605,15 @@ export interface components {
              * @description Share of the raw inputs' size that compression saved; 0.75 means four to one.
              */
             compression_ratio: number;
-            /** @description SHA-256 of the uncompressed raw inputs, in hexadecimal. */
+            /**
+             * @description SHA-256 of the uncompressed raw inputs, in hexadecimal.
+             * @example fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13
+             */
             inputs_sha256: string;
-            /** @description SHA-256 of the PDF, in hexadecimal; empty if there is none. */
+            /**
+             * @description SHA-256 of the PDF, in hexadecimal; empty if there is none.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             pdf_sha256: string;
             /** @description The raw inputs as they can be downloaded, in order. */
             parts: components["schemas"]["Part"][];
@@ -2457,10 +2651,17 @@ export interface components {
         "Lineage.Status": "STATUS_UNSPECIFIED" | "COMPLETED" | "FAILED";
         /** @description One entry of the access audit. */
         LineageAccess: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008
+             */
             id: string;
-            /** @description What was read; empty for a search, or a look-up that found nothing. */
+            /**
+             * @description What was read; empty for a search, or a look-up that found nothing.
+             * @example 0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003
+             */
             lineage_id: string;
+            /** @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002 */
             report_generation_id: string;
             /**
              * Format: int32
@@ -2473,14 +2674,26 @@ export interface components {
              * @description Which part of the log or the raw inputs; 0 for all of them, and for other actions.
              */
             part: number;
-            /** @description Who read. */
+            /**
+             * @description Who read.
+             * @example ada
+             */
             user_id: string;
-            /** @description The process that read for itself or for the user; empty where a person's token came in. */
+            /**
+             * @description The process that read for itself or for the user; empty where a person's token came in.
+             * @example gateway
+             */
             workload: string;
+            /** @example 192.0.2.7 */
             ip_address: string;
+            /** @example Mozilla/5.0 */
             user_agent: string;
+            /** @example 4f7d0c52a1 */
             request_id: string;
-            /** @description The RPC, `package.Service/Method`. */
+            /**
+             * @description The RPC, `package.Service/Method`.
+             * @example /leadfactory.lineage.v1.LineageService/DownloadRawInputs
+             */
             method: string;
             /** Format: date-time */
             created_at?: string;
@@ -2489,6 +2702,7 @@ export interface components {
             /**
              * @description gRPC's name for how it ended, such as OK or CANCELLED. Empty while bytes are still leaving, and for
              *     ever if the process ended before it could say.
+             * @example OK
              */
             outcome: string;
             /**
@@ -2501,7 +2715,10 @@ export interface components {
              * @description When the last byte left, or the reading broke off.
              */
             ended_at?: string;
-            /** @description SHA-256 of the entry's canonical bytes, which name the entry before it, in hexadecimal. */
+            /**
+             * @description SHA-256 of the entry's canonical bytes, which name the entry before it, in hexadecimal.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             entry_hash: string;
         };
         /**
@@ -2579,6 +2796,7 @@ export interface components {
              * @description Row of the file.
              */
             row: number;
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
         };
         ListLeadImportsResponse: {
@@ -2598,6 +2816,11 @@ export interface components {
         };
         ListLineageAccessesResponse: {
             accesses: components["schemas"]["LineageAccess"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
+        ListReportAuditResponse: {
+            entries: components["schemas"]["ReportAuditEntry"][];
             /** @description Empty on the last page. */
             next_page_token: string;
         };
@@ -2637,7 +2860,10 @@ export interface components {
             lineage?: components["schemas"]["Lineage"];
             /** @description What led to the lineage. */
             evidence: components["schemas"]["LookupPdfResponse.Evidence"];
-            /** @description SHA-256 of what was sent, in hexadecimal. */
+            /**
+             * @description SHA-256 of what was sent, in hexadecimal.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             sha256: string;
             /** @description Why the PDF could not be read as a whole, as a sentence; empty if it could, or need not. */
             remark: string;
@@ -2701,7 +2927,10 @@ export interface components {
              * @description Size as stored and downloaded.
              */
             size_bytes: number;
-            /** @description SHA-256 of the gzip bytes, in hexadecimal. */
+            /**
+             * @description SHA-256 of the gzip bytes, in hexadecimal.
+             * @example fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13
+             */
             sha256: string;
         };
         /**
@@ -2711,11 +2940,17 @@ export interface components {
          */
         "PreviewTemplateVersionRequest.Format": "FORMAT_UNSPECIFIED" | "PDF" | "PNG";
         PublishTemplateVersionRequest: {
-            /** @description `name@version`. */
+            /**
+             * @description `name@version`.
+             * @example website_audit@2.0.0
+             */
             id: string;
         };
         QuickAddLeadRequest: {
-            /** @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531). */
+            /**
+             * @description An address that can receive mail (RFC 5321), internationalised ones included (RFC 6531).
+             * @example hello@example.org
+             */
             email: string;
             /** @description The host name to audit; the address's own domain if empty. */
             domain?: string;
@@ -2741,7 +2976,10 @@ export interface components {
         RedriveDeadLettersRequest: {
             /** @description The reports whose lineage to deliver again; all that there are if empty. */
             report_ids?: string[];
-            /** @description What was mended. */
+            /**
+             * @description What was mended.
+             * @example The disk was full.
+             */
             reason: string;
         };
         RedriveDeadLettersResponse: {
@@ -2772,12 +3010,22 @@ export interface components {
         };
         /** @description One generation of one PDF. */
         Report: {
-            /** @description UUID version 7 (RFC 9562); `report_generation_id` in lineage. */
+            /**
+             * @description UUID version 7 (RFC 9562); `report_generation_id` in lineage.
+             * @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002
+             */
             readonly id: string;
+            /** @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001 */
             lead_id: string;
-            /** @description The run of the caller's pipeline that asked for this report. */
+            /**
+             * @description The run of the caller's pipeline that asked for this report.
+             * @example 0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b
+             */
             pipeline_run_id: string;
-            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            /**
+             * @description Template name and semantic version, `name@major.minor.patch`.
+             * @example website_audit@2.0.0
+             */
             template_version_id: string;
             readonly status: components["schemas"]["Report.Status"];
             /**
@@ -2785,22 +3033,37 @@ export interface components {
              * @description Per cent of the work done, 0 to 100.
              */
             readonly progress: number;
-            /** @description What is being done now, such as `render`. */
+            /**
+             * @description What is being done now, such as `render`.
+             * @example rendering
+             */
             readonly step: string;
             /** @description Why the report failed; empty unless FAILED. */
             readonly error: string;
-            /** @description Path of the PDF at the gateway; empty until COMPLETED. */
+            /**
+             * @description Path of the PDF at the gateway; empty until COMPLETED.
+             * @example /api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf
+             */
             readonly pdf_url: string;
-            /** @description SHA-256 of the PDF in hexadecimal; empty until COMPLETED. */
+            /**
+             * @description SHA-256 of the PDF in hexadecimal; empty until COMPLETED.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             readonly pdf_sha256: string;
             /** Format: int32 */
             readonly pdf_size_bytes: number;
             /** Format: int32 */
             readonly page_count: number;
             readonly lineage_status: components["schemas"]["Report.LineageStatus"];
-            /** @description Language of the report, a BCP 47 tag. */
+            /**
+             * @description Language of the report, a BCP 47 tag.
+             * @example en
+             */
             locale: string;
-            /** @description The subject that asked for the report. */
+            /**
+             * @description The subject that asked for the report.
+             * @example ada
+             */
             readonly created_by: string;
             /** Format: date-time */
             readonly created_at?: string;
@@ -2842,15 +3105,58 @@ export interface components {
          * @enum {string}
          */
         "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
-        /** @description Many reports that were asked for at once. */
-        ReportBatch: {
+        /** @description One entry of the audit of reports. */
+        ReportAuditEntry: {
             /** @description UUID version 7 (RFC 9562). */
             id: string;
-            /** @description Template name and semantic version, `name@major.minor.patch`. */
+            action: components["schemas"]["ReportAuditEntry.Action"];
+            /** @description Who called. */
+            user_id: string;
+            /** @description The roles that the caller held, in alphabetical order. */
+            roles: string[];
+            /** @description The process that called for itself or for the user; empty where a person's token came in. */
+            workload: string;
+            ip_address: string;
+            user_agent: string;
+            request_id: string;
+            /** @description The RPC, `package.Service/Method`. */
+            method: string;
+            /**
+             * @description What the call named: the UUID of a report, a batch, a lead or a webhook, or a template version. Empty where
+             *     it named none, or not well.
+             */
+            resource: string;
+            /** @description Why it was refused, such as ACCESS_DENIED; empty for a reading. */
+            reason: string;
+            /** Format: date-time */
+            created_at?: string;
+        };
+        /**
+         * @description - `DENIED`: A call was refused for want of a right.
+         *     - `READ`: This audit was read.
+         * @enum {string}
+         */
+        "ReportAuditEntry.Action": "ACTION_UNSPECIFIED" | "DENIED" | "READ";
+        /** @description Many reports that were asked for at once. */
+        ReportBatch: {
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004
+             */
+            id: string;
+            /**
+             * @description Template name and semantic version, `name@major.minor.patch`.
+             * @example website_audit@2.0.0
+             */
             template_version_id: string;
+            /** @example en */
             locale: string;
+            /** @example 0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b */
             pipeline_run_id: string;
-            /** @description The subject that asked for the reports. */
+            /**
+             * @description The subject that asked for the reports.
+             * @example ada
+             */
             created_by: string;
             /** Format: date-time */
             created_at?: string;
@@ -2874,7 +3180,10 @@ export interface components {
              * @description Per cent of the reports that have ended, 0 to 100.
              */
             progress: number;
-            /** @description Path of the ZIP file at the gateway; empty until every report has ended. */
+            /**
+             * @description Path of the ZIP file at the gateway; empty until every report has ended.
+             * @example /api/report-batches/0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004/zip
+             */
             zip_url: string;
         };
         ReproduceReportRequest: {
@@ -2886,20 +3195,36 @@ export interface components {
         };
         /** @description What came of making a report again. */
         Reproduction: {
+            /** @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002 */
             report_id: string;
             /** @description True if what was made now, what was issued, and what is stored are the same bytes. */
             identical: boolean;
-            /** @description SHA-256 of the PDF as it was issued, in hexadecimal. */
+            /**
+             * @description SHA-256 of the PDF as it was issued, in hexadecimal.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             expected_sha256: string;
-            /** @description SHA-256 of what was made now. */
+            /**
+             * @description SHA-256 of what was made now.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             actual_sha256: string;
-            /** @description SHA-256 of the PDF that is stored; empty if it is gone. */
+            /**
+             * @description SHA-256 of the PDF that is stored; empty if it is gone.
+             * @example a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a
+             */
             stored_sha256: string;
             /** @description True if everything that turns HTML into PDF bytes is what it was then. */
             environment_matches: boolean;
-            /** @description SHA-256 over the environment of then. */
+            /**
+             * @description SHA-256 over the environment of then.
+             * @example 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+             */
             expected_environment_digest: string;
-            /** @description SHA-256 over the environment of now. */
+            /**
+             * @description SHA-256 over the environment of now.
+             * @example 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+             */
             actual_environment_digest: string;
             /** @description What differs: parts of the record first, then of the environment, then pages. */
             differences: components["schemas"]["Reproduction.Difference"][];
@@ -2973,7 +3298,10 @@ export interface components {
          */
         "RetentionPreview.Content": "CONTENT_UNSPECIFIED" | "RAW_INPUTS" | "LOGS" | "AUDIT_DETAILS";
         RetireTemplateVersionRequest: {
-            /** @description `name@version`. */
+            /**
+             * @description `name@version`.
+             * @example website_audit@2.0.0
+             */
             id: string;
         };
         RetryReportRequest: {
@@ -3015,7 +3343,10 @@ export interface components {
             lead_id: string;
             /** @description True to hold, false to release. */
             held?: boolean;
-            /** @description Why, for those who read the audit. */
+            /**
+             * @description Why, for those who read the audit.
+             * @example Case 2026-17
+             */
             reason?: string;
         };
         /** @description What lineage takes up. */
@@ -3051,15 +3382,30 @@ export interface components {
         };
         /** @description A value that a look-up found for a field that belongs to people. */
         Suggestion: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009
+             */
             id: string;
-            /** @description The field of the lead: `name` or `domain`. */
+            /**
+             * @description The field of the lead: `name` or `domain`.
+             * @example name
+             */
             field: string;
-            /** @description What the lead could say there. */
+            /**
+             * @description What the lead could say there.
+             * @example Example Ltd
+             */
             value: string;
-            /** @description Where the value came from: a URL. */
+            /**
+             * @description Where the value came from: a URL.
+             * @example https://example.org/
+             */
             source: string;
-            /** @description The fact that it was read from, such as `homepage.organisation`. */
+            /**
+             * @description The fact that it was read from, such as `homepage.organisation`.
+             * @example homepage.organisation
+             */
             fact: string;
             /**
              * Format: date-time
@@ -3081,12 +3427,22 @@ export interface components {
         "Suggestion.State": "STATE_UNSPECIFIED" | "OPEN" | "ACCEPTED" | "DISMISSED";
         /** @description One immutable version of one template. */
         TemplateVersion: {
-            /** @description `name@version`. */
+            /**
+             * @description `name@version`.
+             * @example website_audit@2.0.0
+             */
             readonly id: string;
+            /** @example website_audit */
             name: string;
-            /** @description Semantic version: major.minor.patch. */
+            /**
+             * @description Semantic version: major.minor.patch.
+             * @example 2.0.0
+             */
             version: string;
-            /** @description SHA-256 in hexadecimal over the manifest of all files: the identity of the bundle. */
+            /**
+             * @description SHA-256 in hexadecimal over the manifest of all files: the identity of the bundle.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             readonly digest: string;
             readonly status: components["schemas"]["TemplateVersion.Status"];
             readonly origin: components["schemas"]["TemplateVersion.Origin"];
@@ -3099,10 +3455,14 @@ export interface components {
              * @description Size of all files together.
              */
             readonly size_bytes: number;
-            /** @description The subject that created it; empty if it comes with the product. */
+            /**
+             * @description The subject that created it; empty if it comes with the product.
+             * @example grace
+             */
             readonly created_by: string;
             /** Format: date-time */
             readonly created_at?: string;
+            /** @example grace */
             readonly published_by: string;
             /** Format: date-time */
             readonly published_at?: string;
@@ -3112,11 +3472,17 @@ export interface components {
         };
         /** @description One file of the bundle. */
         "TemplateVersion.File": {
-            /** @description Relative name, with slashes. */
+            /**
+             * @description Relative name, with slashes.
+             * @example report.html.j2
+             */
             name: string;
             /** Format: int32 */
             size_bytes: number;
-            /** @description SHA-256 in hexadecimal. */
+            /**
+             * @description SHA-256 in hexadecimal.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             sha256: string;
         };
         /**
@@ -3179,12 +3545,19 @@ export interface components {
         };
         /** @description One message to one endpoint. */
         WebhookDelivery: {
-            /** @description UUID version 7 (RFC 9562). The message bears it as `webhook-id`, with `msg_` before it. */
+            /**
+             * @description UUID version 7 (RFC 9562). The message bears it as `webhook-id`, with `msg_` before it.
+             * @example 0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007
+             */
             id: string;
+            /** @example 0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006 */
             endpoint_id: string;
             event: components["schemas"]["WebhookEndpoint.Event"];
             status: components["schemas"]["WebhookDelivery.Status"];
-            /** @description The report or batch that it is about; empty for others. */
+            /**
+             * @description The report or batch that it is about; empty for others.
+             * @example 0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002
+             */
             report_id: string;
             batch_id: string;
             /**
@@ -3224,11 +3597,20 @@ export interface components {
         "WebhookDelivery.Status": "STATUS_UNSPECIFIED" | "PENDING" | "DELIVERED" | "FAILED";
         /** @description Where messages are sent. */
         WebhookEndpoint: {
-            /** @description UUID version 7 (RFC 9562). */
+            /**
+             * @description UUID version 7 (RFC 9562).
+             * @example 0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006
+             */
             readonly id: string;
-            /** @description The receiver: an https URL. */
+            /**
+             * @description The receiver: an https URL.
+             * @example https://crm.example.org/leadfactory
+             */
             url: string;
-            /** @description What people call it. */
+            /**
+             * @description What people call it.
+             * @example CRM
+             */
             description: string;
             /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
             events: components["schemas"]["WebhookEndpoint.Event"][];
@@ -3248,13 +3630,19 @@ export interface components {
              * @description Since when every message to it has failed; not set after one that arrived.
              */
             readonly failing_since?: string;
-            /** @description The subject that registered it. */
+            /**
+             * @description The subject that registered it.
+             * @example grace
+             */
             readonly created_by: string;
             /** Format: date-time */
             readonly created_at?: string;
             /** Format: date-time */
             readonly updated_at?: string;
-            /** @description Names this state of what an admin can change; see `If-Match`. */
+            /**
+             * @description Names this state of what an admin can change; see `If-Match`.
+             * @example c6ff26d9a09edf4c
+             */
             readonly etag: string;
         };
         /**
@@ -3283,12 +3671,1767 @@ export interface components {
         "WebhookEndpoint.Status": "STATUS_UNSPECIFIED" | "ENABLED" | "DISABLED";
     };
     responses: {
-        /** @description What went wrong. */
-        Error: {
+        /** @description The request is wrong, or cannot be done as things are. */
+        BadRequest: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "INVALID_ARGUMENT",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "INVALID_ARGUMENT",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `IDEMPOTENCY_KEY_REUSED`, `IMPORT_TAKEN_OVER`
+         */
+        BadRequest10: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IMPORT_TAKEN_OVER",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `IMPORT_DRY_RUN`, `IMPORT_RUNNING`
+         */
+        BadRequest11: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IMPORT_RUNNING",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `OUT_OF_RANGE`: `PART_OUT_OF_RANGE`
+         */
+        BadRequest12: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "OUT_OF_RANGE",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "PART_OUT_OF_RANGE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `INPUTS_TOO_LARGE`, `INPUTS_NOT_COMPARABLE`
+         */
+        BadRequest13: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "INPUTS_NOT_COMPARABLE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `REPORT_NOT_COMPLETED`, `LINEAGE_PENDING`, `LINEAGE_DISABLED`, `LINEAGE_DISCARDED`, `INPUTS_REMOVED`, `LEAD_ERASED`, `TEMPLATE_GONE`, `TEMPLATE_FAILED`
+         */
+        BadRequest14: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TEMPLATE_FAILED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_CHANGED`, `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest15: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `REPORT_NOT_COMPLETED`, `LEAD_ERASED`
+         */
+        BadRequest16: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "LEAD_ERASED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `LINEAGE_NOT_RECORDED`, `LEAD_ERASED`
+         */
+        BadRequest17: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "LEAD_ERASED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `REPORT_ENDED`
+         */
+        BadRequest18: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "REPORT_ENDED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_CHANGED`, `IDEMPOTENCY_KEY_REUSED`, `REPORT_NOT_FAILED`
+         */
+        BadRequest19: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "REPORT_NOT_FAILED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_CHANGED`, `IDEMPOTENCY_KEY_REUSED`, `BATCH_TOO_LARGE`, `BATCH_EMPTY`, `REISSUE_MIXED`
+         */
+        BadRequest20: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "REISSUE_MIXED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `BATCH_NOT_ENDED`
+         */
+        BadRequest21: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "BATCH_NOT_ENDED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `TEMPLATE_STATUS`
+         */
+        BadRequest22: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TEMPLATE_STATUS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `TEMPLATE_FAILED`
+         */
+        BadRequest23: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TEMPLATE_FAILED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `WEBHOOKS_OFF`
+         */
+        BadRequest24: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "WEBHOOKS_OFF",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `WEBHOOKS_OFF`, `WEBHOOK_DISABLED`
+         */
+        BadRequest25: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "WEBHOOK_DISABLED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `WEBHOOKS_OFF`, `TOO_MANY_SECRETS`
+         */
+        BadRequest26: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TOO_MANY_SECRETS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `LEAD_DELETED`, `LEAD_MERGED`, `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `LEAD_MERGED`
+         */
+        BadRequest4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "LEAD_MERGED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `LEAD_DELETED`, `LEAD_MERGED`, `SUGGESTION_DECIDED`, `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `LEAD_DELETED`, `LEAD_MERGED`, `ENRICHMENT_UNDER_WAY`, `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest6: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `FAILED_PRECONDITION`: `CHANGED_SINCE_MERGE`, `NOT_MERGED`, `IDEMPOTENCY_KEY_REUSED`
+         */
+        BadRequest7: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "FAILED_PRECONDITION",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "IDEMPOTENCY_KEY_REUSED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `OUT_OF_RANGE`: `RESUME_TOKEN_UNKNOWN`
+         */
+        BadRequest8: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "OUT_OF_RANGE",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "RESUME_TOKEN_UNKNOWN",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The request is wrong, or cannot be done as things are.
+         *     - `OUT_OF_RANGE`: `OUT_OF_RANGE`
+         */
+        BadRequest9: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 400,
+                 *         "status": "OUT_OF_RANGE",
+                 *         "message": "The request is wrong, or cannot be done as things are.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "OUT_OF_RANGE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description It is not as `If-Match` has it any more.
+         *     - `ABORTED`: `ETAG_MISMATCH`
+         */
+        Changed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 412,
+                 *         "status": "ABORTED",
+                 *         "message": "It is not as `If-Match` has it any more.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "ETAG_MISMATCH",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ALREADY_EXISTS`: `ALREADY_EXISTS`
+         *     - `ABORTED`: `CONFLICT`
+         */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "CONFLICT",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ALREADY_EXISTS`: `ALREADY_EXISTS`
+         *     - `ABORTED`: `CONFLICT`, `ETAG_MISMATCH`
+         */
+        Conflict2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "ETAG_MISMATCH",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ABORTED`: `CONFLICT`, `ETAG_MISMATCH`
+         */
+        Conflict3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "ETAG_MISMATCH",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ABORTED`: `CONFLICT`, `ETAG_MISMATCH`
+         *     - `ALREADY_EXISTS`: `ALREADY_EXISTS`
+         */
+        Conflict4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ALREADY_EXISTS",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "ALREADY_EXISTS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ABORTED`: `WATCHER_TOO_SLOW`
+         */
+        Conflict5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "WATCHER_TOO_SLOW",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ABORTED`: `CONFLICT`
+         */
+        Conflict6: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "CONFLICT",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Something stands in the way, or somebody else was faster.
+         *     - `ABORTED`: `CONFLICT`, `BROKEN_OFF`
+         */
+        Conflict7: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 409,
+                 *         "status": "ABORTED",
+                 *         "message": "Something stands in the way, or somebody else was faster.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "BROKEN_OFF",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The service failed.
+         *     - `INTERNAL`: `UPSTREAM_INTERNAL`, `REPLY_UNPRINTABLE`, `INTERNAL`
+         */
+        Failed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 500,
+                 *         "status": "INTERNAL",
+                 *         "message": "The service failed.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "INTERNAL",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The service failed.
+         *     - `INTERNAL`: `UPSTREAM_INTERNAL`, `REPLY_UNPRINTABLE`, `INTERNAL`
+         *     - `DATA_LOSS`: `DATA_LOSS`
+         */
+        Failed2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 500,
+                 *         "status": "DATA_LOSS",
+                 *         "message": "The service failed.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "DATA_LOSS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The service failed.
+         *     - `INTERNAL`: `UPSTREAM_INTERNAL`, `REPLY_UNPRINTABLE`, `INTERNAL`
+         *     - `DATA_LOSS`: `DATA_LOSS`, `PAYLOAD_DAMAGED`
+         */
+        Failed3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 500,
+                 *         "status": "DATA_LOSS",
+                 *         "message": "The service failed.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "PAYLOAD_DAMAGED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The service failed.
+         *     - `INTERNAL`: `UPSTREAM_INTERNAL`, `REPLY_UNPRINTABLE`, `INTERNAL`
+         *     - `DATA_LOSS`: `INPUTS_DAMAGED`, `OBJECT_DAMAGED`
+         */
+        Failed4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 500,
+                 *         "status": "DATA_LOSS",
+                 *         "message": "The service failed.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "OBJECT_DAMAGED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The service failed.
+         *     - `INTERNAL`: `UPSTREAM_INTERNAL`, `REPLY_UNPRINTABLE`, `INTERNAL`
+         *     - `DATA_LOSS`: `DATA_LOSS`, `OBJECT_DAMAGED`
+         */
+        Failed5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 500,
+                 *         "status": "DATA_LOSS",
+                 *         "message": "The service failed.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "OBJECT_DAMAGED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Who is asking may not do this.
+         *     - `PERMISSION_DENIED`: `ACCESS_DENIED`, `CROSS_ORIGIN`
+         */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 403,
+                 *         "status": "PERMISSION_DENIED",
+                 *         "message": "Who is asking may not do this.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "CROSS_ORIGIN",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Who is asking may not do this.
+         *     - `PERMISSION_DENIED`: `ACCESS_DENIED`, `CROSS_ORIGIN`, `NOT_YOURS`
+         */
+        Forbidden2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 403,
+                 *         "status": "PERMISSION_DENIED",
+                 *         "message": "Who is asking may not do this.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "NOT_YOURS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description There is no such thing.
+         *     - `NOT_FOUND`: `PATH_UNKNOWN`, `NOT_FOUND`
+         */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 404,
+                 *         "status": "NOT_FOUND",
+                 *         "message": "There is no such thing.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "NOT_FOUND",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description There is no such thing.
+         *     - `NOT_FOUND`: `PATH_UNKNOWN`, `NOT_FOUND`, `PAYLOAD_EXPIRED`
+         */
+        NotFound2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 404,
+                 *         "status": "NOT_FOUND",
+                 *         "message": "There is no such thing.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "PAYLOAD_EXPIRED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description There is no such thing.
+         *     - `NOT_FOUND`: `NOT_FOUND`, `PAYLOAD_EXPIRED`
+         */
+        NotFound3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 404,
+                 *         "status": "NOT_FOUND",
+                 *         "message": "There is no such thing.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "PAYLOAD_EXPIRED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description There is no such thing.
+         *     - `NOT_FOUND`: `NOT_FOUND`
+         */
+        NotFound4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 404,
+                 *         "status": "NOT_FOUND",
+                 *         "message": "There is no such thing.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "NOT_FOUND",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description It took longer than the request, or the site, has time for.
+         *     - `DEADLINE_EXCEEDED`: `UPSTREAM_DEADLINE_EXCEEDED`, `DEADLINE_EXCEEDED`
+         */
+        TimedOut: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 504,
+                 *         "status": "DEADLINE_EXCEEDED",
+                 *         "message": "It took longer than the request, or the site, has time for.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "DEADLINE_EXCEEDED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description It took longer than the request, or the site, has time for.
+         *     - `DEADLINE_EXCEEDED`: `UPSTREAM_DEADLINE_EXCEEDED`, `DEADLINE_EXCEEDED`, `UPLOAD_STALLED`
+         */
+        TimedOut2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 504,
+                 *         "status": "DEADLINE_EXCEEDED",
+                 *         "message": "It took longer than the request, or the site, has time for.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "UPLOAD_STALLED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The body is too large.
+         *     - `INVALID_ARGUMENT`: `BODY_TOO_LARGE`
+         */
+        TooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 413,
+                 *         "status": "INVALID_ARGUMENT",
+                 *         "message": "The body is too large.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "BODY_TOO_LARGE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`
+         */
+        TooMany: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "RATE_LIMITED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `ENRICHMENT_QUOTA_EXCEEDED`
+         */
+        TooMany2: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "ENRICHMENT_QUOTA_EXCEEDED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `TOO_MANY_WATCHERS`
+         */
+        TooMany3: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TOO_MANY_WATCHERS",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `RESOURCE_EXHAUSTED`
+         */
+        TooMany4: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "RESOURCE_EXHAUSTED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `REPRODUCTIONS_BUSY`, `INPUTS_TOO_LARGE`
+         */
+        TooMany5: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "INPUTS_TOO_LARGE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `REPORT_QUEUE_FULL`
+         */
+        TooMany6: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "REPORT_QUEUE_FULL",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too much was asked for; `Retry-After` says when to try again.
+         *     - `RESOURCE_EXHAUSTED`: `UPSTREAM_RESOURCE_EXHAUSTED`, `RATE_LIMITED`, `PREVIEWS_BUSY`, `INPUTS_TOO_LARGE`
+         */
+        TooMany7: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 429,
+                 *         "status": "RESOURCE_EXHAUSTED",
+                 *         "message": "Too much was asked for; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "INPUTS_TOO_LARGE",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The body did not arrive in time.
+         *     - `DEADLINE_EXCEEDED`: `BODY_TOO_SLOW`
+         */
+        TooSlow: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 408,
+                 *         "status": "DEADLINE_EXCEEDED",
+                 *         "message": "The body did not arrive in time.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "BODY_TOO_SLOW",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Nobody knows who is asking.
+         *     - `UNAUTHENTICATED`: `CREDENTIAL_MISSING`, `TOKEN_INVALID`, `TOKEN_ISSUER_UNKNOWN`, `TOKEN_MALFORMED`, `TOKEN_ROLES_INVALID`, `TOKEN_SIGNATURE_INVALID`, `TOKEN_SUBJECT_INVALID`, `TOKEN_TOO_LONG`, `TOKEN_TYPE_INVALID`
+         */
+        Unauthenticated: {
+            headers: {
+                /** @description How to say who is asking (RFC 9110, 11.6.1). */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 401,
+                 *         "status": "UNAUTHENTICATED",
+                 *         "message": "Nobody knows who is asking.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "TOKEN_TYPE_INVALID",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Not now; `Retry-After` says when to try again.
+         *     - `UNAVAILABLE`: `UPSTREAM_UNAVAILABLE`, `TOO_BUSY`, `UNAVAILABLE`, `WORKLOAD_TOKEN_MISSING`
+         */
+        Unavailable: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 503,
+                 *         "status": "UNAVAILABLE",
+                 *         "message": "Not now; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "WORKLOAD_TOKEN_MISSING",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Not now; `Retry-After` says when to try again.
+         *     - `UNAVAILABLE`: `UPSTREAM_UNAVAILABLE`, `TOO_BUSY`, `UNAVAILABLE`, `WORKLOAD_TOKEN_MISSING`, `REPRODUCTION_RUNNING`
+         */
+        Unavailable2: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 503,
+                 *         "status": "UNAVAILABLE",
+                 *         "message": "Not now; `Retry-After` says when to try again.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "REPRODUCTION_RUNNING",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description The body is not of a type that is taken here.
+         *     - `INVALID_ARGUMENT`: `CONTENT_TYPE_UNSUPPORTED`
+         */
+        WrongType: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 415,
+                 *         "status": "INVALID_ARGUMENT",
+                 *         "message": "The body is not of a type that is taken here.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "CONTENT_TYPE_UNSUPPORTED",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["Error"];
             };
         };
@@ -3323,7 +5466,7 @@ export interface operations {
                 created_after?: string;
                 /** @description Only leads created earlier than this instant. */
                 created_before?: string;
-                /** @description Deleted leads too. */
+                /** @description Deleted leads too. Fails with PERMISSION_DENIED, reason DELETED_LEADS_HIDDEN, for a viewer. */
                 show_deleted?: boolean;
                 /**
                  * @description `created_at`, `email` or `domain`, ascending unless ` desc` follows (AIP-132); empty means
@@ -3345,10 +5488,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "leads": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "email": "ada@example.org",
+                     *           "domain": "example.org",
+                     *           "name": "Ada Lovelace",
+                     *           "is_manual": false,
+                     *           "enrichment_status": "PENDING",
+                     *           "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *           "enrichment_error": "",
+                     *           "enriched_at": "2026-01-31T08:30:00Z",
+                     *           "facts": [
+                     *             {
+                     *               "provider": "mail",
+                     *               "name": "mail.dmarc",
+                     *               "state": "FOUND",
+                     *               "values": [],
+                     *               "source": "_dmarc.example.org",
+                     *               "method": "DNS TXT",
+                     *               "reason": "",
+                     *               "observed_at": "2026-01-31T08:30:00Z",
+                     *               "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *             }
+                     *           ],
+                     *           "created_by": "ada",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "updated_at": "2026-01-31T08:30:00Z",
+                     *           "etag": "c6ff26d9a09edf4c",
+                     *           "delete_time": "2026-01-31T08:30:00Z",
+                     *           "merged_into": "",
+                     *           "suggestions": [
+                     *             {
+                     *               "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *               "field": "name",
+                     *               "value": "Example Ltd",
+                     *               "source": "https://example.org/",
+                     *               "fact": "homepage.organisation",
+                     *               "observed_at": "2026-01-31T08:30:00Z",
+                     *               "state": "OPEN",
+                     *               "decided_by": "",
+                     *               "decided_at": "2026-01-31T08:30:00Z"
+                     *             }
+                     *           ],
+                     *           "import_id": ""
+                     *         }
+                     *       ],
+                     *       "next_page_token": "",
+                     *       "total_size_estimate": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListLeadsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_CreateLead: {
@@ -3363,6 +5564,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org",
+                 *       "domain": "example.org",
+                 *       "name": "Ada Lovelace"
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateLeadRequest"];
             };
         };
@@ -3370,13 +5578,73 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest2"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_QuickAddLead: {
@@ -3391,6 +5659,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "hello@example.org"
+                 *     }
+                 */
                 "application/json": components["schemas"]["QuickAddLeadRequest"];
             };
         };
@@ -3398,13 +5671,73 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest2"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany2"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_GetLead: {
@@ -3416,9 +5749,15 @@ export interface operations {
                  */
                 as_of?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+            };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -3428,13 +5767,79 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_UpdateLead: {
@@ -3464,26 +5869,52 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org",
+                 *       "domain": "example.org",
+                 *       "name": "Ada Lovelace",
+                 *       "etag": "c6ff26d9a09edf4c"
+                 *     }
+                 */
                 "application/json": {
-                    /** @description UUID version 7 (RFC 9562). */
+                    /**
+                     * @description UUID version 7 (RFC 9562).
+                     * @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001
+                     */
                     readonly id?: string;
-                    /** @description The address as normalised: no surrounding space, domain part in lower case. */
+                    /**
+                     * @description The address as normalised: no surrounding space, domain part in lower case.
+                     * @example ada@example.org
+                     */
                     email: string;
-                    /** @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels). */
+                    /**
+                     * @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels).
+                     * @example example.org
+                     */
                     domain?: string;
-                    /** @description What people call this lead; may be empty. */
+                    /**
+                     * @description What people call this lead; may be empty.
+                     * @example Ada Lovelace
+                     */
                     name?: string;
                     /** @description True for a lead that a person typed in, to tell it from imported ones. */
                     is_manual?: boolean;
                     readonly enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
-                    /** @description Names the enrichment job in logs; empty if none was ever asked for. */
+                    /**
+                     * @description Names the enrichment job in logs; empty if none was ever asked for.
+                     * @example 0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a
+                     */
                     readonly enrichment_task_id?: string;
                     /** @description Why enrichment failed; empty unless `enrichment_status` is FAILED. */
                     readonly enrichment_error?: string;
@@ -3494,7 +5925,10 @@ export interface operations {
                     readonly enriched_at?: string;
                     /** @description Everything that enrichment learned, ordered by provider and name. Empty in lists. */
                     readonly facts?: components["schemas"]["Fact"][];
-                    /** @description The subject that created the lead. */
+                    /**
+                     * @description The subject that created the lead.
+                     * @example ada
+                     */
                     readonly created_by?: string;
                     /** Format: date-time */
                     readonly created_at?: string;
@@ -3503,6 +5937,7 @@ export interface operations {
                     /**
                      * @description Stands for everything above as it is now, and means nothing else. Sent back with a change, it
                      *     makes the change fail if somebody else was faster.
+                     * @example c6ff26d9a09edf4c
                      */
                     etag?: string;
                     /**
@@ -3526,13 +5961,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest3"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict2"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_DeleteLead: {
@@ -3557,7 +6054,10 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -3567,13 +6067,72 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest2"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict3"];
+            412: components["responses"]["Changed"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_UpdateLead2: {
@@ -3603,26 +6162,52 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org",
+                 *       "domain": "example.org",
+                 *       "name": "Ada Lovelace",
+                 *       "etag": "c6ff26d9a09edf4c"
+                 *     }
+                 */
                 "application/json": {
-                    /** @description UUID version 7 (RFC 9562). */
+                    /**
+                     * @description UUID version 7 (RFC 9562).
+                     * @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001
+                     */
                     readonly id?: string;
-                    /** @description The address as normalised: no surrounding space, domain part in lower case. */
+                    /**
+                     * @description The address as normalised: no surrounding space, domain part in lower case.
+                     * @example ada@example.org
+                     */
                     email?: string;
-                    /** @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels). */
+                    /**
+                     * @description The host name that is audited, in lower case and ASCII (RFC 5891 A-labels).
+                     * @example example.org
+                     */
                     domain?: string;
-                    /** @description What people call this lead; may be empty. */
+                    /**
+                     * @description What people call this lead; may be empty.
+                     * @example Ada Lovelace
+                     */
                     name?: string;
                     /** @description True for a lead that a person typed in, to tell it from imported ones. */
                     is_manual?: boolean;
                     readonly enrichment_status?: components["schemas"]["Lead.EnrichmentStatus"];
-                    /** @description Names the enrichment job in logs; empty if none was ever asked for. */
+                    /**
+                     * @description Names the enrichment job in logs; empty if none was ever asked for.
+                     * @example 0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a
+                     */
                     readonly enrichment_task_id?: string;
                     /** @description Why enrichment failed; empty unless `enrichment_status` is FAILED. */
                     readonly enrichment_error?: string;
@@ -3633,7 +6218,10 @@ export interface operations {
                     readonly enriched_at?: string;
                     /** @description Everything that enrichment learned, ordered by provider and name. Empty in lists. */
                     readonly facts?: components["schemas"]["Fact"][];
-                    /** @description The subject that created the lead. */
+                    /**
+                     * @description The subject that created the lead.
+                     * @example ada
+                     */
                     readonly created_by?: string;
                     /** Format: date-time */
                     readonly created_at?: string;
@@ -3642,6 +6230,7 @@ export interface operations {
                     /**
                      * @description Stands for everything above as it is now, and means nothing else. Sent back with a change, it
                      *     makes the change fail if somebody else was faster.
+                     * @example c6ff26d9a09edf4c
                      */
                     etag?: string;
                     /**
@@ -3665,13 +6254,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest3"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict2"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_UndeleteLead: {
@@ -3682,13 +6333,17 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
@@ -3702,13 +6357,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest4"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict2"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_EnrichLead: {
@@ -3721,13 +6438,17 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
@@ -3747,13 +6468,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest3"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict3"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany2"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_AcceptSuggestion: {
@@ -3766,15 +6549,22 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
-                /** @description The suggestion's UUID. */
+                /**
+                 * @description The suggestion's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 suggestion_id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
@@ -3794,13 +6584,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest5"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict4"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_DismissSuggestion: {
@@ -3813,15 +6665,22 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
-                /** @description The suggestion's UUID. */
+                /**
+                 * @description The suggestion's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 suggestion_id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
@@ -3841,13 +6700,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest5"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict3"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_MergeLead: {
@@ -3860,13 +6781,21 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description UUID of the lead that stays. */
+                /**
+                 * @description UUID of the lead that stays.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "other_id": "0192f0c1-0000-7000-8000-000000000000"
+                 *     }
+                 */
                 "application/json": {
                     /**
                      * Format: uuid
@@ -3898,13 +6827,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest6"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict2"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_UnmergeLead: {
@@ -3917,13 +6908,17 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description UUID of the lead that was merged into another one. */
+                /**
+                 * @description UUID of the lead that was merged into another one.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * @description `etag` of the lead as the caller knows it; if it is another one now, nothing happens. Over HTTP,
@@ -3943,13 +6938,75 @@ export interface operations {
             /** @description Someone who might buy an audit. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "email": "ada@example.org",
+                     *       "domain": "example.org",
+                     *       "name": "Ada Lovelace",
+                     *       "is_manual": false,
+                     *       "enrichment_status": "PENDING",
+                     *       "enrichment_task_id": "0192f0c1-7e4a-700a-8c3d-5b1f0a9d000a",
+                     *       "enrichment_error": "",
+                     *       "enriched_at": "2026-01-31T08:30:00Z",
+                     *       "facts": [
+                     *         {
+                     *           "provider": "mail",
+                     *           "name": "mail.dmarc",
+                     *           "state": "FOUND",
+                     *           "values": [
+                     *             "v=DMARC1; p=reject"
+                     *           ],
+                     *           "source": "_dmarc.example.org",
+                     *           "method": "DNS TXT",
+                     *           "reason": "",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "evidence_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c",
+                     *       "delete_time": "2026-01-31T08:30:00Z",
+                     *       "merged_into": "",
+                     *       "suggestions": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7009-8c3d-5b1f0a9d0009",
+                     *           "field": "name",
+                     *           "value": "Example Ltd",
+                     *           "source": "https://example.org/",
+                     *           "fact": "homepage.organisation",
+                     *           "observed_at": "2026-01-31T08:30:00Z",
+                     *           "state": "OPEN",
+                     *           "decided_by": "",
+                     *           "decided_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "import_id": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lead"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest7"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict2"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_WatchLeads: {
@@ -3975,7 +7032,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3983,16 +7040,23 @@ export interface operations {
                 content: {
                     "application/x-ndjson": {
                         result?: components["schemas"]["LeadEvent"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     };
                     "text/event-stream": components["schemas"]["LeadEvent"];
                     "application/json": {
                         result?: components["schemas"]["LeadEvent"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     }[];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest8"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict5"];
+            429: components["responses"]["TooMany3"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_ListLeadAudit: {
@@ -4017,7 +7081,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The lead's UUID, or `-` for the entries of all leads and of calls that name none. */
+                /**
+                 * @description The lead's UUID, or `-` for the entries of all leads and of calls that name none.
+                 * @example 0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001
+                 */
                 id: string;
             };
             cookie?: never;
@@ -4030,10 +7097,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008",
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "version": 0,
+                     *           "action": "BASELINE",
+                     *           "user_id": "ada",
+                     *           "ip_address": "192.0.2.7",
+                     *           "user_agent": "Mozilla/5.0",
+                     *           "request_id": "4f7d0c52a1",
+                     *           "method": "/leadfactory.lead.v1.LeadService/UpdateLead",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "old_values": {},
+                     *           "new_values": {},
+                     *           "entry_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "previous_hash": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+                     *           "changed_fields": [
+                     *             "name"
+                     *           ],
+                     *           "roles": [
+                     *             "operator"
+                     *           ],
+                     *           "workload": "gateway",
+                     *           "code": "",
+                     *           "reason": ""
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListLeadAuditResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_GetAuditCheckpoint: {
@@ -4051,10 +7157,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "leadfactory.example/leads",
+                     *       "size": 0.5,
+                     *       "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *       "note": "",
+                     *       "public_key": "",
+                     *       "created_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Checkpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_GetAuditEntryProof: {
@@ -4062,7 +7184,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The entry's UUID. */
+                /**
+                 * @description The entry's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -4075,16 +7200,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "entry_id": "0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008",
+                     *       "index": 0.5,
+                     *       "leaf_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *       "hashes": [
+                     *         "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI="
+                     *       ],
+                     *       "checkpoint": {
+                     *         "origin": "leadfactory.example/leads",
+                     *         "size": 0.5,
+                     *         "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *         "note": "",
+                     *         "public_key": "",
+                     *         "created_at": "2026-01-31T08:30:00Z"
+                     *       },
+                     *       "proof": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["EntryProof"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed2"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_GetAuditConsistency: {
         parameters: {
             query: {
-                /** @description The smaller size: that of a checkpoint which was kept. */
+                /**
+                 * @description The smaller size: that of a checkpoint which was kept.
+                 * @example 1
+                 */
                 first: number;
                 /** @description The larger size; 0 means that of the newest checkpoint. */
                 second?: number;
@@ -4101,18 +7255,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "first": 0.5,
+                     *       "second": 0.5,
+                     *       "hashes": [
+                     *         "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI="
+                     *       ],
+                     *       "first_root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *       "second_root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *       "checkpoint": {
+                     *         "origin": "leadfactory.example/leads",
+                     *         "size": 0.5,
+                     *         "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *         "note": "",
+                     *         "public_key": "",
+                     *         "created_at": "2026-01-31T08:30:00Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConsistencyProof"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest9"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed2"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_DownloadLeadEvidence: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -4122,13 +7311,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed2"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_EraseLead: {
@@ -4136,13 +7379,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The lead's UUID. */
+                /**
+                 * @description The lead's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -4153,10 +7400,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "number": 0,
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "erased_by": "grace",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Erasure"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadService_ListErasures: {
@@ -4179,10 +7445,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "erasures": [
+                     *         {
+                     *           "number": 0,
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "erased_by": "grace",
+                     *           "erased_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListErasuresResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_ImportLeads: {
@@ -4213,7 +7497,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "*/*": unknown;
             };
@@ -4225,10 +7509,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7005-8c3d-5b1f0a9d0005",
+                     *       "state": "RUNNING",
+                     *       "filename": "leads.csv",
+                     *       "columns": {},
+                     *       "ignored_columns": [
+                     *         ""
+                     *       ],
+                     *       "existing": "SKIP",
+                     *       "dry_run": false,
+                     *       "enrich": false,
+                     *       "rows": 0,
+                     *       "created": 0,
+                     *       "updated": 0,
+                     *       "unchanged": 0,
+                     *       "duplicates": 0,
+                     *       "refused": 0,
+                     *       "error": "",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "ended_at": "2026-01-31T08:30:00Z",
+                     *       "undone": 0,
+                     *       "conflicts": 0,
+                     *       "undone_by": "",
+                     *       "undone_at": "2026-01-31T08:30:00Z",
+                     *       "look_ups": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["LeadImport"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest10"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden2"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict7"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooMany2"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut2"];
         };
     };
     LeadTransferService_ListLeadImports: {
@@ -4251,10 +7573,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "imports": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7005-8c3d-5b1f0a9d0005",
+                     *           "state": "RUNNING",
+                     *           "filename": "leads.csv",
+                     *           "columns": {},
+                     *           "ignored_columns": [
+                     *             ""
+                     *           ],
+                     *           "existing": "SKIP",
+                     *           "dry_run": false,
+                     *           "enrich": false,
+                     *           "rows": 0,
+                     *           "created": 0,
+                     *           "updated": 0,
+                     *           "unchanged": 0,
+                     *           "duplicates": 0,
+                     *           "refused": 0,
+                     *           "error": "",
+                     *           "created_by": "ada",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "ended_at": "2026-01-31T08:30:00Z",
+                     *           "undone": 0,
+                     *           "conflicts": 0,
+                     *           "undone_by": "",
+                     *           "undone_at": "2026-01-31T08:30:00Z",
+                     *           "look_ups": 0
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListLeadImportsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_GetLeadImport: {
@@ -4262,7 +7624,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The import's UUID. */
+                /**
+                 * @description The import's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 import_id: string;
             };
             cookie?: never;
@@ -4275,18 +7640,64 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7005-8c3d-5b1f0a9d0005",
+                     *       "state": "RUNNING",
+                     *       "filename": "leads.csv",
+                     *       "columns": {},
+                     *       "ignored_columns": [
+                     *         ""
+                     *       ],
+                     *       "existing": "SKIP",
+                     *       "dry_run": false,
+                     *       "enrich": false,
+                     *       "rows": 0,
+                     *       "created": 0,
+                     *       "updated": 0,
+                     *       "unchanged": 0,
+                     *       "duplicates": 0,
+                     *       "refused": 0,
+                     *       "error": "",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "ended_at": "2026-01-31T08:30:00Z",
+                     *       "undone": 0,
+                     *       "conflicts": 0,
+                     *       "undone_by": "",
+                     *       "undone_at": "2026-01-31T08:30:00Z",
+                     *       "look_ups": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["LeadImport"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden2"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_ListLeadImportErrors: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
-                /** @description The import's UUID. */
+                /**
+                 * @description The import's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 import_id: string;
             };
             cookie?: never;
@@ -4296,13 +7707,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden2"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_UndoLeadImport: {
@@ -4310,13 +7775,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The import's UUID. */
+                /**
+                 * @description The import's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 import_id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -4327,10 +7796,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7005-8c3d-5b1f0a9d0005",
+                     *       "state": "RUNNING",
+                     *       "filename": "leads.csv",
+                     *       "columns": {},
+                     *       "ignored_columns": [
+                     *         ""
+                     *       ],
+                     *       "existing": "SKIP",
+                     *       "dry_run": false,
+                     *       "enrich": false,
+                     *       "rows": 0,
+                     *       "created": 0,
+                     *       "updated": 0,
+                     *       "unchanged": 0,
+                     *       "duplicates": 0,
+                     *       "refused": 0,
+                     *       "error": "",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "ended_at": "2026-01-31T08:30:00Z",
+                     *       "undone": 0,
+                     *       "conflicts": 0,
+                     *       "undone_by": "",
+                     *       "undone_at": "2026-01-31T08:30:00Z",
+                     *       "look_ups": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["LeadImport"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest11"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden2"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_ListLeadImportConflicts: {
@@ -4343,7 +7852,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The import's UUID. */
+                /**
+                 * @description The import's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 import_id: string;
             };
             cookie?: never;
@@ -4356,10 +7868,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "conflicts": [
+                     *         {
+                     *           "row": 0,
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListLeadImportConflictsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden2"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LeadTransferService_ExportLeads: {
@@ -4386,14 +7916,21 @@ export interface operations {
                 created_after?: string;
                 /** @description Only leads created earlier than this instant. */
                 created_before?: string;
-                /** @description Deleted leads too. */
+                /** @description Deleted leads too. Fails with PERMISSION_DENIED, reason DELETED_LEADS_HIDDEN, for a viewer. */
                 show_deleted?: boolean;
                 /** @description As in ListLeads. */
                 order_by?: string;
                 /** @description Only leads that this import created. */
                 import_id?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4402,13 +7939,66 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetLineageByReport: {
@@ -4416,7 +8006,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 report_id: string;
             };
             cookie?: never;
@@ -4429,10 +8022,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *       "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "template_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+                     *       "pipeline_start_time": "2026-01-31T08:30:00Z",
+                     *       "pipeline_end_time": "2026-01-31T08:30:00Z",
+                     *       "pipeline_duration_seconds": 0.5,
+                     *       "raw_inputs_size_bytes": 0,
+                     *       "compression_ratio": 0.5,
+                     *       "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "parts": [
+                     *         {
+                     *           "size_bytes": 1,
+                     *           "sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13"
+                     *         }
+                     *       ],
+                     *       "logs_size_bytes": 0,
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "access_count": 0,
+                     *       "last_accessed_at": "2026-01-31T08:30:00Z",
+                     *       "raw_inputs_expired_at": "2026-01-31T08:30:00Z",
+                     *       "logs_expired_at": "2026-01-31T08:30:00Z",
+                     *       "status": "COMPLETED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Lineage"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetLineageLogs: {
@@ -4441,9 +8072,19 @@ export interface operations {
                 /** @description One part, counted from 1; all of it if 0. */
                 part?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
-                /** @description The lineage's UUID. */
+                /**
+                 * @description The lineage's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 lineage_id: string;
             };
             cookie?: never;
@@ -4453,13 +8094,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest12"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound2"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed3"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_DownloadRawInputs: {
@@ -4468,9 +8163,19 @@ export interface operations {
                 /** @description One part, counted from 1; all of them if 0. */
                 part?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
-                /** @description The lineage's UUID. */
+                /**
+                 * @description The lineage's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 lineage_id: string;
             };
             cookie?: never;
@@ -4480,21 +8185,85 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest12"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound2"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed3"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetOpenLineage: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
-                /** @description The lineage's UUID. */
+                /**
+                 * @description The lineage's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 lineage_id: string;
             };
             cookie?: never;
@@ -4504,13 +8273,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_SearchLineage: {
@@ -4554,10 +8377,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "lineages": [
+                     *         {
+                     *           "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *           "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *           "template_version_id": "website_audit@2.0.0",
+                     *           "template_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+                     *           "pipeline_start_time": "2026-01-31T08:30:00Z",
+                     *           "pipeline_end_time": "2026-01-31T08:30:00Z",
+                     *           "pipeline_duration_seconds": 0.5,
+                     *           "raw_inputs_size_bytes": 0,
+                     *           "compression_ratio": 0.5,
+                     *           "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *           "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *           "parts": [
+                     *             {
+                     *               "size_bytes": 1,
+                     *               "sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13"
+                     *             }
+                     *           ],
+                     *           "logs_size_bytes": 0,
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "access_count": 0,
+                     *           "last_accessed_at": "2026-01-31T08:30:00Z",
+                     *           "raw_inputs_expired_at": "2026-01-31T08:30:00Z",
+                     *           "logs_expired_at": "2026-01-31T08:30:00Z",
+                     *           "status": "COMPLETED"
+                     *         }
+                     *       ],
+                     *       "next_page_token": "",
+                     *       "total_size_estimate": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["SearchLineageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_LookupPdf: {
@@ -4570,7 +8436,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "*/*": unknown;
             };
@@ -4582,18 +8448,69 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "verdict": "GENUINE",
+                     *       "lineage": {
+                     *         "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *         "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *         "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *         "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *         "template_version_id": "website_audit@2.0.0",
+                     *         "template_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+                     *         "pipeline_start_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_end_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_duration_seconds": 0.5,
+                     *         "raw_inputs_size_bytes": 0,
+                     *         "compression_ratio": 0.5,
+                     *         "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *         "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *         "parts": [
+                     *           {
+                     *             "size_bytes": 1,
+                     *             "sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13"
+                     *           }
+                     *         ],
+                     *         "logs_size_bytes": 0,
+                     *         "created_at": "2026-01-31T08:30:00Z",
+                     *         "access_count": 0,
+                     *         "last_accessed_at": "2026-01-31T08:30:00Z",
+                     *         "raw_inputs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "logs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "status": "COMPLETED"
+                     *       },
+                     *       "evidence": "SHA256",
+                     *       "sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "remark": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["LookupPdfResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooMany4"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_DiffLineage: {
         parameters: {
             query: {
-                /** @description The first report's UUID, or its lineage's. */
+                /**
+                 * @description The first report's UUID, or its lineage's.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 a: string;
-                /** @description The second report's UUID, or its lineage's. */
+                /**
+                 * @description The second report's UUID, or its lineage's.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 b: string;
             };
             header?: never;
@@ -4608,10 +8525,92 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "a": {
+                     *         "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *         "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *         "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *         "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *         "template_version_id": "website_audit@2.0.0",
+                     *         "template_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+                     *         "pipeline_start_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_end_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_duration_seconds": 0.5,
+                     *         "raw_inputs_size_bytes": 0,
+                     *         "compression_ratio": 0.5,
+                     *         "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *         "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *         "parts": [
+                     *           {
+                     *             "size_bytes": 1,
+                     *             "sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13"
+                     *           }
+                     *         ],
+                     *         "logs_size_bytes": 0,
+                     *         "created_at": "2026-01-31T08:30:00Z",
+                     *         "access_count": 0,
+                     *         "last_accessed_at": "2026-01-31T08:30:00Z",
+                     *         "raw_inputs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "logs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "status": "COMPLETED"
+                     *       },
+                     *       "b": {
+                     *         "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *         "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *         "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *         "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *         "template_version_id": "website_audit@2.0.0",
+                     *         "template_digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+                     *         "pipeline_start_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_end_time": "2026-01-31T08:30:00Z",
+                     *         "pipeline_duration_seconds": 0.5,
+                     *         "raw_inputs_size_bytes": 0,
+                     *         "compression_ratio": 0.5,
+                     *         "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *         "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *         "parts": [
+                     *           {
+                     *             "size_bytes": 1,
+                     *             "sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13"
+                     *           }
+                     *         ],
+                     *         "logs_size_bytes": 0,
+                     *         "created_at": "2026-01-31T08:30:00Z",
+                     *         "access_count": 0,
+                     *         "last_accessed_at": "2026-01-31T08:30:00Z",
+                     *         "raw_inputs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "logs_expired_at": "2026-01-31T08:30:00Z",
+                     *         "status": "COMPLETED"
+                     *       },
+                     *       "inputs_identical": false,
+                     *       "changes": [
+                     *         {
+                     *           "kind": "ADDED",
+                     *           "path": "",
+                     *           "a": "",
+                     *           "b": ""
+                     *         }
+                     *       ],
+                     *       "changes_total": 0,
+                     *       "template_identical": false,
+                     *       "environment_identical": false,
+                     *       "pdf_identical": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["LineageDiff"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest13"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound3"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed3"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_ListLineageAccesses: {
@@ -4632,7 +8631,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The lineage's UUID, or `-` for the entries of all lineages and of calls that name none. */
+                /**
+                 * @description The lineage's UUID, or `-` for the entries of all lineages and of calls that name none.
+                 * @example 0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003
+                 */
                 lineage_id: string;
             };
             cookie?: never;
@@ -4645,10 +8647,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "accesses": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008",
+                     *           "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *           "report_generation_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *           "version": 0,
+                     *           "action": "VIEW",
+                     *           "part": 0,
+                     *           "user_id": "ada",
+                     *           "workload": "gateway",
+                     *           "ip_address": "192.0.2.7",
+                     *           "user_agent": "Mozilla/5.0",
+                     *           "request_id": "4f7d0c52a1",
+                     *           "method": "/leadfactory.lineage.v1.LineageService/DownloadRawInputs",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "details": "",
+                     *           "outcome": "OK",
+                     *           "sent_bytes": 0.5,
+                     *           "ended_at": "2026-01-31T08:30:00Z",
+                     *           "entry_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListLineageAccessesResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetAuditCheckpoint: {
@@ -4666,10 +8702,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "origin": "leadfactory.example/leads",
+                     *       "size": 0.5,
+                     *       "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *       "note": "",
+                     *       "public_key": "",
+                     *       "created_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Checkpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetAuditEntryProof: {
@@ -4677,7 +8729,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The entry's UUID. */
+                /**
+                 * @description The entry's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -4690,16 +8745,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "entry_id": "0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008",
+                     *       "index": 0.5,
+                     *       "leaf_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *       "hashes": [
+                     *         "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI="
+                     *       ],
+                     *       "checkpoint": {
+                     *         "origin": "leadfactory.example/leads",
+                     *         "size": 0.5,
+                     *         "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *         "note": "",
+                     *         "public_key": "",
+                     *         "created_at": "2026-01-31T08:30:00Z"
+                     *       },
+                     *       "proof": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["EntryProof"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed2"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetAuditConsistency: {
         parameters: {
             query: {
-                /** @description The smaller size: that of a checkpoint which was kept. */
+                /**
+                 * @description The smaller size: that of a checkpoint which was kept.
+                 * @example 1
+                 */
                 first: number;
                 /** @description The larger size; 0 means that of the newest checkpoint. */
                 second?: number;
@@ -4716,10 +8800,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "first": 0.5,
+                     *       "second": 0.5,
+                     *       "hashes": [
+                     *         "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI="
+                     *       ],
+                     *       "first_root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *       "second_root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *       "checkpoint": {
+                     *         "origin": "leadfactory.example/leads",
+                     *         "size": 0.5,
+                     *         "root_hash": "k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=",
+                     *         "note": "",
+                     *         "public_key": "",
+                     *         "created_at": "2026-01-31T08:30:00Z"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConsistencyProof"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest9"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed2"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_GetStorage: {
@@ -4737,10 +8846,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "disk": [
+                     *         {
+                     *           "name": "",
+                     *           "records": 0,
+                     *           "bytes": 0.5
+                     *         }
+                     *       ],
+                     *       "by_month": [
+                     *         {
+                     *           "name": "",
+                     *           "records": 0,
+                     *           "bytes": 0.5
+                     *         }
+                     *       ],
+                     *       "by_template": [
+                     *         {
+                     *           "name": "",
+                     *           "records": 0,
+                     *           "bytes": 0.5
+                     *         }
+                     *       ],
+                     *       "by_lead": [
+                     *         {
+                     *           "name": "",
+                     *           "records": 0,
+                     *           "bytes": 0.5
+                     *         }
+                     *       ],
+                     *       "alarm_bytes": 0.5,
+                     *       "alarm": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["StorageUsage"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_PreviewRetention: {
@@ -4758,10 +8907,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "classes": [
+                     *         {
+                     *           "content": "RAW_INPUTS",
+                     *           "days": 0,
+                     *           "due": 0,
+                     *           "due_bytes": 0.5,
+                     *           "held": 0
+                     *         }
+                     *       ],
+                     *       "holds": [
+                     *         {
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "held": false,
+                     *           "reason": "Case 2026-17",
+                     *           "held_by": "grace",
+                     *           "held_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "dry_run": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["RetentionPreview"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     LineageService_SetLegalHold: {
@@ -4773,6 +8951,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "lead_id": "0192f0c1-0000-7000-8000-000000000000",
+                 *       "reason": "Case 2026-17"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetLegalHoldRequest"];
             };
         };
@@ -4783,10 +8967,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "held": false,
+                     *       "reason": "Case 2026-17",
+                     *       "held_by": "grace",
+                     *       "held_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LegalHold"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     AssuranceService_ReproduceReport: {
@@ -4794,13 +8997,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -4811,10 +9018,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "identical": false,
+                     *       "expected_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "actual_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "stored_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "environment_matches": false,
+                     *       "expected_environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+                     *       "actual_environment_digest": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+                     *       "differences": [
+                     *         {
+                     *           "kind": "RECORD",
+                     *           "name": "",
+                     *           "expected": "",
+                     *           "actual": "",
+                     *           "page": 0,
+                     *           "share": 0.5,
+                     *           "message": ""
+                     *         }
+                     *       ],
+                     *       "pages_compared": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["Reproduction"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest14"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany5"];
+            500: components["responses"]["Failed4"];
+            503: components["responses"]["Unavailable2"];
+            504: components["responses"]["TimedOut"];
         };
     };
     AssuranceService_GetCoverage: {
@@ -4835,10 +9076,102 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "complete": false,
+                     *       "completed": 0,
+                     *       "recorded": 0,
+                     *       "pending": 0,
+                     *       "disabled": 0,
+                     *       "discarded": 0,
+                     *       "lineages": 0,
+                     *       "differences": [
+                     *         {
+                     *           "report_id": "",
+                     *           "kind": "MISSING",
+                     *           "lineage_status": "",
+                     *           "message": ""
+                     *         }
+                     *       ],
+                     *       "differences_total": 0,
+                     *       "counted_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Coverage"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
+        };
+    };
+    ReportAuditService_ListReportAudit: {
+        parameters: {
+            query?: {
+                /** @description How many entries to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter; empty for the first page. */
+                page_token?: string;
+                /** @description Only entries of this kind. */
+                action?: components["schemas"]["ReportAuditEntry.Action"];
+                /** @description Only entries of this subject. */
+                user_id?: string;
+                /** @description Only entries of calls that named this. */
+                resource?: string;
+                /** @description Only entries made at this time or later. */
+                created_after?: string;
+                /** @description Only entries made before this time. */
+                created_before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "",
+                     *           "action": "DENIED",
+                     *           "user_id": "",
+                     *           "roles": [
+                     *             ""
+                     *           ],
+                     *           "workload": "",
+                     *           "ip_address": "",
+                     *           "user_agent": "",
+                     *           "request_id": "",
+                     *           "method": "",
+                     *           "resource": "",
+                     *           "reason": "",
+                     *           "created_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ListReportAuditResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_ListReports: {
@@ -4871,10 +9204,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "reports": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *           "template_version_id": "website_audit@2.0.0",
+                     *           "status": "QUEUED",
+                     *           "progress": 0,
+                     *           "step": "rendering",
+                     *           "error": "",
+                     *           "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *           "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *           "pdf_size_bytes": 0,
+                     *           "page_count": 0,
+                     *           "lineage_status": "PENDING",
+                     *           "locale": "en",
+                     *           "created_by": "ada",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "completed_at": "2026-01-31T08:30:00Z",
+                     *           "retry_of": "",
+                     *           "batch_id": "",
+                     *           "supersedes": "",
+                     *           "superseded_by": "",
+                     *           "erased_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "next_page_token": "",
+                     *       "total_size_estimate": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListReportsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_GenerateReport: {
@@ -4889,6 +9260,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "lead_id": "0192f0c1-0000-7000-8000-000000000000",
+                 *       "template": "website_audit",
+                 *       "locale": "en"
+                 *     }
+                 */
                 "application/json": components["schemas"]["GenerateReportRequest"];
             };
         };
@@ -4899,10 +9277,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "status": "QUEUED",
+                     *       "progress": 0,
+                     *       "step": "rendering",
+                     *       "error": "",
+                     *       "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "pdf_size_bytes": 0,
+                     *       "page_count": 0,
+                     *       "lineage_status": "PENDING",
+                     *       "locale": "en",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "completed_at": "2026-01-31T08:30:00Z",
+                     *       "retry_of": "",
+                     *       "batch_id": "",
+                     *       "supersedes": "",
+                     *       "superseded_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Report"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest15"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound4"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany6"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_GetReport: {
@@ -4910,7 +9325,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -4923,18 +9341,61 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "status": "QUEUED",
+                     *       "progress": 0,
+                     *       "step": "rendering",
+                     *       "error": "",
+                     *       "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "pdf_size_bytes": 0,
+                     *       "page_count": 0,
+                     *       "lineage_status": "PENDING",
+                     *       "locale": "en",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "completed_at": "2026-01-31T08:30:00Z",
+                     *       "retry_of": "",
+                     *       "batch_id": "",
+                     *       "supersedes": "",
+                     *       "superseded_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Report"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_DownloadReport: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -4944,21 +9405,85 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest16"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_DownloadReportEvidence: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -4968,13 +9493,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest17"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_ListDeadLetters: {
@@ -4997,10 +9576,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "dead_letters": [
+                     *         {
+                     *           "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *           "lineage_id": "0192f0c1-7e4a-7003-8c3d-5b1f0a9d0003",
+                     *           "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *           "template_version_id": "website_audit@2.0.0",
+                     *           "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *           "inputs_sha256": "fd61a03af4f77d870fc21e05e7e80678095c92d808cfb3b5c279ee04c74aca13",
+                     *           "created_by": "ada",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "dead_at": "2026-01-31T08:30:00Z",
+                     *           "attempts": 0,
+                     *           "reason": "ALREADY_EXISTS"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListDeadLettersResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_RedriveDeadLetters: {
@@ -5012,6 +9617,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "The disk was full."
+                 *     }
+                 */
                 "application/json": components["schemas"]["RedriveDeadLettersRequest"];
             };
         };
@@ -5022,10 +9632,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "redriven": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["RedriveDeadLettersResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound4"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_DiscardDeadLetter: {
@@ -5033,15 +9659,26 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 report_id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "Agreed with the owner of the report."
+                 *     }
+                 */
                 "application/json": {
-                    /** @description Why this lineage may be lost. */
+                    /**
+                     * @description Why this lineage may be lost.
+                     * @example Agreed with the owner of the report.
+                     */
                     reason: string;
                 };
             };
@@ -5053,10 +9690,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "status": "QUEUED",
+                     *       "progress": 0,
+                     *       "step": "rendering",
+                     *       "error": "",
+                     *       "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "pdf_size_bytes": 0,
+                     *       "page_count": 0,
+                     *       "lineage_status": "PENDING",
+                     *       "locale": "en",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "completed_at": "2026-01-31T08:30:00Z",
+                     *       "retry_of": "",
+                     *       "batch_id": "",
+                     *       "supersedes": "",
+                     *       "superseded_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Report"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_WatchReport: {
@@ -5064,14 +9738,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5079,16 +9756,23 @@ export interface operations {
                 content: {
                     "application/x-ndjson": {
                         result?: components["schemas"]["Report"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     };
                     "text/event-stream": components["schemas"]["Report"];
                     "application/json": {
                         result?: components["schemas"]["Report"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     }[];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_CancelReport: {
@@ -5096,13 +9780,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5113,10 +9801,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "status": "QUEUED",
+                     *       "progress": 0,
+                     *       "step": "rendering",
+                     *       "error": "",
+                     *       "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "pdf_size_bytes": 0,
+                     *       "page_count": 0,
+                     *       "lineage_status": "PENDING",
+                     *       "locale": "en",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "completed_at": "2026-01-31T08:30:00Z",
+                     *       "retry_of": "",
+                     *       "batch_id": "",
+                     *       "supersedes": "",
+                     *       "superseded_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Report"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest18"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_RetryReport: {
@@ -5127,13 +9852,17 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description The report's UUID. */
+                /**
+                 * @description The report's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /** @description Names this request, as in GenerateReport. */
                     request_id?: string;
@@ -5147,10 +9876,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "lead_id": "0192f0c1-7e4a-7001-8c3d-5b1f0a9d0001",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "status": "QUEUED",
+                     *       "progress": 0,
+                     *       "step": "rendering",
+                     *       "error": "",
+                     *       "pdf_url": "/api/reports/0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002/pdf",
+                     *       "pdf_sha256": "a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a",
+                     *       "pdf_size_bytes": 0,
+                     *       "page_count": 0,
+                     *       "lineage_status": "PENDING",
+                     *       "locale": "en",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "completed_at": "2026-01-31T08:30:00Z",
+                     *       "retry_of": "",
+                     *       "batch_id": "",
+                     *       "supersedes": "",
+                     *       "superseded_by": "",
+                     *       "erased_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Report"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest19"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany6"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_GenerateReports: {
@@ -5163,8 +9929,14 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "template": "website_audit",
+                 *       "locale": "en"
+                 *     }
+                 */
                 "application/json": components["schemas"]["GenerateReportsRequest"];
             };
         };
@@ -5175,10 +9947,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "locale": "en",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "size": 0,
+                     *       "queued": 0,
+                     *       "running": 0,
+                     *       "completed": 0,
+                     *       "failed": 0,
+                     *       "cancelled": 0,
+                     *       "progress": 0,
+                     *       "zip_url": "/api/report-batches/0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004/zip"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReportBatch"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest20"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound4"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany6"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_ListReportBatches: {
@@ -5201,10 +10002,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "report_batches": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004",
+                     *           "template_version_id": "website_audit@2.0.0",
+                     *           "locale": "en",
+                     *           "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *           "created_by": "ada",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "size": 0,
+                     *           "queued": 0,
+                     *           "running": 0,
+                     *           "completed": 0,
+                     *           "failed": 0,
+                     *           "cancelled": 0,
+                     *           "progress": 0,
+                     *           "zip_url": "/api/report-batches/0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004/zip"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListReportBatchesResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_GetReportBatch: {
@@ -5212,7 +10042,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The batch's UUID. */
+                /**
+                 * @description The batch's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5225,10 +10058,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "locale": "en",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "size": 0,
+                     *       "queued": 0,
+                     *       "running": 0,
+                     *       "completed": 0,
+                     *       "failed": 0,
+                     *       "cancelled": 0,
+                     *       "progress": 0,
+                     *       "zip_url": "/api/report-batches/0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004/zip"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReportBatch"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_WatchReportBatch: {
@@ -5236,14 +10094,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The batch's UUID. */
+                /**
+                 * @description The batch's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description One JSON object a line, in each event's `data`, or the items of an array. */
+            /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5251,16 +10112,23 @@ export interface operations {
                 content: {
                     "application/x-ndjson": {
                         result?: components["schemas"]["ReportBatch"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     };
                     "text/event-stream": components["schemas"]["ReportBatch"];
                     "application/json": {
                         result?: components["schemas"]["ReportBatch"];
-                        error?: unknown;
+                        error?: components["schemas"]["ErrorBody"];
                     }[];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_CancelReportBatch: {
@@ -5268,13 +10136,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The batch's UUID. */
+                /**
+                 * @description The batch's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5285,18 +10157,57 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004",
+                     *       "template_version_id": "website_audit@2.0.0",
+                     *       "locale": "en",
+                     *       "pipeline_run_id": "0192f0c1-7e4a-700b-8c3d-5b1f0a9d000b",
+                     *       "created_by": "ada",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "size": 0,
+                     *       "queued": 0,
+                     *       "running": 0,
+                     *       "completed": 0,
+                     *       "failed": 0,
+                     *       "cancelled": 0,
+                     *       "progress": 0,
+                     *       "zip_url": "/api/report-batches/0192f0c1-7e4a-7004-8c3d-5b1f0a9d0004/zip"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReportBatch"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     ReportService_DownloadReportBatch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
-                /** @description The batch's UUID. */
+                /**
+                 * @description The batch's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5306,13 +10217,67 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest21"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_ListTemplateVersions: {
@@ -5339,10 +10304,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "template_versions": [
+                     *         {
+                     *           "id": "website_audit@2.0.0",
+                     *           "name": "website_audit",
+                     *           "version": "2.0.0",
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "status": "DRAFT",
+                     *           "origin": "SHIPPED",
+                     *           "locales": [
+                     *             "en"
+                     *           ],
+                     *           "files": [
+                     *             {
+                     *               "name": "report.html.j2",
+                     *               "size_bytes": 0,
+                     *               "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *             }
+                     *           ],
+                     *           "size_bytes": 0,
+                     *           "created_by": "grace",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "published_by": "grace",
+                     *           "published_at": "2026-01-31T08:30:00Z",
+                     *           "retired_by": "",
+                     *           "retired_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListTemplateVersionsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_CreateTemplateVersion: {
@@ -5354,6 +10357,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "letter",
+                 *       "version": "1.0.0",
+                 *       "archive": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateTemplateVersionRequest"];
             };
         };
@@ -5364,10 +10374,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "website_audit@2.0.0",
+                     *       "name": "website_audit",
+                     *       "version": "2.0.0",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "status": "DRAFT",
+                     *       "origin": "SHIPPED",
+                     *       "locales": [
+                     *         "en"
+                     *       ],
+                     *       "files": [
+                     *         {
+                     *           "name": "report.html.j2",
+                     *           "size_bytes": 0,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "size_bytes": 0,
+                     *       "created_by": "grace",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "published_by": "grace",
+                     *       "published_at": "2026-01-31T08:30:00Z",
+                     *       "retired_by": "",
+                     *       "retired_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TemplateVersion"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_GetTemplateVersion: {
@@ -5375,7 +10422,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5388,10 +10438,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "website_audit@2.0.0",
+                     *       "name": "website_audit",
+                     *       "version": "2.0.0",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "status": "DRAFT",
+                     *       "origin": "SHIPPED",
+                     *       "locales": [
+                     *         "en"
+                     *       ],
+                     *       "files": [
+                     *         {
+                     *           "name": "report.html.j2",
+                     *           "size_bytes": 0,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "size_bytes": 0,
+                     *       "created_by": "grace",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "published_by": "grace",
+                     *       "published_at": "2026-01-31T08:30:00Z",
+                     *       "retired_by": "",
+                     *       "retired_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TemplateVersion"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_DeleteTemplateVersion: {
@@ -5399,7 +10483,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5412,10 +10499,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example {} */
                     "application/json": components["schemas"]["DeleteTemplateVersionResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest22"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict6"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_PublishTemplateVersion: {
@@ -5423,13 +10519,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5440,10 +10540,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "website_audit@2.0.0",
+                     *       "name": "website_audit",
+                     *       "version": "2.0.0",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "status": "DRAFT",
+                     *       "origin": "SHIPPED",
+                     *       "locales": [
+                     *         "en"
+                     *       ],
+                     *       "files": [
+                     *         {
+                     *           "name": "report.html.j2",
+                     *           "size_bytes": 0,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "size_bytes": 0,
+                     *       "created_by": "grace",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "published_by": "grace",
+                     *       "published_at": "2026-01-31T08:30:00Z",
+                     *       "retired_by": "",
+                     *       "retired_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TemplateVersion"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest22"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_RetireTemplateVersion: {
@@ -5451,13 +10589,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5468,10 +10610,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "website_audit@2.0.0",
+                     *       "name": "website_audit",
+                     *       "version": "2.0.0",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "status": "DRAFT",
+                     *       "origin": "SHIPPED",
+                     *       "locales": [
+                     *         "en"
+                     *       ],
+                     *       "files": [
+                     *         {
+                     *           "name": "report.html.j2",
+                     *           "size_bytes": 0,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "size_bytes": 0,
+                     *       "created_by": "grace",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "published_by": "grace",
+                     *       "published_at": "2026-01-31T08:30:00Z",
+                     *       "retired_by": "",
+                     *       "retired_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TemplateVersion"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest22"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_PreviewTemplateVersion: {
@@ -5488,9 +10668,19 @@ export interface operations {
                 /** @description Width of the picture in pixels; 0 means 1,000. PNG only. */
                 width?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5500,21 +10690,85 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest23"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany7"];
+            500: components["responses"]["Failed4"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_DownloadTemplateVersion: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+                /** @description Asks for a part (RFC 9110, 14.2). */
+                Range?: string;
+                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
+                "If-Range"?: string;
+            };
             path: {
-                /** @description `name@version`. */
+                /**
+                 * @description `name@version`.
+                 * @example website_audit@2.0.0
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5524,21 +10778,81 @@ export interface operations {
             /** @description The bytes, as they are stored. */
             200: {
                 headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "*/*": unknown;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description The part asked for. */
+            206: {
+                headers: {
+                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
+                    "Accept-Ranges"?: string;
+                    /** @description The name to save it under (RFC 6266). */
+                    "Content-Disposition"?: string;
+                    /** @description SHA-256 of the whole (RFC 9530). */
+                    "Repr-Digest"?: string;
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description There is no byte of the range. */
+            416: {
+                headers: {
+                    /** @description Which bytes of how many (RFC 9110, 14.4). */
+                    "Content-Range"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     TemplateService_DiffTemplateVersions: {
         parameters: {
             query: {
-                /** @description `name@version` to start from. */
+                /**
+                 * @description `name@version` to start from.
+                 * @example website_audit@1.0.0
+                 */
                 a: string;
-                /** @description `name@version` to compare with it. */
+                /**
+                 * @description `name@version` to compare with it.
+                 * @example website_audit@2.0.0
+                 */
                 b: string;
             };
             header?: never;
@@ -5553,10 +10867,56 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "identical": false,
+                     *       "files": [
+                     *         {
+                     *           "name": "report.html.j2",
+                     *           "change": "ADDED",
+                     *           "a": {
+                     *             "name": "report.html.j2",
+                     *             "size_bytes": 0,
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "b": {
+                     *             "name": "report.html.j2",
+                     *             "size_bytes": 0,
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "text_diff": ""
+                     *         }
+                     *       ],
+                     *       "schema": [
+                     *         {
+                     *           "path": "",
+                     *           "change": "ADDED",
+                     *           "a": "",
+                     *           "b": ""
+                     *         }
+                     *       ],
+                     *       "strings": [
+                     *         {
+                     *           "locale": "",
+                     *           "key": "",
+                     *           "change": "ADDED",
+                     *           "a": "",
+                     *           "b": ""
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DiffTemplateVersionsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound4"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed5"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_ListWebhookEndpoints: {
@@ -5579,10 +10939,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "webhook_endpoints": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *           "url": "https://crm.example.org/leadfactory",
+                     *           "description": "CRM",
+                     *           "events": [
+                     *             "REPORT_COMPLETED"
+                     *           ],
+                     *           "status": "ENABLED",
+                     *           "disabled_reason": "",
+                     *           "secret": "",
+                     *           "secrets": [
+                     *             {
+                     *               "created_at": "2026-01-31T08:30:00Z",
+                     *               "expires_at": "2026-01-31T08:30:00Z"
+                     *             }
+                     *           ],
+                     *           "failing_since": "2026-01-31T08:30:00Z",
+                     *           "created_by": "grace",
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "updated_at": "2026-01-31T08:30:00Z",
+                     *           "etag": "c6ff26d9a09edf4c"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListWebhookEndpointsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_CreateWebhookEndpoint: {
@@ -5594,12 +10989,27 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "url": "https://crm.example.org/leadfactory",
+                 *       "description": "CRM"
+                 *     }
+                 */
                 "application/json": {
-                    /** @description UUID version 7 (RFC 9562). */
+                    /**
+                     * @description UUID version 7 (RFC 9562).
+                     * @example 0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006
+                     */
                     readonly id?: string;
-                    /** @description The receiver: an https URL. */
+                    /**
+                     * @description The receiver: an https URL.
+                     * @example https://crm.example.org/leadfactory
+                     */
                     url?: string;
-                    /** @description What people call it. */
+                    /**
+                     * @description What people call it.
+                     * @example CRM
+                     */
                     description?: string;
                     /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
                     events?: components["schemas"]["WebhookEndpoint.Event"][];
@@ -5619,13 +11029,19 @@ export interface operations {
                      * @description Since when every message to it has failed; not set after one that arrived.
                      */
                     readonly failing_since?: string;
-                    /** @description The subject that registered it. */
+                    /**
+                     * @description The subject that registered it.
+                     * @example grace
+                     */
                     readonly created_by?: string;
                     /** Format: date-time */
                     readonly created_at?: string;
                     /** Format: date-time */
                     readonly updated_at?: string;
-                    /** @description Names this state of what an admin can change; see `If-Match`. */
+                    /**
+                     * @description Names this state of what an admin can change; see `If-Match`.
+                     * @example c6ff26d9a09edf4c
+                     */
                     readonly etag?: string;
                 };
             };
@@ -5634,21 +11050,63 @@ export interface operations {
             /** @description Where messages are sent. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "url": "https://crm.example.org/leadfactory",
+                     *       "description": "CRM",
+                     *       "events": [
+                     *         "REPORT_COMPLETED"
+                     *       ],
+                     *       "status": "ENABLED",
+                     *       "disabled_reason": "",
+                     *       "secret": "",
+                     *       "secrets": [
+                     *         {
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "expires_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "failing_since": "2026-01-31T08:30:00Z",
+                     *       "created_by": "grace",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookEndpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest24"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_GetWebhookEndpoint: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
+                "If-None-Match"?: string;
+            };
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5658,13 +11116,55 @@ export interface operations {
             /** @description Where messages are sent. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "url": "https://crm.example.org/leadfactory",
+                     *       "description": "CRM",
+                     *       "events": [
+                     *         "REPORT_COMPLETED"
+                     *       ],
+                     *       "status": "ENABLED",
+                     *       "disabled_reason": "",
+                     *       "secret": "",
+                     *       "secrets": [
+                     *         {
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "expires_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "failing_since": "2026-01-31T08:30:00Z",
+                     *       "created_by": "grace",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookEndpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description What the caller has is current. */
+            304: {
+                headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_DeleteWebhookEndpoint: {
@@ -5681,7 +11181,10 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5694,10 +11197,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example {} */
                     "application/json": components["schemas"]["DeleteWebhookEndpointResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict3"];
+            412: components["responses"]["Changed"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_UpdateWebhookEndpoint: {
@@ -5716,19 +11229,37 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "url": "https://crm.example.org/leadfactory",
+                 *       "description": "CRM"
+                 *     }
+                 */
                 "application/json": {
-                    /** @description UUID version 7 (RFC 9562). */
+                    /**
+                     * @description UUID version 7 (RFC 9562).
+                     * @example 0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006
+                     */
                     readonly id?: string;
-                    /** @description The receiver: an https URL. */
+                    /**
+                     * @description The receiver: an https URL.
+                     * @example https://crm.example.org/leadfactory
+                     */
                     url?: string;
-                    /** @description What people call it. */
+                    /**
+                     * @description What people call it.
+                     * @example CRM
+                     */
                     description?: string;
                     /** @description What it is told; REPORT_COMPLETED, REPORT_FAILED and BATCH_ENDED if empty. */
                     events?: components["schemas"]["WebhookEndpoint.Event"][];
@@ -5748,13 +11279,19 @@ export interface operations {
                      * @description Since when every message to it has failed; not set after one that arrived.
                      */
                     readonly failing_since?: string;
-                    /** @description The subject that registered it. */
+                    /**
+                     * @description The subject that registered it.
+                     * @example grace
+                     */
                     readonly created_by?: string;
                     /** Format: date-time */
                     readonly created_at?: string;
                     /** Format: date-time */
                     readonly updated_at?: string;
-                    /** @description Names this state of what an admin can change; see `If-Match`. */
+                    /**
+                     * @description Names this state of what an admin can change; see `If-Match`.
+                     * @example c6ff26d9a09edf4c
+                     */
                     readonly etag?: string;
                 };
             };
@@ -5763,13 +11300,51 @@ export interface operations {
             /** @description Where messages are sent. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "url": "https://crm.example.org/leadfactory",
+                     *       "description": "CRM",
+                     *       "events": [
+                     *         "REPORT_COMPLETED"
+                     *       ],
+                     *       "status": "ENABLED",
+                     *       "disabled_reason": "",
+                     *       "secret": "",
+                     *       "secrets": [
+                     *         {
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "expires_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "failing_since": "2026-01-31T08:30:00Z",
+                     *       "created_by": "grace",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookEndpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest24"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict3"];
+            412: components["responses"]["Changed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_TestWebhookEndpoint: {
@@ -5777,13 +11352,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5794,10 +11373,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007",
+                     *       "endpoint_id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "event": "REPORT_COMPLETED",
+                     *       "status": "PENDING",
+                     *       "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "batch_id": "",
+                     *       "occurred_at": "2026-01-31T08:30:00Z",
+                     *       "attempts": 0,
+                     *       "next_attempt_at": "2026-01-31T08:30:00Z",
+                     *       "response_status": 0,
+                     *       "error": "",
+                     *       "ended_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest25"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_RotateWebhookSecret: {
@@ -5805,13 +11411,17 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": {
                     /**
                      * Format: int32
@@ -5825,13 +11435,50 @@ export interface operations {
             /** @description Where messages are sent. */
             200: {
                 headers: {
+                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "url": "https://crm.example.org/leadfactory",
+                     *       "description": "CRM",
+                     *       "events": [
+                     *         "REPORT_COMPLETED"
+                     *       ],
+                     *       "status": "ENABLED",
+                     *       "disabled_reason": "",
+                     *       "secret": "",
+                     *       "secrets": [
+                     *         {
+                     *           "created_at": "2026-01-31T08:30:00Z",
+                     *           "expires_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "failing_since": "2026-01-31T08:30:00Z",
+                     *       "created_by": "grace",
+                     *       "created_at": "2026-01-31T08:30:00Z",
+                     *       "updated_at": "2026-01-31T08:30:00Z",
+                     *       "etag": "c6ff26d9a09edf4c"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookEndpoint"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest26"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_ListWebhookDeliveries: {
@@ -5846,7 +11493,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 endpoint_id: string;
             };
             cookie?: never;
@@ -5859,10 +11509,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "webhook_deliveries": [
+                     *         {
+                     *           "id": "0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007",
+                     *           "endpoint_id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *           "event": "REPORT_COMPLETED",
+                     *           "status": "PENDING",
+                     *           "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *           "batch_id": "",
+                     *           "occurred_at": "2026-01-31T08:30:00Z",
+                     *           "attempts": 0,
+                     *           "next_attempt_at": "2026-01-31T08:30:00Z",
+                     *           "response_status": 0,
+                     *           "error": "",
+                     *           "ended_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListWebhookDeliveriesResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_GetWebhookDelivery: {
@@ -5870,9 +11548,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 endpoint_id: string;
-                /** @description The delivery's UUID. */
+                /**
+                 * @description The delivery's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
@@ -5885,10 +11569,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007",
+                     *       "endpoint_id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "event": "REPORT_COMPLETED",
+                     *       "status": "PENDING",
+                     *       "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "batch_id": "",
+                     *       "occurred_at": "2026-01-31T08:30:00Z",
+                     *       "attempts": 0,
+                     *       "next_attempt_at": "2026-01-31T08:30:00Z",
+                     *       "response_status": 0,
+                     *       "error": "",
+                     *       "ended_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
     WebhookService_RedeliverWebhook: {
@@ -5896,15 +11603,22 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The endpoint's UUID. */
+                /**
+                 * @description The endpoint's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 endpoint_id: string;
-                /** @description The delivery's UUID. */
+                /**
+                 * @description The delivery's UUID.
+                 * @example 0192f0c1-0000-7000-8000-000000000000
+                 */
                 id: string;
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
@@ -5915,10 +11629,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007",
+                     *       "endpoint_id": "0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006",
+                     *       "event": "REPORT_COMPLETED",
+                     *       "status": "PENDING",
+                     *       "report_id": "0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002",
+                     *       "batch_id": "",
+                     *       "occurred_at": "2026-01-31T08:30:00Z",
+                     *       "attempts": 0,
+                     *       "next_attempt_at": "2026-01-31T08:30:00Z",
+                     *       "response_status": 0,
+                     *       "error": "",
+                     *       "ended_at": "2026-01-31T08:30:00Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest25"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict6"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["WrongType"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
         };
     };
 }

@@ -22,20 +22,37 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from protos.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&leadfactory/evidence/v1/evidence.proto\x12\x17leadfactory.evidence.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x01\n\nCheckpoint\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x01\x12\x11\n\troot_hash\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\x12\x12\n\npublic_key\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x01\n\nEntryProof\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x01\x12\x11\n\tleaf_hash\x18\x03 \x01(\t\x12\x0e\n\x06hashes\x18\x04 \x03(\t\x12\x37\n\ncheckpoint\x18\x05 \x01(\x0b\x32#.leadfactory.evidence.v1.Checkpoint\x12\r\n\x05proof\x18\x06 \x01(\t\"\xad\x01\n\x10\x43onsistencyProof\x12\r\n\x05\x66irst\x18\x01 \x01(\x01\x12\x0e\n\x06second\x18\x02 \x01(\x01\x12\x0e\n\x06hashes\x18\x03 \x03(\t\x12\x17\n\x0f\x66irst_root_hash\x18\x04 \x01(\t\x12\x18\n\x10second_root_hash\x18\x05 \x01(\t\x12\x37\n\ncheckpoint\x18\x06 \x01(\x0b\x32#.leadfactory.evidence.v1.Checkpointb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&leadfactory/evidence/v1/evidence.proto\x12\x17leadfactory.evidence.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x01\n\nCheckpoint\x12\x31\n\x06origin\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x92\x02\x19leadfactory.example/leads\x12\x0c\n\x04size\x18\x02 \x01(\x01\x12G\n\troot_hash\x18\x03 \x01(\tB4\xbaH1r/\x92\x02,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=\x12\x0c\n\x04note\x18\x04 \x01(\t\x12\x12\n\npublic_key\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb7\x02\n\nEntryProof\x12>\n\x08\x65ntry_id\x18\x01 \x01(\tB,\xbaH)r\'\x92\x02$0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008\x12\r\n\x05index\x18\x02 \x01(\x01\x12G\n\tleaf_hash\x18\x03 \x01(\tB4\xbaH1r/\x92\x02,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=\x12I\n\x06hashes\x18\x04 \x03(\tB9\xbaH6\x92\x01\x33\"1r/\x92\x02,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=\x12\x37\n\ncheckpoint\x18\x05 \x01(\x0b\x32#.leadfactory.evidence.v1.Checkpoint\x12\r\n\x05proof\x18\x06 \x01(\t\"\xd4\x02\n\x10\x43onsistencyProof\x12\r\n\x05\x66irst\x18\x01 \x01(\x01\x12\x0e\n\x06second\x18\x02 \x01(\x01\x12I\n\x06hashes\x18\x03 \x03(\tB9\xbaH6\x92\x01\x33\"1r/\x92\x02,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=\x12M\n\x0f\x66irst_root_hash\x18\x04 \x01(\tB4\xbaH1r/\x92\x02,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=\x12N\n\x10second_root_hash\x18\x05 \x01(\tB4\xbaH1r/\x92\x02,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI=\x12\x37\n\ncheckpoint\x18\x06 \x01(\x0b\x32#.leadfactory.evidence.v1.Checkpointb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadfactory.evidence.v1.evidence_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHECKPOINT']._serialized_start=101
-  _globals['_CHECKPOINT']._serialized_end=244
-  _globals['_ENTRYPROOF']._serialized_start=247
-  _globals['_ENTRYPROOF']._serialized_end=399
-  _globals['_CONSISTENCYPROOF']._serialized_start=402
-  _globals['_CONSISTENCYPROOF']._serialized_end=575
+  _globals['_CHECKPOINT'].fields_by_name['origin']._loaded_options = None
+  _globals['_CHECKPOINT'].fields_by_name['origin']._serialized_options = b'\272H\036r\034\222\002\031leadfactory.example/leads'
+  _globals['_CHECKPOINT'].fields_by_name['root_hash']._loaded_options = None
+  _globals['_CHECKPOINT'].fields_by_name['root_hash']._serialized_options = b'\272H1r/\222\002,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI='
+  _globals['_ENTRYPROOF'].fields_by_name['entry_id']._loaded_options = None
+  _globals['_ENTRYPROOF'].fields_by_name['entry_id']._serialized_options = b'\272H)r\'\222\002$0192f0c1-7e4a-7008-8c3d-5b1f0a9d0008'
+  _globals['_ENTRYPROOF'].fields_by_name['leaf_hash']._loaded_options = None
+  _globals['_ENTRYPROOF'].fields_by_name['leaf_hash']._serialized_options = b'\272H1r/\222\002,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI='
+  _globals['_ENTRYPROOF'].fields_by_name['hashes']._loaded_options = None
+  _globals['_ENTRYPROOF'].fields_by_name['hashes']._serialized_options = b'\272H6\222\0013\"1r/\222\002,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI='
+  _globals['_CONSISTENCYPROOF'].fields_by_name['hashes']._loaded_options = None
+  _globals['_CONSISTENCYPROOF'].fields_by_name['hashes']._serialized_options = b'\272H6\222\0013\"1r/\222\002,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI='
+  _globals['_CONSISTENCYPROOF'].fields_by_name['first_root_hash']._loaded_options = None
+  _globals['_CONSISTENCYPROOF'].fields_by_name['first_root_hash']._serialized_options = b'\272H1r/\222\002,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI='
+  _globals['_CONSISTENCYPROOF'].fields_by_name['second_root_hash']._loaded_options = None
+  _globals['_CONSISTENCYPROOF'].fields_by_name['second_root_hash']._serialized_options = b'\272H1r/\222\002,k1JTdz0YQ3u6Yx9rUOQhR0Y6v2dV0bJmS8r0pQ0oVtI='
+  _globals['_CHECKPOINT']._serialized_start=130
+  _globals['_CHECKPOINT']._serialized_end=362
+  _globals['_ENTRYPROOF']._serialized_start=365
+  _globals['_ENTRYPROOF']._serialized_end=676
+  _globals['_CONSISTENCYPROOF']._serialized_start=679
+  _globals['_CONSISTENCYPROOF']._serialized_end=1019
 # @@protoc_insertion_point(module_scope)

@@ -27,9 +27,10 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from protos.leadfactory.options.v1 import access_pb2 as leadfactory_dot_options_dot_v1_dot_access__pb2
+from protos.leadfactory.options.v1 import failures_pb2 as leadfactory_dot_options_dot_v1_dot_failures__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%leadfactory/report/v1/assurance.proto\x12\x15leadfactory.report.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#leadfactory/options/v1/access.proto\"5\n\x16ReproduceReportRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xce\x04\n\x0cReproduction\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x11\n\tidentical\x18\x02 \x01(\x08\x12\x17\n\x0f\x65xpected_sha256\x18\x03 \x01(\t\x12\x15\n\ractual_sha256\x18\x04 \x01(\t\x12\x15\n\rstored_sha256\x18\x05 \x01(\t\x12\x1b\n\x13\x65nvironment_matches\x18\x06 \x01(\x08\x12#\n\x1b\x65xpected_environment_digest\x18\x07 \x01(\t\x12!\n\x19\x61\x63tual_environment_digest\x18\x08 \x01(\t\x12\x43\n\x0b\x64ifferences\x18\t \x03(\x0b\x32..leadfactory.report.v1.Reproduction.Difference\x12\x16\n\x0epages_compared\x18\n \x01(\x05\x1a\xa2\x01\n\nDifference\x12\x36\n\x04kind\x18\x01 \x01(\x0e\x32(.leadfactory.report.v1.Reproduction.Kind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x65xpected\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tual\x18\x04 \x01(\t\x12\x0c\n\x04page\x18\x05 \x01(\x05\x12\r\n\x05share\x18\x06 \x01(\x01\x12\x0f\n\x07message\x18\x07 \x01(\t\"j\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\n\n\x06RECORD\x10\x01\x12\x0e\n\nSTORED_PDF\x10\x02\x12\x0c\n\x08TEMPLATE\x10\x03\x12\x0f\n\x0b\x45NVIRONMENT\x10\x04\x12\x07\n\x03PDF\x10\x05\x12\x08\n\x04PAGE\x10\x06\"K\n\x12GetCoverageRequest\x12\x35\n\x05month\x18\x01 \x01(\tB&\xbaH#r!2\x1f^(20[0-9]{2}-(0[1-9]|1[0-2]))?$\"\xdd\x03\n\x08\x43overage\x12\x10\n\x08\x63omplete\x18\x01 \x01(\x08\x12\x11\n\tcompleted\x18\x02 \x01(\x05\x12\x10\n\x08recorded\x18\x03 \x01(\x05\x12\x0f\n\x07pending\x18\x04 \x01(\x05\x12\x10\n\x08\x64isabled\x18\x05 \x01(\x05\x12\x11\n\tdiscarded\x18\x06 \x01(\x05\x12\x10\n\x08lineages\x18\x07 \x01(\x05\x12?\n\x0b\x64ifferences\x18\x08 \x03(\x0b\x32*.leadfactory.report.v1.Coverage.Difference\x12\x19\n\x11\x64ifferences_total\x18\t \x01(\x05\x12.\n\ncounted_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a|\n\nDifference\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x32\n\x04kind\x18\x02 \x01(\x0e\x32$.leadfactory.report.v1.Coverage.Kind\x12\x16\n\x0elineage_status\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"H\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07MISSING\x10\x01\x12\x0b\n\x07UNKNOWN\x10\x02\x12\x10\n\x0c\x43ONTRADICTED\x10\x03\x32\xaf\x02\n\x10\x41ssuranceService\x12\x96\x01\n\x0fReproduceReport\x12-.leadfactory.report.v1.ReproduceReportRequest\x1a#.leadfactory.report.v1.Reproduction\"/\xaa\xbb\x18\x05\n\x03\x02\x03\x04\x82\xd3\xe4\x93\x02 \"\x1b/api/reports/{id}:reproduce:\x01*\x12\x81\x01\n\x0bGetCoverage\x12).leadfactory.report.v1.GetCoverageRequest\x1a\x1f.leadfactory.report.v1.Coverage\"&\xaa\xbb\x18\x05\n\x03\x02\x03\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/api/lineage:coverageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%leadfactory/report/v1/assurance.proto\x12\x15leadfactory.report.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#leadfactory/options/v1/access.proto\x1a%leadfactory/options/v1/failures.proto\"5\n\x16ReproduceReportRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xee\x07\n\x0cReproduction\x12?\n\treport_id\x18\x01 \x01(\tB,\xbaH)r\'\x92\x02$0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002\x12\x11\n\tidentical\x18\x02 \x01(\x08\x12\x61\n\x0f\x65xpected_sha256\x18\x03 \x01(\tBH\xbaHErC\x92\x02@a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a\x12_\n\ractual_sha256\x18\x04 \x01(\tBH\xbaHErC\x92\x02@a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a\x12_\n\rstored_sha256\x18\x05 \x01(\tBH\xbaHErC\x92\x02@a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a\x12\x1b\n\x13\x65nvironment_matches\x18\x06 \x01(\x08\x12m\n\x1b\x65xpected_environment_digest\x18\x07 \x01(\tBH\xbaHErC\x92\x02@60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752\x12k\n\x19\x61\x63tual_environment_digest\x18\x08 \x01(\tBH\xbaHErC\x92\x02@60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752\x12\x43\n\x0b\x64ifferences\x18\t \x03(\x0b\x32..leadfactory.report.v1.Reproduction.Difference\x12\x16\n\x0epages_compared\x18\n \x01(\x05\x1a\xa2\x01\n\nDifference\x12\x36\n\x04kind\x18\x01 \x01(\x0e\x32(.leadfactory.report.v1.Reproduction.Kind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x65xpected\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tual\x18\x04 \x01(\t\x12\x0c\n\x04page\x18\x05 \x01(\x05\x12\r\n\x05share\x18\x06 \x01(\x01\x12\x0f\n\x07message\x18\x07 \x01(\t\"j\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\n\n\x06RECORD\x10\x01\x12\x0e\n\nSTORED_PDF\x10\x02\x12\x0c\n\x08TEMPLATE\x10\x03\x12\x0f\n\x0b\x45NVIRONMENT\x10\x04\x12\x07\n\x03PDF\x10\x05\x12\x08\n\x04PAGE\x10\x06\"K\n\x12GetCoverageRequest\x12\x35\n\x05month\x18\x01 \x01(\tB&\xbaH#r!2\x1f^(20[0-9]{2}-(0[1-9]|1[0-2]))?$\"\xdd\x03\n\x08\x43overage\x12\x10\n\x08\x63omplete\x18\x01 \x01(\x08\x12\x11\n\tcompleted\x18\x02 \x01(\x05\x12\x10\n\x08recorded\x18\x03 \x01(\x05\x12\x0f\n\x07pending\x18\x04 \x01(\x05\x12\x10\n\x08\x64isabled\x18\x05 \x01(\x05\x12\x11\n\tdiscarded\x18\x06 \x01(\x05\x12\x10\n\x08lineages\x18\x07 \x01(\x05\x12?\n\x0b\x64ifferences\x18\x08 \x03(\x0b\x32*.leadfactory.report.v1.Coverage.Difference\x12\x19\n\x11\x64ifferences_total\x18\t \x01(\x05\x12.\n\ncounted_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a|\n\nDifference\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x32\n\x04kind\x18\x02 \x01(\x0e\x32$.leadfactory.report.v1.Coverage.Kind\x12\x16\n\x0elineage_status\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"H\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07MISSING\x10\x01\x12\x0b\n\x07UNKNOWN\x10\x02\x12\x10\n\x0c\x43ONTRADICTED\x10\x03\x32\xb4\x04\n\x10\x41ssuranceService\x12\x9b\x03\n\x0fReproduceReport\x12-.leadfactory.report.v1.ReproduceReportRequest\x1a#.leadfactory.report.v1.Reproduction\"\xb3\x02\xaa\xbb\x18\x05\n\x03\x02\x03\x04\xb2\xbb\x18\x02\x08\x05\xb2\xbb\x18\x8b\x01\x08\t\x12\x14REPORT_NOT_COMPLETED\x12\x0fLINEAGE_PENDING\x12\x10LINEAGE_DISABLED\x12\x11LINEAGE_DISCARDED\x12\x0eINPUTS_REMOVED\x12\x0bLEAD_ERASED\x12\rTEMPLATE_GONE\x12\x0fTEMPLATE_FAILED\xb2\xbb\x18(\x08\x08\x12\x12REPRODUCTIONS_BUSY\x12\x10INPUTS_TOO_LARGE\xb2\xbb\x18\x18\x08\x0e\x12\x14REPRODUCTION_RUNNING\xb2\xbb\x18\"\x08\x0f\x12\x0eINPUTS_DAMAGED\x12\x0eOBJECT_DAMAGED\x82\xd3\xe4\x93\x02 \"\x1b/api/reports/{id}:reproduce:\x01*\x12\x81\x01\n\x0bGetCoverage\x12).leadfactory.report.v1.GetCoverageRequest\x1a\x1f.leadfactory.report.v1.Coverage\"&\xaa\xbb\x18\x05\n\x03\x02\x03\x04\x82\xd3\xe4\x93\x02\x17\x12\x15/api/lineage:coverageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,28 +39,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REPRODUCEREPORTREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_REPRODUCEREPORTREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
+  _globals['_REPRODUCTION'].fields_by_name['report_id']._loaded_options = None
+  _globals['_REPRODUCTION'].fields_by_name['report_id']._serialized_options = b'\272H)r\'\222\002$0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002'
+  _globals['_REPRODUCTION'].fields_by_name['expected_sha256']._loaded_options = None
+  _globals['_REPRODUCTION'].fields_by_name['expected_sha256']._serialized_options = b'\272HErC\222\002@a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a'
+  _globals['_REPRODUCTION'].fields_by_name['actual_sha256']._loaded_options = None
+  _globals['_REPRODUCTION'].fields_by_name['actual_sha256']._serialized_options = b'\272HErC\222\002@a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a'
+  _globals['_REPRODUCTION'].fields_by_name['stored_sha256']._loaded_options = None
+  _globals['_REPRODUCTION'].fields_by_name['stored_sha256']._serialized_options = b'\272HErC\222\002@a4e624d686e03ed2767c0abd85c14426b0b1157d2ce81d27bb4fe4f6f01d688a'
+  _globals['_REPRODUCTION'].fields_by_name['expected_environment_digest']._loaded_options = None
+  _globals['_REPRODUCTION'].fields_by_name['expected_environment_digest']._serialized_options = b'\272HErC\222\002@60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752'
+  _globals['_REPRODUCTION'].fields_by_name['actual_environment_digest']._loaded_options = None
+  _globals['_REPRODUCTION'].fields_by_name['actual_environment_digest']._serialized_options = b'\272HErC\222\002@60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752'
   _globals['_GETCOVERAGEREQUEST'].fields_by_name['month']._loaded_options = None
   _globals['_GETCOVERAGEREQUEST'].fields_by_name['month']._serialized_options = b'\272H#r!2\037^(20[0-9]{2}-(0[1-9]|1[0-2]))?$'
   _globals['_ASSURANCESERVICE'].methods_by_name['ReproduceReport']._loaded_options = None
-  _globals['_ASSURANCESERVICE'].methods_by_name['ReproduceReport']._serialized_options = b'\252\273\030\005\n\003\002\003\004\202\323\344\223\002 \"\033/api/reports/{id}:reproduce:\001*'
+  _globals['_ASSURANCESERVICE'].methods_by_name['ReproduceReport']._serialized_options = b'\252\273\030\005\n\003\002\003\004\262\273\030\002\010\005\262\273\030\213\001\010\t\022\024REPORT_NOT_COMPLETED\022\017LINEAGE_PENDING\022\020LINEAGE_DISABLED\022\021LINEAGE_DISCARDED\022\016INPUTS_REMOVED\022\013LEAD_ERASED\022\rTEMPLATE_GONE\022\017TEMPLATE_FAILED\262\273\030(\010\010\022\022REPRODUCTIONS_BUSY\022\020INPUTS_TOO_LARGE\262\273\030\030\010\016\022\024REPRODUCTION_RUNNING\262\273\030\"\010\017\022\016INPUTS_DAMAGED\022\016OBJECT_DAMAGED\202\323\344\223\002 \"\033/api/reports/{id}:reproduce:\001*'
   _globals['_ASSURANCESERVICE'].methods_by_name['GetCoverage']._loaded_options = None
   _globals['_ASSURANCESERVICE'].methods_by_name['GetCoverage']._serialized_options = b'\252\273\030\005\n\003\002\003\004\202\323\344\223\002\027\022\025/api/lineage:coverage'
-  _globals['_REPRODUCEREPORTREQUEST']._serialized_start=226
-  _globals['_REPRODUCEREPORTREQUEST']._serialized_end=279
-  _globals['_REPRODUCTION']._serialized_start=282
-  _globals['_REPRODUCTION']._serialized_end=872
-  _globals['_REPRODUCTION_DIFFERENCE']._serialized_start=602
-  _globals['_REPRODUCTION_DIFFERENCE']._serialized_end=764
-  _globals['_REPRODUCTION_KIND']._serialized_start=766
-  _globals['_REPRODUCTION_KIND']._serialized_end=872
-  _globals['_GETCOVERAGEREQUEST']._serialized_start=874
-  _globals['_GETCOVERAGEREQUEST']._serialized_end=949
-  _globals['_COVERAGE']._serialized_start=952
-  _globals['_COVERAGE']._serialized_end=1429
-  _globals['_COVERAGE_DIFFERENCE']._serialized_start=1231
-  _globals['_COVERAGE_DIFFERENCE']._serialized_end=1355
-  _globals['_COVERAGE_KIND']._serialized_start=1357
-  _globals['_COVERAGE_KIND']._serialized_end=1429
-  _globals['_ASSURANCESERVICE']._serialized_start=1432
-  _globals['_ASSURANCESERVICE']._serialized_end=1735
+  _globals['_REPRODUCEREPORTREQUEST']._serialized_start=265
+  _globals['_REPRODUCEREPORTREQUEST']._serialized_end=318
+  _globals['_REPRODUCTION']._serialized_start=321
+  _globals['_REPRODUCTION']._serialized_end=1327
+  _globals['_REPRODUCTION_DIFFERENCE']._serialized_start=1057
+  _globals['_REPRODUCTION_DIFFERENCE']._serialized_end=1219
+  _globals['_REPRODUCTION_KIND']._serialized_start=1221
+  _globals['_REPRODUCTION_KIND']._serialized_end=1327
+  _globals['_GETCOVERAGEREQUEST']._serialized_start=1329
+  _globals['_GETCOVERAGEREQUEST']._serialized_end=1404
+  _globals['_COVERAGE']._serialized_start=1407
+  _globals['_COVERAGE']._serialized_end=1884
+  _globals['_COVERAGE_DIFFERENCE']._serialized_start=1686
+  _globals['_COVERAGE_DIFFERENCE']._serialized_end=1810
+  _globals['_COVERAGE_KIND']._serialized_start=1812
+  _globals['_COVERAGE_KIND']._serialized_end=1884
+  _globals['_ASSURANCESERVICE']._serialized_start=1887
+  _globals['_ASSURANCESERVICE']._serialized_end=2451
 # @@protoc_insertion_point(module_scope)

@@ -28,9 +28,10 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from protos.leadfactory.options.v1 import access_pb2 as leadfactory_dot_options_dot_v1_dot_access__pb2
+from protos.leadfactory.options.v1 import failures_pb2 as leadfactory_dot_options_dot_v1_dot_failures__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#leadfactory/report/v1/webhook.proto\x12\x15leadfactory.report.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#leadfactory/options/v1/access.proto\"\xd0\x06\n\x0fWebhookEndpoint\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x03url\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12S\n\x06\x65vents\x18\x04 \x03(\x0e\x32,.leadfactory.report.v1.WebhookEndpoint.EventB\x15\xbaH\x12\x92\x01\x0f\x10\x08\"\x0b\x82\x01\x08\x10\x01\x18\x01\x18\x02\x18\x03\x12G\n\x06status\x18\x05 \x01(\x0e\x32-.leadfactory.report.v1.WebhookEndpoint.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0f\x64isabled_reason\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06secret\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x44\n\x07secrets\x18\x08 \x03(\x0b\x32-.leadfactory.report.v1.WebhookEndpoint.SecretB\x04\xe2\x41\x01\x03\x12\x37\n\rfailing_since\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x18\n\ncreated_by\x18\n \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x1ah\n\x06Secret\x12.\n\ncreated_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x05\x45vent\x12\x15\n\x11\x45VENT_UNSPECIFIED\x10\x00\x12\x14\n\x10REPORT_COMPLETED\x10\x01\x12\x11\n\rREPORT_FAILED\x10\x02\x12\x0f\n\x0b\x42\x41TCH_ENDED\x10\x03\x12\x08\n\x04TEST\x10\x04\";\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x45NABLED\x10\x01\x12\x0c\n\x08\x44ISABLED\x10\x02\"\xeb\x03\n\x0fWebhookDelivery\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x65ndpoint_id\x18\x02 \x01(\t\x12;\n\x05\x65vent\x18\x03 \x01(\x0e\x32,.leadfactory.report.v1.WebhookEndpoint.Event\x12=\n\x06status\x18\x04 \x01(\x0e\x32-.leadfactory.report.v1.WebhookDelivery.Status\x12\x11\n\treport_id\x18\x05 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x06 \x01(\t\x12/\n\x0boccurred_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\x05\x12\x33\n\x0fnext_attempt_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fresponse_status\x18\n \x01(\x05\x12\r\n\x05\x65rror\x18\x0b \x01(\t\x12,\n\x08\x65nded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"H\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\r\n\tDELIVERED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\"l\n\x1c\x43reateWebhookEndpointRequest\x12L\n\x10webhook_endpoint\x18\x01 \x01(\x0b\x32&.leadfactory.report.v1.WebhookEndpointB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\"W\n\x1bListWebhookEndpointsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"z\n\x1cListWebhookEndpointsResponse\x12\x41\n\x11webhook_endpoints\x18\x01 \x03(\x0b\x32&.leadfactory.report.v1.WebhookEndpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x19GetWebhookEndpointRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xd2\x01\n\x1cUpdateWebhookEndpointRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12L\n\x10webhook_endpoint\x18\x02 \x01(\x0b\x32&.leadfactory.report.v1.WebhookEndpointB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"S\n\x1c\x44\x65leteWebhookEndpointRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x1f\n\x1d\x44\x65leteWebhookEndpointResponse\"9\n\x1aTestWebhookEndpointRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\x82\x01\n\x1aRotateWebhookSecretRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12.\n\x14keep_earlier_seconds\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\xf5$(\x00H\x00\x88\x01\x01\x42\x17\n\x15_keep_earlier_seconds\"\xc7\x01\n\x1cListWebhookDeliveriesRequest\x12$\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12G\n\x06status\x18\x04 \x01(\x0e\x32-.leadfactory.report.v1.WebhookDelivery.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\"|\n\x1dListWebhookDeliveriesResponse\x12\x42\n\x12webhook_deliveries\x18\x01 \x03(\x0b\x32&.leadfactory.report.v1.WebhookDelivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"^\n\x19GetWebhookDeliveryRequest\x12$\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1b\n\x02id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\\\n\x17RedeliverWebhookRequest\x12$\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1b\n\x02id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x32\x9c\r\n\x0eWebhookService\x12\xa4\x01\n\x15\x43reateWebhookEndpoint\x12\x33.leadfactory.report.v1.CreateWebhookEndpointRequest\x1a&.leadfactory.report.v1.WebhookEndpoint\".\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02!\"\r/api/webhooks:\x10webhook_endpoint\x12\x9d\x01\n\x14ListWebhookEndpoints\x12\x32.leadfactory.report.v1.ListWebhookEndpointsRequest\x1a\x33.leadfactory.report.v1.ListWebhookEndpointsResponse\"\x1c\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02\x0f\x12\r/api/webhooks\x12\x91\x01\n\x12GetWebhookEndpoint\x12\x30.leadfactory.report.v1.GetWebhookEndpointRequest\x1a&.leadfactory.report.v1.WebhookEndpoint\"!\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02\x14\x12\x12/api/webhooks/{id}\x12\xa9\x01\n\x15UpdateWebhookEndpoint\x12\x33.leadfactory.report.v1.UpdateWebhookEndpointRequest\x1a&.leadfactory.report.v1.WebhookEndpoint\"3\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02&2\x12/api/webhooks/{id}:\x10webhook_endpoint\x12\xa5\x01\n\x15\x44\x65leteWebhookEndpoint\x12\x33.leadfactory.report.v1.DeleteWebhookEndpointRequest\x1a\x34.leadfactory.report.v1.DeleteWebhookEndpointResponse\"!\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02\x14*\x12/api/webhooks/{id}\x12\x9b\x01\n\x13TestWebhookEndpoint\x12\x31.leadfactory.report.v1.TestWebhookEndpointRequest\x1a&.leadfactory.report.v1.WebhookDelivery\")\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02\x1c\"\x17/api/webhooks/{id}:test:\x01*\x12\x9d\x01\n\x13RotateWebhookSecret\x12\x31.leadfactory.report.v1.RotateWebhookSecretRequest\x1a&.leadfactory.report.v1.WebhookEndpoint\"+\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02\x1e\"\x19/api/webhooks/{id}:rotate:\x01*\x12\xb9\x01\n\x15ListWebhookDeliveries\x12\x33.leadfactory.report.v1.ListWebhookDeliveriesRequest\x1a\x34.leadfactory.report.v1.ListWebhookDeliveriesResponse\"5\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02(\x12&/api/webhooks/{endpoint_id}/deliveries\x12\xaa\x01\n\x12GetWebhookDelivery\x12\x30.leadfactory.report.v1.GetWebhookDeliveryRequest\x1a&.leadfactory.report.v1.WebhookDelivery\":\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02-\x12+/api/webhooks/{endpoint_id}/deliveries/{id}\x12\xb3\x01\n\x10RedeliverWebhook\x12..leadfactory.report.v1.RedeliverWebhookRequest\x1a&.leadfactory.report.v1.WebhookDelivery\"G\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02:\"5/api/webhooks/{endpoint_id}/deliveries/{id}:redeliver:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#leadfactory/report/v1/webhook.proto\x12\x15leadfactory.report.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#leadfactory/options/v1/access.proto\x1a%leadfactory/options/v1/failures.proto\"\xcd\x07\n\x0fWebhookEndpoint\x12<\n\x02id\x18\x01 \x01(\tB0\xe2\x41\x01\x03\xbaH)r\'\x92\x02$0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006\x12;\n\x03url\x18\x02 \x01(\tB.\xbaH+r)\x18\xd0\x0f\x92\x02#https://crm.example.org/leadfactory\x12#\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x0e\xbaH\x0br\t\x18\xc8\x01\x92\x02\x03\x43RM\x12S\n\x06\x65vents\x18\x04 \x03(\x0e\x32,.leadfactory.report.v1.WebhookEndpoint.EventB\x15\xbaH\x12\x92\x01\x0f\x10\x08\"\x0b\x82\x01\x08\x10\x01\x18\x01\x18\x02\x18\x03\x12G\n\x06status\x18\x05 \x01(\x0e\x32-.leadfactory.report.v1.WebhookEndpoint.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0f\x64isabled_reason\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06secret\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x44\n\x07secrets\x18\x08 \x03(\x0b\x32-.leadfactory.report.v1.WebhookEndpoint.SecretB\x04\xe2\x41\x01\x03\x12\x37\n\rfailing_since\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12%\n\ncreated_by\x18\n \x01(\tB\x11\xe2\x41\x01\x03\xbaH\nr\x08\x92\x02\x05grace\x12\x34\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12*\n\x04\x65tag\x18\r \x01(\tB\x1c\xe2\x41\x01\x03\xbaH\x15r\x13\x92\x02\x10\x63\x36\x66\x66\x32\x36\x64\x39\x61\x30\x39\x65\x64\x66\x34\x63\x1ah\n\x06Secret\x12.\n\ncreated_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x05\x45vent\x12\x15\n\x11\x45VENT_UNSPECIFIED\x10\x00\x12\x14\n\x10REPORT_COMPLETED\x10\x01\x12\x11\n\rREPORT_FAILED\x10\x02\x12\x0f\n\x0b\x42\x41TCH_ENDED\x10\x03\x12\x08\n\x04TEST\x10\x04\";\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x45NABLED\x10\x01\x12\x0c\n\x08\x44ISABLED\x10\x02\"\xf5\x04\n\x0fWebhookDelivery\x12\x38\n\x02id\x18\x01 \x01(\tB,\xbaH)r\'\x92\x02$0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007\x12\x41\n\x0b\x65ndpoint_id\x18\x02 \x01(\tB,\xbaH)r\'\x92\x02$0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006\x12;\n\x05\x65vent\x18\x03 \x01(\x0e\x32,.leadfactory.report.v1.WebhookEndpoint.Event\x12=\n\x06status\x18\x04 \x01(\x0e\x32-.leadfactory.report.v1.WebhookDelivery.Status\x12?\n\treport_id\x18\x05 \x01(\tB,\xbaH)r\'\x92\x02$0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002\x12\x10\n\x08\x62\x61tch_id\x18\x06 \x01(\t\x12/\n\x0boccurred_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\x05\x12\x33\n\x0fnext_attempt_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fresponse_status\x18\n \x01(\x05\x12\r\n\x05\x65rror\x18\x0b \x01(\t\x12,\n\x08\x65nded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"H\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\r\n\tDELIVERED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\"l\n\x1c\x43reateWebhookEndpointRequest\x12L\n\x10webhook_endpoint\x18\x01 \x01(\x0b\x32&.leadfactory.report.v1.WebhookEndpointB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\"W\n\x1bListWebhookEndpointsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"z\n\x1cListWebhookEndpointsResponse\x12\x41\n\x11webhook_endpoints\x18\x01 \x03(\x0b\x32&.leadfactory.report.v1.WebhookEndpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x19GetWebhookEndpointRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\xd2\x01\n\x1cUpdateWebhookEndpointRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12L\n\x10webhook_endpoint\x18\x02 \x01(\x0b\x32&.leadfactory.report.v1.WebhookEndpointB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x16\n\x04\x65tag\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"S\n\x1c\x44\x65leteWebhookEndpointRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x1f\n\x1d\x44\x65leteWebhookEndpointResponse\"9\n\x1aTestWebhookEndpointRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\x82\x01\n\x1aRotateWebhookSecretRequest\x12\x1b\n\x02id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12.\n\x14keep_earlier_seconds\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\xf5$(\x00H\x00\x88\x01\x01\x42\x17\n\x15_keep_earlier_seconds\"\xc7\x01\n\x1cListWebhookDeliveriesRequest\x12$\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12G\n\x06status\x18\x04 \x01(\x0e\x32-.leadfactory.report.v1.WebhookDelivery.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\"|\n\x1dListWebhookDeliveriesResponse\x12\x42\n\x12webhook_deliveries\x18\x01 \x03(\x0b\x32&.leadfactory.report.v1.WebhookDelivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"^\n\x19GetWebhookDeliveryRequest\x12$\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1b\n\x02id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\"\\\n\x17RedeliverWebhookRequest\x12$\n\x0b\x65ndpoint_id\x18\x01 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x12\x1b\n\x02id\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\xb0\x01\x01\xc8\x01\x01\x32\xe5\x0f\n\x0eWebhookService\x12\xc8\x01\n\x15\x43reateWebhookEndpoint\x12\x33.leadfactory.report.v1.CreateWebhookEndpointRequest\x1a&.leadfactory.report.v1.WebhookEndpoint\"R\xaa\xbb\x18\x03\n\x01\x04\xb2\xbb\x18\x10\x08\t\x12\x0cWEBHOOKS_OFF\xb2\xbb\x18\x0c\x08\n\x12\x08\x43ONFLICT\x82\xd3\xe4\x93\x02!\"\r/api/webhooks:\x10webhook_endpoint\x12\x9d\x01\n\x14ListWebhookEndpoints\x12\x32.leadfactory.report.v1.ListWebhookEndpointsRequest\x1a\x33.leadfactory.report.v1.ListWebhookEndpointsResponse\"\x1c\xaa\xbb\x18\x03\n\x01\x04\x82\xd3\xe4\x93\x02\x0f\x12\r/api/webhooks\x12\x97\x01\n\x12GetWebhookEndpoint\x12\x30.leadfactory.report.v1.GetWebhookEndpointRequest\x1a&.leadfactory.report.v1.WebhookEndpoint\"\'\xaa\xbb\x18\x03\n\x01\x04\xb2\xbb\x18\x02\x08\x05\x82\xd3\xe4\x93\x02\x14\x12\x12/api/webhooks/{id}\x12\xe2\x01\n\x15UpdateWebhookEndpoint\x12\x33.leadfactory.report.v1.UpdateWebhookEndpointRequest\x1a&.leadfactory.report.v1.WebhookEndpoint\"l\xaa\xbb\x18\x03\n\x01\x04\xb2\xbb\x18\x02\x08\x05\xb2\xbb\x18\x10\x08\t\x12\x0cWEBHOOKS_OFF\xb2\xbb\x18\x1b\x08\n\x12\x08\x43ONFLICT\x12\rETAG_MISMATCH\x82\xd3\xe4\x93\x02&2\x12/api/webhooks/{id}:\x10webhook_endpoint\x12\xca\x01\n\x15\x44\x65leteWebhookEndpoint\x12\x33.leadfactory.report.v1.DeleteWebhookEndpointRequest\x1a\x34.leadfactory.report.v1.DeleteWebhookEndpointResponse\"F\xaa\xbb\x18\x03\n\x01\x04\xb2\xbb\x18\x02\x08\x05\xb2\xbb\x18\x1b\x08\n\x12\x08\x43ONFLICT\x12\rETAG_MISMATCH\x82\xd3\xe4\x93\x02\x14*\x12/api/webhooks/{id}\x12\xd7\x01\n\x13TestWebhookEndpoint\x12\x31.leadfactory.report.v1.TestWebhookEndpointRequest\x1a&.leadfactory.report.v1.WebhookDelivery\"e\xaa\xbb\x18\x03\n\x01\x04\xb2\xbb\x18\x02\x08\x05\xb2\xbb\x18\"\x08\t\x12\x0cWEBHOOKS_OFF\x12\x10WEBHOOK_DISABLED\xb2\xbb\x18\x0c\x08\n\x12\x08\x43ONFLICT\x82\xd3\xe4\x93\x02\x1c\"\x17/api/webhooks/{id}:test:\x01*\x12\xd9\x01\n\x13RotateWebhookSecret\x12\x31.leadfactory.report.v1.RotateWebhookSecretRequest\x1a&.leadfactory.report.v1.WebhookEndpoint\"g\xaa\xbb\x18\x03\n\x01\x04\xb2\xbb\x18\x02\x08\x05\xb2\xbb\x18\"\x08\t\x12\x0cWEBHOOKS_OFF\x12\x10TOO_MANY_SECRETS\xb2\xbb\x18\x0c\x08\n\x12\x08\x43ONFLICT\x82\xd3\xe4\x93\x02\x1e\"\x19/api/webhooks/{id}:rotate:\x01*\x12\xbf\x01\n\x15ListWebhookDeliveries\x12\x33.leadfactory.report.v1.ListWebhookDeliveriesRequest\x1a\x34.leadfactory.report.v1.ListWebhookDeliveriesResponse\";\xaa\xbb\x18\x03\n\x01\x04\xb2\xbb\x18\x02\x08\x05\x82\xd3\xe4\x93\x02(\x12&/api/webhooks/{endpoint_id}/deliveries\x12\xb0\x01\n\x12GetWebhookDelivery\x12\x30.leadfactory.report.v1.GetWebhookDeliveryRequest\x1a&.leadfactory.report.v1.WebhookDelivery\"@\xaa\xbb\x18\x03\n\x01\x04\xb2\xbb\x18\x02\x08\x05\x82\xd3\xe4\x93\x02-\x12+/api/webhooks/{endpoint_id}/deliveries/{id}\x12\xf0\x01\n\x10RedeliverWebhook\x12..leadfactory.report.v1.RedeliverWebhookRequest\x1a&.leadfactory.report.v1.WebhookDelivery\"\x83\x01\xaa\xbb\x18\x03\n\x01\x04\xb2\xbb\x18\x02\x08\x05\xb2\xbb\x18\"\x08\t\x12\x0cWEBHOOKS_OFF\x12\x10WEBHOOK_DISABLED\xb2\xbb\x18\x0c\x08\n\x12\x08\x43ONFLICT\x82\xd3\xe4\x93\x02:\"5/api/webhooks/{endpoint_id}/deliveries/{id}:redeliver:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,11 +39,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadfactory.report.v1.webho
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WEBHOOKENDPOINT'].fields_by_name['id']._loaded_options = None
-  _globals['_WEBHOOKENDPOINT'].fields_by_name['id']._serialized_options = b'\342A\001\003'
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['id']._serialized_options = b'\342A\001\003\272H)r\'\222\002$0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006'
   _globals['_WEBHOOKENDPOINT'].fields_by_name['url']._loaded_options = None
-  _globals['_WEBHOOKENDPOINT'].fields_by_name['url']._serialized_options = b'\272H\005r\003\030\320\017'
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['url']._serialized_options = b'\272H+r)\030\320\017\222\002#https://crm.example.org/leadfactory'
   _globals['_WEBHOOKENDPOINT'].fields_by_name['description']._loaded_options = None
-  _globals['_WEBHOOKENDPOINT'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['description']._serialized_options = b'\272H\013r\t\030\310\001\222\002\003CRM'
   _globals['_WEBHOOKENDPOINT'].fields_by_name['events']._loaded_options = None
   _globals['_WEBHOOKENDPOINT'].fields_by_name['events']._serialized_options = b'\272H\022\222\001\017\020\010\"\013\202\001\010\020\001\030\001\030\002\030\003'
   _globals['_WEBHOOKENDPOINT'].fields_by_name['status']._loaded_options = None
@@ -56,13 +57,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WEBHOOKENDPOINT'].fields_by_name['failing_since']._loaded_options = None
   _globals['_WEBHOOKENDPOINT'].fields_by_name['failing_since']._serialized_options = b'\342A\001\003'
   _globals['_WEBHOOKENDPOINT'].fields_by_name['created_by']._loaded_options = None
-  _globals['_WEBHOOKENDPOINT'].fields_by_name['created_by']._serialized_options = b'\342A\001\003'
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['created_by']._serialized_options = b'\342A\001\003\272H\nr\010\222\002\005grace'
   _globals['_WEBHOOKENDPOINT'].fields_by_name['created_at']._loaded_options = None
   _globals['_WEBHOOKENDPOINT'].fields_by_name['created_at']._serialized_options = b'\342A\001\003'
   _globals['_WEBHOOKENDPOINT'].fields_by_name['updated_at']._loaded_options = None
   _globals['_WEBHOOKENDPOINT'].fields_by_name['updated_at']._serialized_options = b'\342A\001\003'
   _globals['_WEBHOOKENDPOINT'].fields_by_name['etag']._loaded_options = None
-  _globals['_WEBHOOKENDPOINT'].fields_by_name['etag']._serialized_options = b'\342A\001\003'
+  _globals['_WEBHOOKENDPOINT'].fields_by_name['etag']._serialized_options = b'\342A\001\003\272H\025r\023\222\002\020c6ff26d9a09edf4c'
+  _globals['_WEBHOOKDELIVERY'].fields_by_name['id']._loaded_options = None
+  _globals['_WEBHOOKDELIVERY'].fields_by_name['id']._serialized_options = b'\272H)r\'\222\002$0192f0c1-7e4a-7007-8c3d-5b1f0a9d0007'
+  _globals['_WEBHOOKDELIVERY'].fields_by_name['endpoint_id']._loaded_options = None
+  _globals['_WEBHOOKDELIVERY'].fields_by_name['endpoint_id']._serialized_options = b'\272H)r\'\222\002$0192f0c1-7e4a-7006-8c3d-5b1f0a9d0006'
+  _globals['_WEBHOOKDELIVERY'].fields_by_name['report_id']._loaded_options = None
+  _globals['_WEBHOOKDELIVERY'].fields_by_name['report_id']._serialized_options = b'\272H)r\'\222\002$0192f0c1-7e4a-7002-8c3d-5b1f0a9d0002'
   _globals['_CREATEWEBHOOKENDPOINTREQUEST'].fields_by_name['webhook_endpoint']._loaded_options = None
   _globals['_CREATEWEBHOOKENDPOINTREQUEST'].fields_by_name['webhook_endpoint']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
   _globals['_LISTWEBHOOKENDPOINTSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -104,63 +111,63 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REDELIVERWEBHOOKREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_REDELIVERWEBHOOKREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\010r\003\260\001\001\310\001\001'
   _globals['_WEBHOOKSERVICE'].methods_by_name['CreateWebhookEndpoint']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['CreateWebhookEndpoint']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002!\"\r/api/webhooks:\020webhook_endpoint'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['CreateWebhookEndpoint']._serialized_options = b'\252\273\030\003\n\001\004\262\273\030\020\010\t\022\014WEBHOOKS_OFF\262\273\030\014\010\n\022\010CONFLICT\202\323\344\223\002!\"\r/api/webhooks:\020webhook_endpoint'
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookEndpoints']._loaded_options = None
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookEndpoints']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002\017\022\r/api/webhooks'
   _globals['_WEBHOOKSERVICE'].methods_by_name['GetWebhookEndpoint']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['GetWebhookEndpoint']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002\024\022\022/api/webhooks/{id}'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['GetWebhookEndpoint']._serialized_options = b'\252\273\030\003\n\001\004\262\273\030\002\010\005\202\323\344\223\002\024\022\022/api/webhooks/{id}'
   _globals['_WEBHOOKSERVICE'].methods_by_name['UpdateWebhookEndpoint']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['UpdateWebhookEndpoint']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002&2\022/api/webhooks/{id}:\020webhook_endpoint'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['UpdateWebhookEndpoint']._serialized_options = b'\252\273\030\003\n\001\004\262\273\030\002\010\005\262\273\030\020\010\t\022\014WEBHOOKS_OFF\262\273\030\033\010\n\022\010CONFLICT\022\rETAG_MISMATCH\202\323\344\223\002&2\022/api/webhooks/{id}:\020webhook_endpoint'
   _globals['_WEBHOOKSERVICE'].methods_by_name['DeleteWebhookEndpoint']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['DeleteWebhookEndpoint']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002\024*\022/api/webhooks/{id}'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['DeleteWebhookEndpoint']._serialized_options = b'\252\273\030\003\n\001\004\262\273\030\002\010\005\262\273\030\033\010\n\022\010CONFLICT\022\rETAG_MISMATCH\202\323\344\223\002\024*\022/api/webhooks/{id}'
   _globals['_WEBHOOKSERVICE'].methods_by_name['TestWebhookEndpoint']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['TestWebhookEndpoint']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002\034\"\027/api/webhooks/{id}:test:\001*'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['TestWebhookEndpoint']._serialized_options = b'\252\273\030\003\n\001\004\262\273\030\002\010\005\262\273\030\"\010\t\022\014WEBHOOKS_OFF\022\020WEBHOOK_DISABLED\262\273\030\014\010\n\022\010CONFLICT\202\323\344\223\002\034\"\027/api/webhooks/{id}:test:\001*'
   _globals['_WEBHOOKSERVICE'].methods_by_name['RotateWebhookSecret']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['RotateWebhookSecret']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002\036\"\031/api/webhooks/{id}:rotate:\001*'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['RotateWebhookSecret']._serialized_options = b'\252\273\030\003\n\001\004\262\273\030\002\010\005\262\273\030\"\010\t\022\014WEBHOOKS_OFF\022\020TOO_MANY_SECRETS\262\273\030\014\010\n\022\010CONFLICT\202\323\344\223\002\036\"\031/api/webhooks/{id}:rotate:\001*'
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookDeliveries']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookDeliveries']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002(\022&/api/webhooks/{endpoint_id}/deliveries'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['ListWebhookDeliveries']._serialized_options = b'\252\273\030\003\n\001\004\262\273\030\002\010\005\202\323\344\223\002(\022&/api/webhooks/{endpoint_id}/deliveries'
   _globals['_WEBHOOKSERVICE'].methods_by_name['GetWebhookDelivery']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['GetWebhookDelivery']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002-\022+/api/webhooks/{endpoint_id}/deliveries/{id}'
+  _globals['_WEBHOOKSERVICE'].methods_by_name['GetWebhookDelivery']._serialized_options = b'\252\273\030\003\n\001\004\262\273\030\002\010\005\202\323\344\223\002-\022+/api/webhooks/{endpoint_id}/deliveries/{id}'
   _globals['_WEBHOOKSERVICE'].methods_by_name['RedeliverWebhook']._loaded_options = None
-  _globals['_WEBHOOKSERVICE'].methods_by_name['RedeliverWebhook']._serialized_options = b'\252\273\030\003\n\001\004\202\323\344\223\002:\"5/api/webhooks/{endpoint_id}/deliveries/{id}:redeliver:\001*'
-  _globals['_WEBHOOKENDPOINT']._serialized_start=259
-  _globals['_WEBHOOKENDPOINT']._serialized_end=1107
-  _globals['_WEBHOOKENDPOINT_SECRET']._serialized_start=842
-  _globals['_WEBHOOKENDPOINT_SECRET']._serialized_end=946
-  _globals['_WEBHOOKENDPOINT_EVENT']._serialized_start=948
-  _globals['_WEBHOOKENDPOINT_EVENT']._serialized_end=1046
-  _globals['_WEBHOOKENDPOINT_STATUS']._serialized_start=1048
-  _globals['_WEBHOOKENDPOINT_STATUS']._serialized_end=1107
-  _globals['_WEBHOOKDELIVERY']._serialized_start=1110
-  _globals['_WEBHOOKDELIVERY']._serialized_end=1601
-  _globals['_WEBHOOKDELIVERY_STATUS']._serialized_start=1529
-  _globals['_WEBHOOKDELIVERY_STATUS']._serialized_end=1601
-  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_start=1603
-  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_end=1711
-  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_start=1713
-  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_end=1800
-  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_start=1802
-  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_end=1924
-  _globals['_GETWEBHOOKENDPOINTREQUEST']._serialized_start=1926
-  _globals['_GETWEBHOOKENDPOINTREQUEST']._serialized_end=1982
-  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_start=1985
-  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_end=2195
-  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_start=2197
-  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_end=2280
-  _globals['_DELETEWEBHOOKENDPOINTRESPONSE']._serialized_start=2282
-  _globals['_DELETEWEBHOOKENDPOINTRESPONSE']._serialized_end=2313
-  _globals['_TESTWEBHOOKENDPOINTREQUEST']._serialized_start=2315
-  _globals['_TESTWEBHOOKENDPOINTREQUEST']._serialized_end=2372
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=2375
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=2505
-  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_start=2508
-  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_end=2707
-  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_start=2709
-  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_end=2833
-  _globals['_GETWEBHOOKDELIVERYREQUEST']._serialized_start=2835
-  _globals['_GETWEBHOOKDELIVERYREQUEST']._serialized_end=2929
-  _globals['_REDELIVERWEBHOOKREQUEST']._serialized_start=2931
-  _globals['_REDELIVERWEBHOOKREQUEST']._serialized_end=3023
-  _globals['_WEBHOOKSERVICE']._serialized_start=3026
-  _globals['_WEBHOOKSERVICE']._serialized_end=4718
+  _globals['_WEBHOOKSERVICE'].methods_by_name['RedeliverWebhook']._serialized_options = b'\252\273\030\003\n\001\004\262\273\030\002\010\005\262\273\030\"\010\t\022\014WEBHOOKS_OFF\022\020WEBHOOK_DISABLED\262\273\030\014\010\n\022\010CONFLICT\202\323\344\223\002:\"5/api/webhooks/{endpoint_id}/deliveries/{id}:redeliver:\001*'
+  _globals['_WEBHOOKENDPOINT']._serialized_start=298
+  _globals['_WEBHOOKENDPOINT']._serialized_end=1271
+  _globals['_WEBHOOKENDPOINT_SECRET']._serialized_start=1006
+  _globals['_WEBHOOKENDPOINT_SECRET']._serialized_end=1110
+  _globals['_WEBHOOKENDPOINT_EVENT']._serialized_start=1112
+  _globals['_WEBHOOKENDPOINT_EVENT']._serialized_end=1210
+  _globals['_WEBHOOKENDPOINT_STATUS']._serialized_start=1212
+  _globals['_WEBHOOKENDPOINT_STATUS']._serialized_end=1271
+  _globals['_WEBHOOKDELIVERY']._serialized_start=1274
+  _globals['_WEBHOOKDELIVERY']._serialized_end=1903
+  _globals['_WEBHOOKDELIVERY_STATUS']._serialized_start=1831
+  _globals['_WEBHOOKDELIVERY_STATUS']._serialized_end=1903
+  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_start=1905
+  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_end=2013
+  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_start=2015
+  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_end=2102
+  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_start=2104
+  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_end=2226
+  _globals['_GETWEBHOOKENDPOINTREQUEST']._serialized_start=2228
+  _globals['_GETWEBHOOKENDPOINTREQUEST']._serialized_end=2284
+  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_start=2287
+  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_end=2497
+  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_start=2499
+  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_end=2582
+  _globals['_DELETEWEBHOOKENDPOINTRESPONSE']._serialized_start=2584
+  _globals['_DELETEWEBHOOKENDPOINTRESPONSE']._serialized_end=2615
+  _globals['_TESTWEBHOOKENDPOINTREQUEST']._serialized_start=2617
+  _globals['_TESTWEBHOOKENDPOINTREQUEST']._serialized_end=2674
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=2677
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=2807
+  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_start=2810
+  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_end=3009
+  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_start=3011
+  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_end=3135
+  _globals['_GETWEBHOOKDELIVERYREQUEST']._serialized_start=3137
+  _globals['_GETWEBHOOKDELIVERYREQUEST']._serialized_end=3231
+  _globals['_REDELIVERWEBHOOKREQUEST']._serialized_start=3233
+  _globals['_REDELIVERWEBHOOKREQUEST']._serialized_end=3325
+  _globals['_WEBHOOKSERVICE']._serialized_start=3328
+  _globals['_WEBHOOKSERVICE']._serialized_end=5349
 # @@protoc_insertion_point(module_scope)

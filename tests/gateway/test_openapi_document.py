@@ -1,0 +1,128 @@
+"""Promise: /openapi.json says who may call what, how it may fail, and shows examples that are right.
+
+They are right by their own schemas, and to the services' own rules.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import protovalidate
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from gateway import contract
+from gateway.transcoding.bindings import ABSENT, Assembly, Binding, bindings
+from gateway.transcoding.codec import Codec
+from gateway.transcoding.openapi import operation_id
+from protos.leadfactory.options.v1 import access_pb2
+
+DOCUMENT = contract.document()
+
+
+class Example(NamedTuple):
+    """Where it stands, the schema that it is for, and the value."""
+
+    place: str
+    schema: dict[str, Any]
+    value: Any
+
+
+def examples() -> Iterator[Example]:
+    for path, operations in DOCUMENT["paths"].items():
+        for verb, operation in operations.items():
+            for each in operation["parameters"]:
+                yield from in_schema(f"{verb} {path} {each['name']}", each["schema"])
+                if "example" in each:
+                    yield Example(f"{verb} {path} {each['name']}", each["schema"], each["example"])
+            bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
+            for name, body in bodies.items():
+                for content in body.get("content", {}).values():
+                    if "example" in content:
+                        yield Example(f"{verb} {path} {name}", content["schema"], content["example"])
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for member, each in schema.get("properties", {}).items():
+            yield from in_schema(f"{name}.{member}", each)
+    for name, response in DOCUMENT["components"]["responses"].items():
+        (content,) = response["content"].values()
+        yield Example(name, content["schema"], content["example"])
+
+
+def in_schema(place: str, schema: dict[str, Any]) -> Iterator[Example]:
+    for part in (schema, schema.get("items", {})):
+        for value in part.get("examples", ()):
+            yield Example(place, part, value)
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    wrong = []
+    seen = 0
+    for place, schema, value in examples():
+        whole = {**schema, "components": DOCUMENT["components"]}
+        seen += 1
+        wrong += [
+            f"{place}: {error.message}"
+            for error in Draft202012Validator(whole, format_checker=FormatChecker()).iter_errors(value)
+        ]
+    assert not wrong
+    assert seen > 250
+
+
+def routes() -> Iterator[tuple[str, Binding]]:
+    seen: set[str] = set()
+    for each in bindings(contract.image()):
+        if each.is_servable:
+            yield operation_id(each, seen), each
+
+
+@pytest.mark.parametrize(("name", "binding"), list(routes()))
+def test_the_example_of_a_request_is_one_that_the_service_takes(name: str, binding: Binding) -> None:
+    operation = DOCUMENT["paths"][binding.template.text][binding.method.lower()]
+    assert operation["operationId"] == name
+    given = {
+        place: {
+            each["name"]: each["example"]
+            for each in operation["parameters"]
+            if each["in"] == place and "example" in each
+        }
+        for place in ("path", "query")
+    }
+    assert given["path"].keys() == binding.path.keys()
+    query = [(key, str(value)) for key, value in given["query"].items()]
+    assembly = Assembly(binding, Codec(contract.image()))
+    if binding.raw_body:
+        request = assembly.raw(given["path"], query, "text/csv", b"email\n")
+    else:
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        request = assembly.json(given["path"], query, content.get("example", ABSENT))
+    protovalidate.validate(request)
+
+
+def test_every_operation_says_who_may_call_it() -> None:
+    for name, binding in routes():
+        operation = DOCUMENT["paths"][binding.template.text][binding.method.lower()]
+        rule = binding.rpc.GetOptions().Extensions[access_pb2.access]
+        roles = [access_pb2.Access.Role.Name(role).lower() for role in rule.roles]
+        assert operation["security"] == [{"bearer": roles}, {"session": roles}], name
+        assert roles, name
+
+
+def test_every_failure_shows_one_of_its_reasons() -> None:
+    for response in DOCUMENT["components"]["responses"].values():
+        error = response["content"]["application/json"]["example"]["error"]
+        assert error["details"][0]["domain"] == contract.ERROR_DOMAIN
+        reasons = response["x-reasons"][error["status"]]
+        assert error["details"][0]["reason"] in (reasons or [error["status"]])
+        assert all(f"`{each}`" in response["description"] for each in reasons)
+
+
+def test_what_an_option_lists_is_what_the_comment_promises() -> None:
+    """A reason that the comment of an RPC names is among those of its option."""
+    silent = {
+        f"{method.name}: {word}"
+        for service in contract.image().services
+        for method in service.methods
+        for word in re.findall(r"reason ([A-Z_]+)", contract.image().comment(method).replace("\n", " "))
+        if not any(word in reasons for reasons in contract.failures(method).values())
+    }
+    assert not silent
