@@ -27,6 +27,14 @@ heeded(command, lambda: None)
 """
 
 
+@pytest.fixture(autouse=True)
+def nobody_ignores_it() -> Iterator[None]:
+    """What runs in the background of a shell ignores Ctrl-C, and so would every process that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def calling(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a command until it has called a service that takes the connection, and never says a word."""
