@@ -67,6 +67,7 @@ def pressed(process: subprocess.Popen[str]) -> tuple[int, str, Sequence[str]]:
         out, err = process.communicate()
     finally:
         process.kill()
+        process.wait()
     return process.returncode, out, err.splitlines()
 
 
