@@ -11,9 +11,14 @@ def main() -> int:
         # While everything is loaded there is nothing to tell of: Ctrl-C just ends the process.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from client.command import run
+    from client.interruption import heeded
+    from client.session import Session
 
-    signal.signal(signal.SIGINT, handler)
-    return run()
+    session = Session()
+    if handler is not signal.default_int_handler:
+        # Whoever started this process has it ignore Ctrl-C.
+        return run(session=session)
+    return heeded(lambda: run(session=session), session.interrupt)
 
 
 if __name__ == "__main__":

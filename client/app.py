@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from client import batches, checking, leads, lineage, logins, proofs, reports, transfers
+from client import batches, checking, editing, leads, lineage, logins, proofs, reports, searching, transfers
 from client.places import Choice
 from client.session import Session
 
@@ -38,6 +38,10 @@ def _choose(
         _option("TLS", "Encrypt; usual for everything but this machine.", "--tls/--plaintext"),
     ] = None,
     ca_file: Annotated[Path | None, _option("CA_FILE", "PEM file of whom to trust with TLS.")] = None,
+    certificate_file: Annotated[
+        Path | None, _option("CERTIFICATE_FILE", "PEM file to show where services want a certificate.")
+    ] = None,
+    key_file: Annotated[Path | None, _option("KEY_FILE", "PEM file of that certificate's key.")] = None,
     issuer: Annotated[str | None, _option("ISSUER", "URL of the OIDC issuer to log in at.")] = None,
     client_id: Annotated[
         str | None, _option("CLIENT_ID", "This program's name at the issuer; leadfactory-cli if empty.")
@@ -54,7 +58,16 @@ def _choose(
     session = Session.of(context)
     session.profile, session.home = profile, home
     session.choice = Choice(
-        address, lead_address, report_address, lineage_address, tls, ca_file, issuer, client_id
+        address,
+        lead_address,
+        report_address,
+        lineage_address,
+        tls,
+        ca_file,
+        certificate_file,
+        key_file,
+        issuer,
+        client_id,
     )
 
 
@@ -64,7 +77,10 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-_leads = typer.Typer(help="Add, find, watch, bring in and take out leads.", no_args_is_help=True)
+_leads = typer.Typer(
+    help="Add, find, watch, change, bring in and take out leads, and prove what was done.",
+    no_args_is_help=True,
+)
 _reports = typer.Typer(help="Have reports made, follow them and download them.", no_args_is_help=True)
 _lineage = typer.Typer(
     help="Find out where a report came from, and whether a file is what was issued.", no_args_is_help=True
@@ -80,6 +96,10 @@ for group, name, command, example in (
     (_leads, "add", leads.add, "leads add hello@example.org --wait"),
     (_leads, "list", leads.list_leads, "leads list --query example --json | jq -r '.leads[].id'"),
     (_leads, "show", leads.show, "leads show 01999a1f-0000-7000-8000-000000000001"),
+    (_leads, "update", editing.update, "leads update 01999a1f-0000-7000-8000-000000000001 --name Example"),
+    (_leads, "delete", editing.delete, "leads delete 01999a1f-0000-7000-8000-000000000001"),
+    (_leads, "undelete", editing.undelete, "leads undelete 01999a1f-0000-7000-8000-000000000001"),
+    (_leads, "evidence", proofs.lead_evidence, "leads evidence 01999a1f-0000-7000-8000-000000000001"),
     (_leads, "import", transfers.import_leads, "leads import leads.csv --dry-run --refused refused.csv"),
     (_leads, "export", transfers.export, "leads export --domain example.org --output leads.csv"),
     (_leads, "watch", leads.watch, "leads watch --look-up completed --json"),
@@ -94,6 +114,7 @@ for group, name, command, example in (
     (_reports, "download", reports.download, "reports download 01999a1f-0000-7000-8000-000000000002"),
     (_reports, "batch", batches.batch, "reports batch --matching --look-up completed -o reports.zip"),
     (_lineage, "show", lineage.show, "lineage show 01999a1f-0000-7000-8000-000000000002"),
+    (_lineage, "search", searching.search, "lineage search --template website_audit@2.0.0 -q retry"),
     (_lineage, "logs", lineage.logs, "lineage logs 01999a1f-0000-7000-8000-000000000002"),
     (
         _lineage,

@@ -1,7 +1,9 @@
 """Calls to the services: a channel to each, a deadline for each call, and failures in one form."""
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -9,7 +11,7 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor import FileDescriptor
 
 from client import failures
-from client.failures import Problem
+from client.failures import Misuse, Problem
 from client.places import Place
 from protos.leadfactory.lead.v1 import lead_pb2, transfers_pb2
 from protos.leadfactory.lead.v1.lead_pb2_grpc import LeadServiceStub
@@ -35,10 +37,13 @@ R = TypeVar("R")
 class Services:
     """The services' stubs, and how each kind of RPC is called."""
 
-    def __init__(self, channels: Mapping[str, grpc.Channel], bearer: Callable[[], str]) -> None:
-        """Take a channel for each context, and where the token comes from before each call."""
+    def __init__(
+        self, channels: Mapping[str, grpc.Channel], bearer: Callable[[], str], interrupted: threading.Event
+    ) -> None:
+        """Take a channel for each context, where tokens come from, and what says that calls are in vain."""
         self._channels = channels
         self._bearer = bearer
+        self._interrupted = interrupted
         self.leads = LeadServiceStub(channels["lead"])
         self.transfers = LeadTransferServiceStub(channels["lead"])
         self.reports = ReportServiceStub(channels["report"])
@@ -48,12 +53,12 @@ class Services:
     def ask(
         self, method: "grpc.UnaryUnaryMultiCallable[Q, R]", request: Q, seconds: float = CALL_SECONDS
     ) -> R:
-        """Return the answer to one request; raises ServiceError or NoAnswer."""
+        """Return the answer to one request; raises ServiceError, NoAnswer or KeyboardInterrupt."""
         metadata = self._metadata()
         try:
             return method(request, timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
-            raise failures.of(error) from None
+            raise self._failure(error) from None
 
     def stream(
         self,
@@ -74,7 +79,7 @@ class Services:
                 answered({key: str(value) for key, value in call.initial_metadata() or ()})
             yield from call
         except grpc.RpcError as error:
-            raise failures.of(error) from None
+            raise self._failure(error) from None
         finally:
             call.cancel()
 
@@ -97,14 +102,19 @@ class Services:
         try:
             return method(read(), timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
-            raise broken[0] if broken else failures.of(error) from None
+            raise broken[0] if broken else self._failure(error) from None
 
     def close(self) -> None:
         """Close the channels; a call that is under way ends."""
         for channel in self._channels.values():
             channel.close()
 
+    def _failure(self, error: grpc.RpcError) -> BaseException:
+        return KeyboardInterrupt() if self._interrupted.is_set() else failures.of(error)
+
     def _metadata(self) -> tuple[tuple[str, str], ...]:
+        if self._interrupted.is_set():
+            raise KeyboardInterrupt
         return (("authorization", f"Bearer {self._bearer()}"),)
 
 
@@ -112,12 +122,21 @@ def open_channels(place: Place) -> dict[str, grpc.Channel]:
     """Open a channel to each service; nothing is dialled before the first call."""
     if not place.tls:
         return {name: grpc.insecure_channel(at, _OPTIONS) for name, at in place.addresses.items()}
-    try:
-        roots = place.ca_file.read_bytes() if place.ca_file is not None else None
-    except OSError as error:
-        raise Problem(f"{place.ca_file} cannot be read ({error.strerror}): see --ca-file.") from None
-    trust = grpc.ssl_channel_credentials(roots)
+    if (place.certificate_file is None) is not (place.key_file is None):
+        raise Misuse("A certificate and its key are shown together: give --certificate-file and --key-file.")
+    trust = grpc.ssl_channel_credentials(
+        _content(place.ca_file, "--ca-file"),
+        _content(place.key_file, "--key-file"),
+        _content(place.certificate_file, "--certificate-file"),
+    )
     return {name: grpc.secure_channel(at, trust, _OPTIONS) for name, at in place.addresses.items()}
+
+
+def _content(file: Path | None, option: str) -> bytes | None:
+    try:
+        return None if file is None else file.read_bytes()
+    except OSError as error:
+        raise Problem(f"{file} cannot be read ({error.strerror}): see {option}.") from None
 
 
 def reads(contracts: Iterable[FileDescriptor] = CONTRACTS) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from client import failures
 from client.app import app
-from client.failures import INTERRUPTED, REFUSED, USAGE, Misuse, Problem
+from client.failures import INTERRUPTED, INTERRUPTION, REFUSED, USAGE, Misuse, Problem
 from client.session import Session
 from services.errors import ServiceError
 
@@ -33,8 +33,13 @@ def run(arguments: Sequence[str] | None = None, session: Session | None = None) 
             standalone_mode=False,
             obj=session,
         )
+        if status == INTERRUPTED:  # what typer makes of KeyboardInterrupt
+            session.output.note(INTERRUPTION)
         return int(status or 0)
     except (Exception, KeyboardInterrupt) as error:  # the last place where anything can be told
+        if session.interrupted.is_set():  # whatever else came of it
+            session.output.note(INTERRUPTION)
+            return INTERRUPTED
         status, text = _told(error)
         if text:
             session.output.error(text)

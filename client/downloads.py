@@ -3,7 +3,6 @@
 import hashlib
 import os
 import secrets
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +77,7 @@ def pdf(session: Session, report: Report, path: Path) -> Saved:
                 if attempt == ATTEMPTS:
                     session.output.note(f"{draft.size} bytes are kept: the same command goes on from there.")
                     raise
-                time.sleep(PAUSE_SECONDS)
+                session.pause(PAUSE_SECONDS)
     if draft.sha256 != report.pdf_sha256:
         draft.path.unlink(missing_ok=True)
         raise Problem(

@@ -7,6 +7,7 @@ from services.errors import ServiceError
 from services.status import from_rpc_error
 
 REFUSED, USAGE, INTERRUPTED = 1, 2, 130
+INTERRUPTION = "Interrupted."
 
 _LOGIN = "Run `leadfactory login`."
 # Where a service speaks of its own request, and people type something else.

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import typer
 from rich.table import Table
 
-from client import options, output
+from client import options, output, pages
 from client.calls import Services
 from client.failures import REFUSED, NoAnswer, Problem
 from client.options import AsJson
@@ -68,7 +68,7 @@ def add(
                 raise error
     if look_up and wait:
         lead = _looked_up(session, lead.id, timeout)
-    session.output.document(lead, _details(lead))
+    session.output.document(lead, details(lead))
     return REFUSED if wait and lead.enrichment_status == Lead.FAILED else 0
 
 
@@ -86,7 +86,7 @@ def list_leads(
     import_id: options.ImportId = None,
     deleted: options.Deleted = False,
     order: options.Order = "",
-    page_token: Annotated[str, typer.Option(help="Go on behind an earlier answer's next_page_token.")] = "",
+    page_token: pages.Token = "",
     as_json: AsJson = False,
 ) -> None:
     """List leads, newest first. With --json, next_page_token is empty if there are no more."""
@@ -97,19 +97,10 @@ def list_leads(
         created_by=created_by, created_after=created_after, created_before=created_before,
         import_id=import_id, show_deleted=deleted, order_by=order,
     )  # fmt: skip
-    answer = ListLeadsResponse()
-    while True:
-        request.page_size = min(options.PAGE, limit - len(answer.leads)) if limit else options.PAGE
-        page = session.services.ask(session.services.leads.ListLeads, request)
-        answer.leads.extend(page.leads)
-        answer.next_page_token, answer.total_size_estimate = page.next_page_token, page.total_size_estimate
-        if not page.next_page_token or (limit and len(answer.leads) >= limit):
-            break
-        request.page_token = page.next_page_token
+    method = session.services.leads.ListLeads
+    answer = pages.gather(session, method, request, ListLeadsResponse(), "leads", limit)
     session.output.document(answer, output.table(COLUMNS, map(_row, answer.leads)))
-    if answer.next_page_token and not session.output.as_json:
-        known = max(answer.total_size_estimate, len(answer.leads))
-        session.output.note(f"{len(answer.leads)} of about {known}; --limit 0 shows all.")
+    pages.tell_of_more(session, answer, len(answer.leads))
 
 
 def show(
@@ -135,7 +126,7 @@ def show(
             for fact in lead.facts
         ),
     )
-    session.output.document(lead, _details(lead), *(("", facts) if lead.facts else ()))
+    session.output.document(lead, details(lead), *(("", facts) if lead.facts else ()))
 
 
 def watch(
@@ -192,7 +183,7 @@ def _followed(session: Session, request: WatchLeadsRequest) -> Iterator[LeadEven
                 raise
             session.output.note(f"Interrupted, going on: {error}")
         # A stream that ends at once, again and again, is not asked for in a busy loop either.
-        time.sleep(min(0.2 * 2**interruptions, 5.0))
+        session.pause(min(0.2 * 2**interruptions, 5.0))
 
 
 def _looked_up(session: Session, lead_id: str, timeout: float) -> Lead:
@@ -224,7 +215,8 @@ def _state(lead: Lead) -> str:
     return Lead.EnrichmentStatus.Name(lead.enrichment_status)
 
 
-def _details(lead: Lead) -> Table:
+def details(lead: Lead) -> Table:
+    """Lay out what people may want to know of one lead."""
     return output.details(
         (
             ("id", lead.id),
@@ -239,5 +231,6 @@ def _details(lead: Lead) -> Table:
             ("import", lead.import_id),
             ("merged into", lead.merged_into),
             ("deleted", moment(lead.delete_time)),
+            ("etag", lead.etag),
         )
     )

@@ -27,6 +27,8 @@ class Choice:
     lineage_address: str | None = None
     tls: bool | None = None
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
     issuer: str | None = None
     client_id: str | None = None
 
@@ -60,6 +62,9 @@ class Place:
     """``host:port`` of each service, by context."""
     tls: bool
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    """Shown, with its key, where services want to see one."""
+    key_file: Path | None = None
     issuer: str = ""
     client_id: str = "leadfactory-cli"
     home: Path | None = field(default=None)
@@ -119,7 +124,7 @@ def _profile(name: str) -> Choice:
                 f"{configuration_file()}: {key} in [profiles.{name}] must be one of"
                 f" {', '.join(each.name for each in fields(Choice))}; tls is true or false, the rest text."
             )
-        values[key] = Path(str(value)).expanduser() if key == "ca_file" else value
+        values[key] = Path(str(value)).expanduser() if key.endswith("_file") else value
     return Choice(**values)
 
 
@@ -144,6 +149,8 @@ def _place(name: str, chosen: Choice) -> Place:
         # A token that leaves this machine is encrypted, unless somebody said that it need not be.
         tls=chosen.tls if chosen.tls is not None else not all(map(_is_loopback, hosts)),
         ca_file=chosen.ca_file,
+        certificate_file=chosen.certificate_file,
+        key_file=chosen.key_file,
         issuer=chosen.issuer or "",
         client_id=chosen.client_id or Place.client_id,
     )
@@ -161,7 +168,15 @@ def _local(chosen: Choice, home: Path) -> Place:
         ) from None
     except (ValueError, KeyError, TypeError):
         raise Problem(f"{home}/run/endpoints.json cannot be read: start the stack again.") from None
-    return Place(f"home {home}", addresses, tls=bool(chosen.tls), ca_file=chosen.ca_file, home=home)
+    return Place(
+        f"home {home}",
+        addresses,
+        tls=bool(chosen.tls),
+        ca_file=chosen.ca_file,
+        certificate_file=chosen.certificate_file,
+        key_file=chosen.key_file,
+        home=home,
+    )
 
 
 def _is_loopback(host: str) -> bool:

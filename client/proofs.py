@@ -1,7 +1,7 @@
-"""`leadfactory lineage evidence | reproduce`: what can be shown of a report long after it was made."""
+"""`leadfactory leads evidence`, `lineage evidence | reproduce`: what can be shown long after it happened."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
@@ -9,8 +9,10 @@ import typer
 from client import downloads, output
 from client.calls import STREAM_SECONDS, TRANSFER_SECONDS
 from client.failures import REFUSED
+from client.leads import LeadId
 from client.options import AsJson
 from client.session import Session
+from protos.leadfactory.lead.v1.lead_pb2 import DownloadLeadEvidenceRequest
 from protos.leadfactory.report.v1.assurance_pb2 import ReproduceReportRequest, Reproduction
 from protos.leadfactory.report.v1.report_pb2 import DownloadReportEvidenceRequest
 
@@ -27,24 +29,22 @@ def evidence(
 ) -> None:
     """Download all there is about a report as a ZIP file that proves itself: see `leadfactory verify`."""
     session = Session.of(context)
-    services = session.services
-    bodies = services.stream(
-        services.reports.DownloadReportEvidence,
-        DownloadReportEvidenceRequest(id=str(report_id)),
-        TRANSFER_SECONDS,
-    )
-    path = save or Path(f"evidence-{report_id}.zip")
-    saved = downloads.save(session, "Downloading", (body.data for body in bodies), path)
-    session.output.document(
-        {
-            "report_id": str(report_id),
-            "path": str(saved.path),
-            "size_bytes": saved.size_bytes,
-            "sha256": saved.sha256,
-        }
-    )
-    if not session.output.as_json:
-        session.output.note(f"{saved.path}: {output.size(saved.size_bytes)}, SHA-256 {saved.sha256}")
+    request = DownloadReportEvidenceRequest(id=str(report_id))
+    _pack(session, session.services.reports.DownloadReportEvidence, request, "report_id", save)
+
+
+def lead_evidence(
+    context: typer.Context,
+    lead_id: LeadId,
+    save: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File; evidence-LEAD.zip if empty.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download who did what to a lead as a ZIP file that proves itself: see `leadfactory verify`."""
+    session = Session.of(context)
+    request = DownloadLeadEvidenceRequest(id=str(lead_id))
+    _pack(session, session.services.leads.DownloadLeadEvidence, request, "lead_id", save)
 
 
 def reproduce(context: typer.Context, report_id: ReportId, as_json: AsJson = False) -> int:
@@ -76,3 +76,15 @@ def reproduce(context: typer.Context, report_id: ReportId, as_json: AsJson = Fal
     )
     session.output.document(found, shown, *(("", differences) if found.differences else ()))
     return 0 if found.identical else REFUSED
+
+
+def _pack(session: Session, method: Any, request: Any, of: str, save: Path | None) -> None:
+    """Save an evidence pack, and say what came."""
+    bodies = session.services.stream(method, request, TRANSFER_SECONDS)
+    path = save or Path(f"evidence-{request.id}.zip")
+    saved = downloads.save(session, "Downloading", (body.data for body in bodies), path)
+    session.output.document(
+        {of: request.id, "path": str(saved.path), "size_bytes": saved.size_bytes, "sha256": saved.sha256}
+    )
+    if not session.output.as_json:
+        session.output.note(f"{saved.path}: {output.size(saved.size_bytes)}, SHA-256 {saved.sha256}")

@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 from rich.table import Table
 
-from client import downloads, options, output
+from client import downloads, options, output, pages
 from client.downloads import Saved
 from client.failures import REFUSED, Problem
 from client.options import AsJson
@@ -83,26 +83,17 @@ def list_reports(
     status: Annotated[
         Status | None, typer.Option(case_sensitive=False, help="Only reports that have come this far.")
     ] = None,
-    page_token: Annotated[str, typer.Option(help="Go on behind an earlier answer's next_page_token.")] = "",
+    page_token: pages.Token = "",
     as_json: AsJson = False,
 ) -> None:
     """List reports, newest first. With --json, next_page_token is empty if there are no more."""
     session = Session.of(context)
     request = ListReportsRequest(page_token=page_token)
     options.fill(request, lead_id=lead_id, batch_id=batch_id, status=status)
-    answer = ListReportsResponse()
-    while True:
-        request.page_size = min(options.PAGE, limit - len(answer.reports)) if limit else options.PAGE
-        page = session.services.ask(session.services.reports.ListReports, request)
-        answer.reports.extend(page.reports)
-        answer.next_page_token, answer.total_size_estimate = page.next_page_token, page.total_size_estimate
-        if not page.next_page_token or (limit and len(answer.reports) >= limit):
-            break
-        request.page_token = page.next_page_token
+    method = session.services.reports.ListReports
+    answer = pages.gather(session, method, request, ListReportsResponse(), "reports", limit)
     session.output.document(answer, output.table(COLUMNS, map(_row, answer.reports)))
-    if answer.next_page_token and not session.output.as_json:
-        known = max(answer.total_size_estimate, len(answer.reports))
-        session.output.note(f"{len(answer.reports)} of about {known}; --limit 0 shows all.")
+    pages.tell_of_more(session, answer, len(answer.reports))
 
 
 def watch(context: typer.Context, report_id: ReportId, as_json: AsJson = False) -> int:

@@ -1,6 +1,7 @@
 """One run of the command line: where it talks to, as whom, and where it prints."""
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ class Session:
         self.profile: str | None = None
         self.home: Path | None = None
         self.credentials = Credentials()
+        self.interrupted = threading.Event()
         self._connect = connect
 
     @staticmethod
@@ -45,7 +47,7 @@ class Session:
     @cached_property
     def services(self) -> Services:
         """The services there."""
-        return Services(self._connect(self.place), self.bearer)
+        return Services(self._connect(self.place), self.bearer, self.interrupted)
 
     def bearer(self) -> str:
         """Return the token to call with, renewed if need be; raises Problem, with what to do, without one."""
@@ -59,6 +61,16 @@ class Session:
         if login.has_expired:
             login = self._renewed(login)
         return login.token
+
+    def pause(self, seconds: float) -> None:
+        """Do nothing for a while; raises KeyboardInterrupt as soon as the session is interrupted."""
+        if self.interrupted.wait(seconds):
+            raise KeyboardInterrupt
+
+    def interrupt(self) -> None:
+        """Have what is under way end with KeyboardInterrupt; called by another thread than the command's."""
+        self.interrupted.set()
+        self.close()
 
     def close(self) -> None:
         """Close what was opened."""

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -77,7 +78,8 @@ def import_leads(
         filename="" if str(file) == "-" else file.name[:200],
     )
     try:
-        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as opened:
+        # Standard input stays open: to close it would wait for whoever reads it.
+        with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as opened:
             done = _send(session, head, opened)
     except (ServiceError, NoAnswer, KeyboardInterrupt) as error:
         if not isinstance(error, ServiceError) or "import" in error.metadata:

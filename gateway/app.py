@@ -84,7 +84,7 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
             _page("/logout", login.logout, "POST"),
             _page("/session", login.show),
             # Not a Mount, which would take the prefix off and send slashes around.
-            Route("/api/{rest:path}", transcoder, methods=None),
+            Route("/api/{rest:path}", sign_in.bounded(transcoder) if sign_in else transcoder, methods=None),
             Mount("/", pages.Console(console)),
         ],
         middleware=[

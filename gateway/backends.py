@@ -12,7 +12,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from gateway.settings import GatewaySettings
 from gateway.transcoding import Image
 from gateway.transcoding.bindings import bindings
-from services import channels
+from services import channels, connections
+from services.certificates import Certificates
 
 READINESS = "readiness"
 READINESS_SECONDS = 2.0
@@ -23,6 +24,7 @@ SERVICES = {
     "leadfactory.report.v1.TemplateService": "report",
     "leadfactory.report.v1.AssuranceService": "report",
     "leadfactory.report.v1.WebhookService": "report",
+    "leadfactory.report.v1.ReportAuditService": "report",
     "leadfactory.lineage.v1.LineageService": "lineage",
 }
 """The context of each service: those of one context answer at one address."""
@@ -61,7 +63,10 @@ async def connect(settings: GatewaySettings, image: Image) -> AsyncIterator[Back
         "report": settings.report_service_address,
         "lineage": settings.lineage_service_address,
     }
-    opened = {name: grpc.aio.insecure_channel(address, options) for name, address in addresses.items()}
+    certificates = Certificates.of(settings)
+    opened = {
+        name: connections.connect(address, certificates, options) for name, address in addresses.items()
+    }
     try:
         yield Backends(opened)
     finally:

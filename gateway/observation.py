@@ -8,7 +8,7 @@ import time
 
 import structlog
 from prometheus_client import Histogram
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.contract import PROBES
@@ -60,7 +60,8 @@ class Observation:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = scope[_REQUEST_ID]
+                named = (b"x-request-id", scope[_REQUEST_ID].encode("ascii"))
+                message["headers"] = [*message["headers"], named]
             await send(message)
 
         try:

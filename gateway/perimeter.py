@@ -1,9 +1,10 @@
 """The perimeter: which hosts this site answers to, and what browsers may do with its answers."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.auth import fault
@@ -24,15 +25,15 @@ CONSOLE_POLICY = "; ".join(
     ]
 )
 # Of answers that are no page: should a browser take one for a page, it may do nothing.
-_DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_DATA_POLICY = b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # Of PDFs: viewers break under more than this, and run no script of this origin anyway.
-_PDF_POLICY = "frame-ancestors 'self'"
+_PDF_POLICY = b"frame-ancestors 'self'"
 _ALWAYS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
 
@@ -97,11 +98,20 @@ class Hosts:
         await self._app(scope, receive, send)
 
 
+@lru_cache(256)
 def _name(host: str) -> str:
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _on_content(policy: bytes, framing: bytes) -> dict[bytes, bytes]:
+    return {
+        b"content-security-policy": policy,
+        b"x-frame-options": framing,
+        b"cache-control": b"no-store",
+    }
 
 
 class Headings:
@@ -112,7 +122,11 @@ class Headings:
         self._app = app
         self._always = dict(_ALWAYS)
         if is_https:
-            self._always["strict-transport-security"] = "max-age=31536000"
+            self._always[b"strict-transport-security"] = b"max-age=31536000"
+        # What "not modified" says replaces what the browser keeps (RFC 9111, 3.2), and it has no type to
+        # judge by: it says neither, and what holds is what came with the answer that is kept.
+        self._of_data = self._always | _on_content(_DATA_POLICY, b"DENY")
+        self._of_pdfs = self._always | _on_content(_PDF_POLICY, b"SAMEORIGIN")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request with the headers added that it does not set itself."""
@@ -122,17 +136,14 @@ class Headings:
 
         async def headed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                is_pdf = headers.get("content-type", "").startswith("application/pdf")
-                policy = _PDF_POLICY if is_pdf else _DATA_POLICY
-                for name, value in self._always.items():
-                    headers.setdefault(name, value)
-                # What "not modified" says replaces what the browser keeps (RFC 9111, 3.2), and it has no type
-                # to judge by: what holds is what came with the answer that is kept.
-                if message["status"] != 304:
-                    headers.setdefault("content-security-policy", policy)
-                    headers.setdefault("x-frame-options", "SAMEORIGIN" if is_pdf else "DENY")
-                    headers.setdefault("cache-control", "no-store")
+                own = dict(message["headers"])
+                defaults = self._of_data
+                if message["status"] == 304:
+                    defaults = self._always
+                elif own.get(b"content-type", b"").startswith(b"application/pdf"):
+                    defaults = self._of_pdfs
+                added = [pair for pair in defaults.items() if pair[0] not in own]
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         await self._app(scope, receive, headed)

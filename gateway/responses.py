@@ -1,6 +1,5 @@
 """What is added to a response by those who do not make it: cookies that were renewed, limits that apply."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ADDED = "leadfactory.response_headers"
@@ -8,7 +7,7 @@ _ADDED = "leadfactory.response_headers"
 
 def add_header(scope: Scope, name: str, value: str) -> None:
     """Have the response to this request carry one more header."""
-    scope[_ADDED].append((name, value))
+    scope[_ADDED].append((name.encode("latin-1"), value.encode("latin-1")))
 
 
 def add_cookies(scope: Scope, cookies: list[str]) -> None:
@@ -26,14 +25,12 @@ class Additions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request."""
-        added: list[tuple[str, str]] = []
+        added: list[tuple[bytes, bytes]] = []
         scope[_ADDED] = added
 
         async def adding(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in added:
-                    headers.append(name, value)
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         await self._app(scope, receive, adding)

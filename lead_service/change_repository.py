@@ -3,9 +3,9 @@
 from sqlalchemy import BigInteger, Text, cast, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from lead_service import lead_rows
 from lead_service.audit import Action
 from lead_service.changes import Change, ChangePage, ChangePosition, unknown_place
-from lead_service.repository import PostgresLeadStore
 from lead_service.tables import AuditRow, LeadRow
 
 _SNAPSHOT = func.pg_current_snapshot()
@@ -54,7 +54,7 @@ class PostgresChangeStore:
                 lead_id,
                 Action(action),
                 before,
-                PostgresLeadStore.lead_of(row) if row else None,
+                lead_rows.lead(row) if row else None,
             )
             for transaction_id, entry_id, lead_id, action, before, row in found
         )

@@ -6,9 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from lead_service import cells
+from lead_service import cells, visibility
 from lead_service.audit import Action, AuditStores
 from lead_service.domain import Lead, LeadFilter, LeadStores, Order
+from services.identity import Actor
 
 # Small beside the memory of a process, large beside a round trip.
 _PAGE_LEADS: Final = 1000
@@ -31,10 +32,26 @@ class Form(StrEnum):
         return "text/csv; charset=utf-8" if self is Form.CSV else "application/x-ndjson"
 
 
-async def export(
+def export(
+    stores: LeadStores,
+    audits: AuditStores,
+    wanted: LeadFilter,
+    order: Order,
+    form: Form,
+    told: str,
+    actor: Actor,
+) -> AsyncIterator[bytes]:
+    """Return the leads of a filter, page by page; `told` is what the audit says of it before the first.
+
+    Raises PermissionDenied at once, before anything is sent.
+    """
+    visibility.require_allowed(wanted, actor)
+    return _pages(stores, audits, wanted, order, form, told)
+
+
+async def _pages(
     stores: LeadStores, audits: AuditStores, wanted: LeadFilter, order: Order, form: Form, told: str
 ) -> AsyncIterator[bytes]:
-    """Yield the leads of a filter, page by page; `told` is what the audit says of it before the first."""
     async with audits.write() as audit:
         await audit.note(Action.EXPORT, None, "OK", told)
     write = _csv if form is Form.CSV else _ndjson

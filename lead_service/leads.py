@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from lead_service import lookups
+from lead_service import lookups, visibility
 from lead_service.domain import (
     Draft,
     Lead,
@@ -44,18 +44,27 @@ async def quick_add(stores: LeadStores, draft: Draft, actor: Actor, quota: Quota
     return lead
 
 
-async def get(stores: LeadStores, lead_id: UUID) -> Lead:
+async def get(stores: LeadStores, lead_id: UUID, actor: Actor) -> Lead:
     """Return one lead with its facts; raises NotFound."""
     async with stores.read() as leads:
-        return await leads.get(lead_id)
+        found = await leads.get(lead_id)
+    visibility.require_seen(found, actor)
+    return found
 
 
-async def get_as_of(stores: LeadStores, lead_id: UUID, moment: datetime, clock: Clock) -> Lead:
-    """Return one lead as it was then; raises NotFound, and InvalidArgument for a moment to come."""
+async def get_as_of(stores: LeadStores, lead_id: UUID, moment: datetime, actor: Actor, clock: Clock) -> Lead:
+    """Return one lead as it was then; raises NotFound, and InvalidArgument for a moment to come.
+
+    Whoever does not see deleted leads sees those alone that live, as they were while they lived.
+    """
     if moment > clock():
         raise InvalidArgument("as_of", "lies in the future", "FUTURE")
     async with stores.read() as leads:
-        return await leads.get_as_of(lead_id, moment)
+        found = await leads.get_as_of(lead_id, moment)
+        if not visibility.sees_deleted(actor):
+            for each in (found, await leads.get(lead_id)):
+                visibility.require_seen(each, actor)
+    return found
 
 
 async def update(
@@ -81,7 +90,10 @@ async def update(
         revised = lead.revised(draft, fields, now)
         if revised is lead:
             return lead
-        return await leads.revise(await lookups.renewed(leads, lead, revised, actor, quota, now))
+        renewed = await lookups.renewed(leads, lead, revised, actor, quota, now)
+        # Where it stays who it is, nobody can be in its way.
+        keep = leads.change if renewed.identity == lead.identity else leads.revise
+        return await keep(renewed)
 
 
 async def delete(stores: LeadStores, lead_id: UUID, etags: Collection[str], clock: Clock) -> Lead:
@@ -105,8 +117,14 @@ async def undelete(stores: LeadStores, lead_id: UUID, etags: Collection[str], cl
 
 
 async def page(
-    stores: LeadStores, lead_filter: LeadFilter, size: int, after: Position | None, order: Order
+    stores: LeadStores,
+    lead_filter: LeadFilter,
+    size: int,
+    after: Position | None,
+    order: Order,
+    actor: Actor,
 ) -> LeadPage:
-    """Return the page behind a position, without the leads' facts."""
+    """Return the page behind a position, without the leads' facts; raises PermissionDenied."""
+    visibility.require_allowed(lead_filter, actor)
     async with stores.read() as leads:
         return await leads.page(lead_filter, size, after, order)

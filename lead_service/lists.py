@@ -2,55 +2,94 @@
 
 The living and the deleted have indexes of their own, each of which ends in an order of lists. So a page walks
 along an index from its place on, whatever its filter and however deep it lies; a list of both takes
-a page of each.
+a page of each. Statements are kept by what they ask about, since to put one together takes longer than
+to send it; what is asked for goes with them as parameters.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Select,
+    Text,
+    Uuid,
+    bindparam,
     func,
-    literal,
     select,
     true,
     tuple_,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from lead_service.domain import EXACT_TOTAL_LIMIT, NEWEST_FIRST, LeadFilter, Order, Position
-from lead_service.tables import DELETED, LIVING, SEARCHED, LeadRow
+from lead_service.lead_rows import LEADS, ROWS
+from lead_service.tables import DELETED, LIVING, SEARCHED
 from services.plans import estimated_rows
+
+_C = LEADS.columns
+_CONDITIONS: dict[str, ColumnElement[bool]] = {
+    "is_manual": _C.is_manual == bindparam("is_manual"),
+    "enrichment_status": _C.enrichment_status == bindparam("enrichment_status"),
+    "q": SEARCHED.like(func.lower(bindparam("q", type_=Text))),
+    "email": func.lower(_C.email) == func.lower(bindparam("email", type_=Text)),
+    "domain": _C.domain == bindparam("domain"),
+    "created_by": _C.created_by == bindparam("created_by"),
+    "created_after": _C.created_at >= bindparam("created_after"),
+    "created_before": _C.created_at < bindparam("created_before"),
+    "import_id": _C.import_id == bindparam("import_id"),
+}
+"""By the field of a filter that asks for it, whose value each takes as the parameter of that name."""
+_KEPT_STATEMENTS = 1024
+
+_Asked = tuple[str, ...]
+"""What a filter asks about."""
+
+
+class Question(NamedTuple):
+    """A statement, and what it is asked with."""
+
+    statement: Select[Any]
+    values: dict[str, Any]
 
 
 def page_of_rows(
     lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
-) -> Select[LeadRow]:
-    """Return the statement of one page."""
+) -> Question:
+    """Return what asks for one page."""
+    wanted = _behind(lead_filter, after, order)
+    values = dict(_values(wanted))
+    statement = _page(tuple(values), wanted.show_deleted, after is not None, order)
+    if after is not None:
+        values |= {"place": after.value, "place_id": after.id}
+    return Question(statement, values | {"size": size})
 
-    def ordered(statement: Select[LeadRow], row: type[LeadRow]) -> Select[LeadRow]:
-        columns = (getattr(row, order.key), row.id)
+
+@lru_cache(_KEPT_STATEMENTS)
+def _page(asked: _Asked, show_deleted: bool, is_behind: bool, order: Order) -> Select[Any]:
+    def ordered(statement: Select[Any], row: Any) -> Select[Any]:
+        columns = (row[order.key], row.id)
         directed = (each.desc() if order.descending else each.asc() for each in columns)
-        return statement.order_by(*directed).limit(size)
+        return statement.order_by(*directed).limit(bindparam("size"))
 
-    def half(conditions: Iterable[ColumnElement[bool]]) -> Select[LeadRow]:
-        statement = select(LeadRow).where(*conditions)
-        if after is not None:
-            here = tuple_(getattr(LeadRow, order.key), LeadRow.id)
-            place = tuple_(literal(after.value), literal(after.id))
+    def half(conditions: list[ColumnElement[bool]]) -> Select[Any]:
+        statement = ROWS.where(*conditions)
+        if is_behind:
+            here = tuple_(_C[order.key], _C.id)
+            place = tuple_(bindparam("place", type_=_C[order.key].type), bindparam("place_id", type_=Uuid()))
             statement = statement.where(here < place if order.descending else here > place)
-        return ordered(statement, LeadRow)
+        return ordered(statement, _C)
 
-    halves = [half(conditions) for conditions in _halves(_behind(lead_filter, after, order))]
+    halves = [half(conditions) for conditions in _halves(asked, show_deleted)]
     if len(halves) == 1:
         return halves[0]
-    both = aliased(LeadRow, union_all(*halves).subquery())
-    return ordered(select(both), both)
+    both = union_all(*halves).subquery()
+    return ordered(select(both), both.columns)
 
 
 def _behind(wanted: LeadFilter, after: Position | None, order: Order) -> LeadFilter:
@@ -67,41 +106,48 @@ def _behind(wanted: LeadFilter, after: Position | None, order: Order) -> LeadFil
     return wanted
 
 
-async def total(session: AsyncSession, lead_filter: LeadFilter) -> int:
+async def total(session: AsyncSession, wanted: LeadFilter) -> int:
     """Return how many leads match: exactly up to EXACT_TOTAL_LIMIT, beyond as the planner sees it."""
-    halves = [select(true()).select_from(LeadRow).where(*each) for each in _halves(lead_filter)]
+    values = dict(_values(wanted))
+    asked = tuple(values)
     counted = 0
-    for half in halves:
-        some = half.limit(EXACT_TOTAL_LIMIT + 1).subquery()
-        counted += await session.scalar(select(func.count()).select_from(some)) or 0
+    for statement in _counts(asked, wanted.show_deleted):
+        counted += await session.scalar(statement, values) or 0
     if counted <= EXACT_TOTAL_LIMIT:
         return counted
-    return max(EXACT_TOTAL_LIMIT + 1, sum([await estimated_rows(session, half) for half in halves]))
+    matching = [
+        select(true()).select_from(LEADS).where(*each) for each in _halves(asked, wanted.show_deleted)
+    ]
+    return max(EXACT_TOTAL_LIMIT + 1, sum([await estimated_rows(session, each, values) for each in matching]))
 
 
-def _halves(wanted: LeadFilter) -> Iterator[list[ColumnElement[bool]]]:
-    yield [*_conditions(wanted), LIVING]
-    if wanted.show_deleted:
-        yield [*_conditions(wanted), DELETED]
+@lru_cache(_KEPT_STATEMENTS)
+def _counts(asked: _Asked, show_deleted: bool) -> list[Select[Any]]:
+    some = [
+        select(true()).select_from(LEADS).where(*each).limit(EXACT_TOTAL_LIMIT + 1).subquery()
+        for each in _halves(asked, show_deleted)
+    ]
+    return [select(func.count()).select_from(each) for each in some]
 
 
-def _conditions(wanted: LeadFilter) -> Iterator[ColumnElement[bool]]:
+def _halves(asked: _Asked, show_deleted: bool) -> Iterator[list[ColumnElement[bool]]]:
+    conditions = [_CONDITIONS[name] for name in asked]
+    yield [*conditions, LIVING]
+    if show_deleted:
+        yield [*conditions, DELETED]
+
+
+def _values(wanted: LeadFilter) -> Iterator[tuple[str, Any]]:
     if wanted.is_manual is not None:
-        yield LeadRow.is_manual == wanted.is_manual
+        yield "is_manual", wanted.is_manual
     if wanted.enrichment_status is not None:
-        yield LeadRow.enrichment_status == wanted.enrichment_status.value
+        yield "enrichment_status", wanted.enrichment_status.value
     if wanted.q:
         escaped = re.sub(r"([\\%_])", r"\\\1", wanted.q)
-        yield SEARCHED.like(func.lower(f"%{escaped}%"))
-    if wanted.email:
-        yield func.lower(LeadRow.email) == func.lower(wanted.email)
-    if wanted.domain:
-        yield LeadRow.domain == wanted.domain
-    if wanted.created_by:
-        yield LeadRow.created_by == wanted.created_by
-    if wanted.created_after is not None:
-        yield LeadRow.created_at >= wanted.created_after
-    if wanted.created_before is not None:
-        yield LeadRow.created_at < wanted.created_before
-    if wanted.import_id is not None:
-        yield LeadRow.import_id == wanted.import_id
+        yield "q", f"%{escaped}%"
+    for name in ("email", "domain", "created_by"):
+        if text := getattr(wanted, name):
+            yield name, text
+    for name in ("created_after", "created_before", "import_id"):
+        if (value := getattr(wanted, name)) is not None:
+            yield name, value

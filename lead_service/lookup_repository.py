@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from lead_service.suggestions import Suggestion, SuggestionState
+from lead_service.suggestions import Suggestion
 from lead_service.tables import UNDER_WAY, LeadRow, QuotaRow, SuggestionRow
 
 
@@ -19,15 +19,6 @@ class PostgresLookUpStore:
     def __init__(self, session: AsyncSession) -> None:
         """Speak in the session's transaction."""
         self._session = session
-
-    async def suggestions(self, lead_id: UUID) -> tuple[Suggestion, ...]:
-        """Return a lead's suggestions, ordered by field and value."""
-        rows = await self._session.scalars(
-            select(SuggestionRow)
-            .where(SuggestionRow.lead_id == lead_id)
-            .order_by(SuggestionRow.field, SuggestionRow.value)
-        )
-        return tuple(map(_suggestion, rows))
 
     async def replace_suggestions(self, lead_id: UUID, suggestions: Iterable[Suggestion]) -> None:
         """See LeadStore."""
@@ -57,17 +48,3 @@ class PostgresLookUpStore:
         await self._session.execute(
             update(QuotaRow).where(QuotaRow.subject == subject).values(asked_at=list(moments))
         )
-
-
-def _suggestion(row: SuggestionRow) -> Suggestion:
-    return Suggestion(
-        id=row.id,
-        field=row.field,
-        value=row.value,
-        source=row.source,
-        fact=row.fact,
-        observed_at=row.observed_at,
-        state=SuggestionState(row.state),
-        decided_by=row.decided_by,
-        decided_at=row.decided_at,
-    )

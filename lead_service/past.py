@@ -17,14 +17,10 @@ _ROW = select(
         literal_column("NULL::leads"), cast(bindparam("columns", type_=Text), JSONB)
     ).table_valued(*_COLUMNS)
 )
-# An erased text is empty.
-_ERASED = {
-    each.name: "" for each in LeadRow.__table__.columns if isinstance(each.type, Text) and not each.nullable
-}
 
 
 async def row_as_of(session: AsyncSession, lead_id: UUID, moment: datetime) -> LeadRow | None:
-    """Return the lead's row as it was then; None if it was not there, or all of it is erased since.
+    """Return the lead's row as it was then; None if it was not there, or is erased since.
 
     The row is nobody's: a change of it goes nowhere.
     A change counts from the moment that its entry bears, which is when it was made in its transaction.
@@ -32,7 +28,7 @@ async def row_as_of(session: AsyncSession, lead_id: UUID, moment: datetime) -> L
     columns = replay(await _changes(session, lead_id, moment))
     if columns is None or "id" not in columns:
         return None
-    row = await session.execute(_ROW, {"columns": jsonb(_ERASED | columns)})
+    row = await session.execute(_ROW, {"columns": jsonb(columns)})
     return LeadRow(**row.mappings().one())
 
 

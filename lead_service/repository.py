@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     Select,
     Text,
     cast,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
-from lead_service import lists, merge_rows, past
+from lead_service import lead_rows, lists, merge_rows, past
 from lead_service.domain import (
     NEWEST_FIRST,
     Lead,
@@ -34,14 +35,12 @@ from lead_service.domain import (
     RequestKey,
     duplicate,
 )
-from lead_service.facts import Enrichment, EnrichmentStatus, EnrichmentTask, Fact, FactState
+from lead_service.facts import EnrichmentStatus, EnrichmentTask, Fact
 from lead_service.lookup_repository import PostgresLookUpStore
 from lead_service.merges import Merge
-from lead_service.suggestions import Suggestion
 from lead_service.tables import (
     LIVING,
     REGISTERED,
-    UNIQUE,
     AnswerRow,
     FactRow,
     LeadRow,
@@ -57,11 +56,6 @@ ENRICH_LEAD: Final = "enrich_lead"
 
 class PostgresLeadStore(PostgresLookUpStore):
     """Leads inside one transaction. See LeadStore for what each method promises."""
-
-    @staticmethod
-    def lead_of(row: LeadRow) -> Lead:
-        """Return the lead that a row tells of, without its facts."""
-        return _lead(row)
 
     async def claim(self, request: RequestKey, now: datetime) -> bytes | None:
         """See LeadStore. Whoever inserts the same key meanwhile waits for this transaction's end."""
@@ -88,42 +82,31 @@ class PostgresLeadStore(PostgresLookUpStore):
 
     async def add(self, lead: Lead) -> None:
         """See LeadStore."""
-        added = await self._session.execute(
-            postgresql.insert(LeadRow)
-            .values(id=lead.id, **_columns(lead))
-            .on_conflict_do_nothing(index_elements=UNIQUE, index_where=LIVING)
-            .returning(LeadRow.id)
-        )
+        added = await self._session.execute(lead_rows.ADD, {"id": lead.id, **lead_rows.columns(lead)})
         if added.first() is None:
             await self._refuse_duplicate(lead)
 
     async def get(self, lead_id: UUID) -> Lead:
         """See LeadStore."""
-        row = await self._row(select(LeadRow).where(LeadRow.id == lead_id), lead_id)
-        facts = await self._session.scalars(
-            select(FactRow).where(FactRow.lead_id == lead_id).order_by(FactRow.provider, FactRow.name)
-        )
-        return _lead(row, tuple(map(_fact, facts)), await self.suggestions(lead_id))
+        return lead_rows.whole(await self._row(lead_rows.WHOLE, lead_id))
 
     async def get_as_of(self, lead_id: UUID, moment: datetime) -> Lead:
         """See LeadStore."""
         row = await past.row_as_of(self._session, lead_id, moment)
         if row is None:
             raise NotFound("lead", str(lead_id))
-        return _lead(row)
+        return lead_rows.lead(row)
 
     async def get_for_change(self, lead_id: UUID) -> Lead:
         """See LeadStore."""
-        return _lead(await self._row(select(LeadRow).where(LeadRow.id == lead_id).with_for_update(), lead_id))
+        return lead_rows.lead(await self._row(lead_rows.HELD, lead_id))
 
     async def change(self, lead: Lead) -> Lead:
         """See LeadStore."""
         changed = replace(lead, version=lead.version + 1)
         written = await self._session.execute(
-            update(LeadRow)
-            .where(LeadRow.id == lead.id, LeadRow.version == lead.version)
-            .values(**_columns(changed))
-            .returning(LeadRow.id)
+            lead_rows.CHANGE,
+            {"lead_id": lead.id, "known_version": lead.version, **lead_rows.columns(changed)},
         )
         if written.first() is None:
             raise Aborted("Somebody else changed this lead. Read it again, then retry.")
@@ -170,8 +153,9 @@ class PostgresLeadStore(PostgresLookUpStore):
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> tuple[tuple[Lead, ...], Position | None]:
         """See LeadStore. It costs the same at any depth: the index is entered at the position."""
-        rows = (await self._session.scalars(lists.page_of_rows(lead_filter, size + 1, after, order))).all()
-        leads = tuple(map(_lead, rows[:size]))
+        question = lists.page_of_rows(lead_filter, size + 1, after, order)
+        rows = (await self._session.execute(*question)).all()
+        leads = tuple(map(lead_rows.lead, rows[:size]))
         more = Position(getattr(leads[-1], order.key), leads[-1].id) if len(rows) > size else None
         return leads, more
 
@@ -182,9 +166,8 @@ class PostgresLeadStore(PostgresLookUpStore):
     async def unattended(self, limit: int) -> list[Lead]:
         """See LeadStore. What another transaction holds at the moment is left for the next time."""
         alive = cast(jobs.c.status, Text).in_(["queued", "picked"])
-        rows = await self._session.scalars(
-            select(LeadRow)
-            .where(
+        rows = await self._session.execute(
+            lead_rows.ROWS.where(
                 LeadRow.enrichment_status.in_([EnrichmentStatus.PENDING, EnrichmentStatus.IN_PROGRESS]),
                 LeadRow.enrichment_job_id.is_not(None),
                 ~exists().where(jobs.c.id == LeadRow.enrichment_job_id, alive),
@@ -192,7 +175,7 @@ class PostgresLeadStore(PostgresLookUpStore):
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return list(map(_lead, rows))
+        return list(map(lead_rows.lead, rows))
 
     async def _refuse_duplicate(self, lead: Lead) -> NoReturn:
         living = await self._session.scalar(
@@ -207,8 +190,8 @@ class PostgresLeadStore(PostgresLookUpStore):
             raise Aborted("The lead that was in the way of this one has just gone. Retry.")
         raise duplicate(lead, living)
 
-    async def _row(self, statement: Select[LeadRow], lead_id: UUID) -> LeadRow:
-        row = await self._session.scalar(statement)
+    async def _row(self, statement: Select[Any], lead_id: UUID) -> Row[Any]:
+        row: Row[Any] | None = (await self._session.execute(statement, {"lead_id": lead_id})).first()
         if row is None:
             raise NotFound("lead", str(lead_id))
         return row
@@ -217,69 +200,4 @@ class PostgresLeadStore(PostgresLookUpStore):
 def _is(request: RequestKey) -> ColumnElement[bool]:
     return tuple_(AnswerRow.subject, AnswerRow.method, AnswerRow.key) == tuple_(
         literal(request.subject), literal(request.method), literal(request.key)
-    )
-
-
-def _columns(lead: Lead) -> dict[str, Any]:
-    return {
-        "email": lead.email,
-        "domain": lead.domain,
-        "name": lead.name,
-        "is_manual": lead.is_manual,
-        "enrichment_status": lead.enrichment.status.value,
-        "enrichment_job_id": int(lead.enrichment.task_id) if lead.enrichment.task_id else None,
-        "enrichment_attempts": lead.enrichment.attempts,
-        "enrichment_error": lead.enrichment.error,
-        "enriched_at": lead.enrichment.ended_at,
-        "created_by": lead.created_by,
-        "created_at": lead.created_at,
-        "updated_at": lead.updated_at,
-        "version": lead.version,
-        "deleted_at": lead.deleted_at,
-        "registrable_domain": lead.registrable_domain,
-        "enrichment_asked_by": lead.enrichment.asked_by or None,
-        "import_id": lead.import_id,
-        "merged_into": lead.merged_into,
-    }
-
-
-def _lead(row: LeadRow, facts: tuple[Fact, ...] = (), suggestions: tuple[Suggestion, ...] = ()) -> Lead:
-    return Lead(
-        id=row.id,
-        email=row.email,
-        domain=row.domain,
-        name=row.name,
-        is_manual=row.is_manual,
-        created_by=row.created_by,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        enrichment=Enrichment(
-            status=EnrichmentStatus(row.enrichment_status),
-            task_id="" if row.enrichment_job_id is None else str(row.enrichment_job_id),
-            attempts=row.enrichment_attempts,
-            error=row.enrichment_error,
-            ended_at=row.enriched_at,
-            asked_by=row.enrichment_asked_by or "",
-        ),
-        facts=facts,
-        suggestions=suggestions,
-        version=row.version,
-        deleted_at=row.deleted_at,
-        registrable_domain=row.registrable_domain,
-        import_id=row.import_id,
-        merged_into=row.merged_into,
-    )
-
-
-def _fact(row: FactRow) -> Fact:
-    return Fact(
-        provider=row.provider,
-        name=row.name,
-        state=FactState(row.state),
-        values=tuple(row.values),
-        source=row.source,
-        method=row.method,
-        reason=row.reason,
-        observed_at=row.observed_at,
-        evidence_sha256=row.evidence_sha256,
     )

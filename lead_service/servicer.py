@@ -54,7 +54,9 @@ class LeadServicer(EvidenceServicer):
 
     async def ListLeads(self, request: pb.ListLeadsRequest, context: Context) -> pb.ListLeadsResponse:
         """See the proto."""
-        found = await leads.page(self._stores, wire.lead_filter(request), *wire.page_request(request))
+        found = await leads.page(
+            self._stores, wire.lead_filter(request), *wire.page_request(request), current_actor()
+        )
         return wire.page(found, request)
 
     async def CreateLead(self, request: pb.CreateLeadRequest, context: Context) -> pb.Lead:
@@ -75,10 +77,10 @@ class LeadServicer(EvidenceServicer):
 
     async def GetLead(self, request: pb.GetLeadRequest, context: Context) -> pb.Lead:
         """See the proto."""
-        lead_id, moment = UUID(request.id), wire.moment(request)
+        lead_id, moment, actor = UUID(request.id), wire.moment(request), current_actor()
         if moment is not None:
-            return wire.lead(await leads.get_as_of(self._stores, lead_id, moment, self._clock))
-        return wire.lead(await leads.get(self._stores, lead_id))
+            return wire.lead(await leads.get_as_of(self._stores, lead_id, moment, actor, self._clock))
+        return wire.lead(await leads.get(self._stores, lead_id, actor))
 
     async def ListLeadAudit(
         self, request: pb.ListLeadAuditRequest, context: Context
@@ -94,7 +96,7 @@ class LeadServicer(EvidenceServicer):
         if self._feed is None:
             raise Unimplemented("These leads cannot be watched.")
         wanted, after = change_wire.change_filter(request), change_wire.place(request)
-        async with aclosing(watching.watch(self._feed, wanted, after)) as told:
+        async with aclosing(watching.watch(self._feed, wanted, after, current_actor())) as told:
             async for each in told:
                 yield change_wire.event(each)
 

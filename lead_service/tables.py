@@ -114,19 +114,20 @@ class LeadRow(Base):
     )
 
 
-LIVING = LeadRow.deleted_at.is_(None)
-DELETED = LeadRow.deleted_at.is_not(None)
+_LEADS = LeadRow.__table__.columns
+LIVING = _LEADS.deleted_at.is_(None)
+DELETED = _LEADS.deleted_at.is_not(None)
 # Look-ups that have not ended, in the words of the indexes that hold no other.
 UNDER_WAY: ColumnElement[bool] = literal_column(
     "leads.enrichment_status IN ('PENDING', 'IN_PROGRESS')", Boolean()
 )
 # Of living leads, uq_leads_living admits one for each value of these.
-REGISTERED: ColumnElement[str] = func.coalesce(LeadRow.registrable_domain, LeadRow.domain)
-UNIQUE = (func.lower(LeadRow.email), REGISTERED)
+REGISTERED: ColumnElement[str] = func.coalesce(_LEADS.registrable_domain, _LEADS.domain)
+UNIQUE = (func.lower(_LEADS.email), REGISTERED)
 # What ix_leads_searched finds parts of; its words must be these.
 SEARCHED: ColumnElement[str] = literal_column(_SEARCHED, Text())
 Index("uq_leads_living", *UNIQUE, unique=True, postgresql_where=LIVING)
-Index("ix_leads_deleted_lower_email", func.lower(LeadRow.email), postgresql_where=DELETED)
+Index("ix_leads_deleted_lower_email", func.lower(_LEADS.email), postgresql_where=DELETED)
 
 
 class MergeRow(Base):

@@ -14,6 +14,7 @@ from lead_service.imports import ImportStores
 from protos.leadfactory.lead.v1 import transfers_pb2 as pb
 from protos.leadfactory.lead.v1 import transfers_pb2_grpc
 from services.clock import Clock
+from services.identity import current_actor
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -81,7 +82,13 @@ class LeadTransferServicer(transfers_pb2_grpc.LeadTransferServiceServicer):
         form = transfer_wire.form(request, context.invocation_metadata())
         wanted, order = wire.lead_filter(request), Order.parse(request.order_by)
         pieces = exporting.export(
-            self._leads, self._audits, wanted, order, form, transfer_wire.told(request, form)
+            self._leads,
+            self._audits,
+            wanted,
+            order,
+            form,
+            transfer_wire.told(request, form),
+            current_actor(),
         )
         await context.send_initial_metadata(
             transfer_wire.headers(f"leads-{self._clock():%Y%m%dT%H%M%SZ}.{form}")

@@ -2,10 +2,14 @@
 
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Final, NamedTuple
 
+from lead_service import visibility
 from lead_service.changes import Change, ChangeFilter, ChangePosition
 from lead_service.feed import Feed
+from services.identity import Actor
 
 HEARTBEAT_SECONDS: Final = 15.0
 # What a reader may do is looked at when a stream begins. Less than gRPC lets a connection grow old.
@@ -19,11 +23,28 @@ class Told(NamedTuple):
     position: ChangePosition
 
 
-async def watch(feed: Feed, wanted: ChangeFilter, after: ChangePosition | None) -> AsyncGenerator[Told, None]:
+def watch(
+    feed: Feed, wanted: ChangeFilter, after: ChangePosition | None, actor: Actor
+) -> AsyncGenerator[Told, None]:
     """Tell wanted changes behind a place, or from now on, until it has been long or the feed ends.
 
-    Raises what `Feed.start` does, and Aborted if more waits for the reader than may.
+    Of a deleted lead somebody who does not see such is told that something happened, and nothing else. Raises
+    what `Feed.start` does, and Aborted if more waits for the reader than may.
     """
+    everything = _all(feed, wanted, after)
+    return everything if visibility.sees_deleted(actor) else _without_deleted(everything)
+
+
+async def _without_deleted(everything: AsyncGenerator[Told, None]) -> AsyncGenerator[Told, None]:
+    async with aclosing(everything):
+        async for told in everything:
+            change = told.change
+            if change is not None and change.lead is not None and change.lead.deleted_at is not None:
+                told = told._replace(change=replace(change, lead=None))
+            yield told
+
+
+async def _all(feed: Feed, wanted: ChangeFilter, after: ChangePosition | None) -> AsyncGenerator[Told, None]:
     ends = time.monotonic() + STREAM_SECONDS
     position = await feed.start(after)
     yield Told(None, position)

@@ -5,6 +5,8 @@ from functools import partial
 from protos.leadfactory.report.v1 import (
     assurance_pb2,
     assurance_pb2_grpc,
+    audit_pb2,
+    audit_pb2_grpc,
     report_pb2,
     report_pb2_grpc,
     template_pb2,
@@ -17,6 +19,9 @@ from report_service.assurance.repository import PostgresAssuranceStore
 from report_service.assurance.reproduction import Workbench
 from report_service.assurance.runs import Runs
 from report_service.assurance.servicer import AssuranceServicer
+from report_service.audit import notes
+from report_service.audit.repository import PostgresAuditStore
+from report_service.audit.servicer import ReportAuditServicer
 from report_service.batch_repository import PostgresBatchStore
 from report_service.inputs import CapturedInputs
 from report_service.library.repository import PostgresTemplateStore
@@ -60,6 +65,7 @@ async def serve(settings: ServerSettings) -> None:
     lineage_channel = open_channel(settings.lineage_service_address, settings)
     stores = UnitsOfWork(database, PostgresBatchStore)
     templates = UnitsOfWork(database, PostgresTemplateStore)
+    audits = UnitsOfWork(database, PostgresAuditStore)
     objects = StoredObjects(settings.objects_url)
     shelf = Shelf(templates, objects)
     lineages = LineagePeer(lineage_channel)
@@ -129,8 +135,14 @@ async def serve(settings: ServerSettings) -> None:
                 webhook_pb2_grpc.add_WebhookServiceServicer_to_server,
                 webhooks,
             ),
+            server.Service(
+                audit_pb2.DESCRIPTOR.services_by_name["ReportAuditService"],
+                audit_pb2_grpc.add_ReportAuditServiceServicer_to_server,
+                ReportAuditServicer(audits, utc_now),
+            ),
         ],
         ready=partial(schema.check, "report_service", database),
+        on_refusal=notes.noting(audits, utc_now),
     )
     await studio.close()
     await runs.close()

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import grpc
 
-from services import identity, status
+from services import connections, identity, status
+from services.certificates import Certificates
 from services.errors import DeadlineExceeded
 from services.settings import ServiceSettings
 
@@ -76,10 +77,11 @@ class WorkloadToken:
 def open_channel(address: str, settings: ServiceSettings) -> grpc.aio.Channel:
     """Open a channel to ``host:port`` or ``dns:///host:port``; must run inside the event loop."""
     caller = _Caller(WorkloadToken(settings.workload_token_file))
-    return grpc.aio.insecure_channel(
+    return connections.connect(
         address,
-        options=OPTIONS,
-        interceptors=[_UnaryUnary(caller), _UnaryStream(caller), _StreamUnary(caller)],
+        Certificates.of(settings),
+        OPTIONS,
+        [_UnaryUnary(caller), _UnaryStream(caller), _StreamUnary(caller)],
     )
 
 

@@ -1,8 +1,9 @@
 """A context's own PostgreSQL: sessions that commit only at the edge, and errors without drivers.
 
-Reading and writing are told apart when the session is opened: a read session runs in a READ ONLY
-transaction that is always rolled back, a write session commits when its block ends well and rolls
-back on any raise.
+Reading and writing are told apart when the session is opened: whatever a read session does is READ ONLY, a
+write session commits when its block ends well and rolls back on any raise. A read session has no transaction
+around its statements: at READ COMMITTED each sees the database anew anyway, and to begin and to end one
+would be two more round trips to each reading.
 
 Who acts, and in which call, is told to the database with the BEGIN of every write session, for
 triggers to note (see ``ContextSession``).
@@ -58,13 +59,16 @@ def declarative_base() -> type[DeclarativeBase]:
 
 
 class _Driver(asyncpg.Connection):
-    """A connection that sends a statement along with BEGIN, at no round trip of its own."""
+    """A connection that sends a statement along with BEGIN, at no round trip of its own.
+
+    Only who writes begins a transaction; what is sent outside of one is READ ONLY.
+    """
 
     with_begin = ""
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109
-        if self.with_begin and query.startswith("BEGIN"):
-            query, self.with_begin = f"{query}{self.with_begin}", ""
+        if query.startswith("BEGIN"):
+            query, self.with_begin = f"{query}SET TRANSACTION READ WRITE;{self.with_begin}", ""
         return await super().execute(query, *args, timeout=timeout)
 
 
@@ -153,6 +157,8 @@ class Database:
                 "server_settings": {
                     "application_name": name,
                     "timezone": "UTC",
+                    # Who writes says otherwise with BEGIN.
+                    "default_transaction_read_only": "on",
                     "statement_timeout": f"{int(statement_timeout * 1000)}",
                     "lock_timeout": f"{LOCK_TIMEOUT_SECONDS * 1000}",
                     "idle_in_transaction_session_timeout": (f"{IDLE_IN_TRANSACTION_TIMEOUT_SECONDS * 1000}"),
@@ -163,14 +169,18 @@ class Database:
         self._sessions = async_sessionmaker(
             self._engine, sync_session_class=session_class, expire_on_commit=False
         )
+        self._readings = async_sessionmaker(
+            # The same pool, and no BEGIN.
+            self._engine.execution_options(isolation_level="AUTOCOMMIT"),
+            sync_session_class=session_class,
+            expire_on_commit=False,
+        )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """Open a READ ONLY transaction."""
+        """Open a session whose statements are READ ONLY."""
         with translated_errors():
-            async with self._sessions() as session:
-                # Said with BEGIN: a statement of its own would be one more round trip to each reading.
-                await session.connection(execution_options={"postgresql_readonly": True})
+            async with self._readings() as session:
                 yield session
 
     @asynccontextmanager

@@ -28,7 +28,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from protos.leadfactory.options.v1 import access_pb2
-from services import identity, status, telemetry
+from services import connections, identity, status, telemetry
 from services.errors import (
     DeadlineExceeded,
     PermissionDenied,
@@ -66,10 +66,20 @@ OnRefusal = Callable[[Refusal], Awaitable[None]]
 """Notes a refusal, as the actor whose call it was. Must decide itself which ones matter."""
 
 
-def steps(verifier: TokenVerifier, on_refusal: OnRefusal | None = None) -> list[Step]:
-    """Return the steps in their order."""
+def steps(
+    verifier: TokenVerifier, on_refusal: OnRefusal | None = None, *, certified: bool = False
+) -> list[Step]:
+    """Return the steps in their order; ``certified`` if callers show certificates."""
     noting = [refusals(on_refusal)] if on_refusal is not None else []
-    return [context, metrics, errors, identity_step(verifier), *noting, access, validation]
+    return [
+        context,
+        metrics,
+        errors,
+        identity_step(verifier, certified=certified),
+        *noting,
+        access,
+        validation,
+    ]
 
 
 @asynccontextmanager
@@ -137,8 +147,11 @@ async def errors(rpc: Rpc) -> AsyncIterator[None]:
         await _abort(rpc, status.to_status(failure))
 
 
-def identity_step(verifier: TokenVerifier) -> Step:
-    """Return the step that finds out who is calling; raises Unauthenticated."""
+def identity_step(verifier: TokenVerifier, *, certified: bool = False) -> Step:
+    """Return the step that finds out who is calling; raises Unauthenticated.
+
+    Where callers show certificates, a process's token is good only from a process that it was made for.
+    """
 
     @asynccontextmanager
     async def identify(rpc: Rpc) -> AsyncIterator[None]:
@@ -152,6 +165,8 @@ def identity_step(verifier: TokenVerifier) -> Step:
             )
         principal = await verifier.verify(bearer)
         peer = await _peer(rpc, verifier)
+        if certified:
+            _hold_to_certificate(rpc, principal.workload, peer)
         with identity.acting_as(_actor(rpc, principal, peer)):
             yield
 
@@ -194,13 +209,11 @@ async def access(rpc: Rpc) -> AsyncIterator[None]:
     """Apply the method's access option; a method without one is closed to everybody."""
     if not rpc.is_open:
         actor = identity.current_actor()
-        rule = _rule(rpc.method)
+        roles, workloads = _admitted(rpc.method)
         if actor.workload is not None:
-            admitted = actor.workload in rule.workloads
+            admitted = actor.workload in workloads
         else:
-            admitted = not actor.roles.isdisjoint(
-                access_pb2.Access.Role.Name(role).lower() for role in rule.roles
-            )
+            admitted = not actor.roles.isdisjoint(roles)
         if not admitted:
             raise PermissionDenied(
                 f"{'This process' if actor.workload else 'Your role'} may not call {rpc.method}.",
@@ -234,6 +247,15 @@ async def _peer(rpc: Rpc, verifier: TokenVerifier) -> str | None:
     return (await verifier.verify(token)).workload if token else None
 
 
+def _hold_to_certificate(rpc: Rpc, *processes: str | None) -> None:
+    """Raise Unauthenticated if a process is named that the connection's certificate does not name."""
+    for process in filter(None, processes):
+        if process not in connections.names(rpc.context.auth_context()):
+            raise Unauthenticated(
+                f"The certificate of this connection does not name {process}.", reason="CERTIFICATE_MISMATCH"
+            )
+
+
 def _actor(rpc: Rpc, principal: Principal, peer: str | None) -> identity.Actor:
     subject = principal.subject
     if principal.workload is not None:
@@ -257,15 +279,16 @@ def _address(peer: str | None) -> str:
 
 
 @cache
-def _rule(method: str) -> access_pb2.Access:
-    """Return the access option of a method; an empty one admits nobody."""
+def _admitted(method: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the roles and the workloads that a method's access option admits; without one, nobody."""
     service, _, name = method.partition("/")
     try:
         descriptor = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
     except KeyError:
         raise Unimplemented(f"There is no method {method}.") from None
     rule: access_pb2.Access = descriptor.GetOptions().Extensions[access_pb2.access]
-    return rule
+    roles = frozenset(access_pb2.Access.Role.Name(role).lower() for role in rule.roles)
+    return roles, frozenset(rule.workloads)
 
 
 def _request_id() -> str:

@@ -1,6 +1,7 @@
 """What PostgreSQL's planner says of a statement, without running it."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ClauseElement, Executable, Select
@@ -19,9 +20,11 @@ class Explained(Executable, ClauseElement):
         self.statement = statement
 
 
-async def estimated_rows(session: AsyncSession, statement: Select[Any]) -> int:
+async def estimated_rows(
+    session: AsyncSession, statement: Select[Any], values: Mapping[str, Any] | None = None
+) -> int:
     """Return how many rows the planner expects; that costs no more than planning does."""
-    plan = await session.scalar(Explained(statement))
+    plan = await session.scalar(Explained(statement), values)
     (found,) = json.loads(plan) if isinstance(plan, str) else plan
     return int(found["Plan"]["Plan Rows"])
 

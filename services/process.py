@@ -15,6 +15,8 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from services import telemetry
+from services.certificates import Certificates
+from services.connections import listen
 from services.pacing import pause
 from services.settings import ServiceSettings
 
@@ -66,8 +68,9 @@ async def live(
     server = server or grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     status = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
-    port = server.add_insecure_port(f"{settings.grpc_host}:{settings.grpc_port}")
+    port = listen(server, f"{settings.grpc_host}:{settings.grpc_port}", Certificates.of(settings))
     await server.start()
+    probed = await _answer_probes(settings, status)
     log.info(telemetry.PROCESS_READY, port=port, metrics_port=metrics_port, pid=os.getpid())
     running = [asyncio.create_task(_keep(loop, stop)) for loop in loops]
     watcher = asyncio.create_task(_watch(ready, status, stop))
@@ -75,11 +78,27 @@ async def live(
     log.info(telemetry.PROCESS_STOPPING)
     await status.enter_graceful_shutdown()
     await server.stop(settings.drain_seconds)
+    if probed is not None:
+        await probed.stop(0)
     late = (await asyncio.wait(running, timeout=settings.drain_seconds))[1] if running else set()
     for task in (*late, watcher):
         task.cancel()
     await asyncio.gather(*late, watcher, return_exceptions=True)
     log.info(telemetry.PROCESS_STOPPED)
+
+
+async def _answer_probes(
+    settings: ServiceSettings, status: health.aio.HealthServicer
+) -> grpc.aio.Server | None:
+    """Offer health, and nothing else, to probes that have no certificate to show, if it is set."""
+    if settings.health_port is None:
+        return None
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    health_pb2_grpc.add_HealthServicer_to_server(status, server)
+    port = listen(server, f"{settings.grpc_host}:{settings.health_port}", None)
+    await server.start()
+    log.info(telemetry.HEALTH_READY, port=port)
+    return server
 
 
 async def _watch(ready: Check, status: health.aio.HealthServicer, stop: asyncio.Event) -> None:

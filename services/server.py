@@ -64,7 +64,9 @@ def build(
     on_refusal: interceptors.OnRefusal | None = None,
 ) -> grpc.aio.Server:
     """Return a server that offers the services and their reflection; nothing listens yet."""
-    steps = interceptors.steps(TokenVerifier.from_settings(settings), on_refusal)
+    steps = interceptors.steps(
+        TokenVerifier.from_settings(settings), on_refusal, certified=settings.tls_certificate_file is not None
+    )
     server = grpc.aio.server(
         interceptors=[Interceptor(steps)],
         options=OPTIONS,

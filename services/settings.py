@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROLES = frozenset({"viewer", "operator", "auditor", "admin"})
@@ -70,6 +70,24 @@ class ServiceSettings(BaseSettings):
         "`system:serviceaccount:leadfactory:` in Kubernetes.",
     )
 
+    tls_certificate_file: Path | None = Field(
+        None,
+        description="PEM file of this process's certificate, which turns on mutual TLS over gRPC; it names"
+        " the process, and the host it is reached under. Read again whenever it changes; empty: plain text.",
+    )
+    tls_key_file: Path | None = Field(None, description="PEM file of that certificate's private key.")
+    tls_authority_file: Path | None = Field(
+        None,
+        description="PEM file of the authority: whoever it has not certified is not talked to.",
+    )
+    health_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="TCP port where health alone is answered without TLS, for probes that can do none; "
+        "empty: only where gRPC listens.",
+    )
+
     @field_validator("identity_role_names")
     @classmethod
     def _names_roles(cls, value: str) -> str:
@@ -79,6 +97,15 @@ class ServiceSettings(BaseSettings):
                     f"{pair!r} must be like sales=operator; roles are {', '.join(sorted(ROLES))}"
                 )
         return value
+
+    @model_validator(mode="after")
+    def _has_all_of_tls(self) -> Self:
+        files = (self.tls_certificate_file, self.tls_key_file, self.tls_authority_file)
+        if any(files) and not all(files):
+            raise ValueError(
+                "TLS_CERTIFICATE_FILE, TLS_KEY_FILE and TLS_AUTHORITY_FILE are set together or not at all"
+            )
+        return self
 
     @property
     def role_names(self) -> dict[str, str]:

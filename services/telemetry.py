@@ -4,11 +4,13 @@ Event names are constants of the form ``noun.verb``. A log line holds no secret 
 data beyond the subject of the call.
 """
 
+import json
 import logging
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import orjson
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
@@ -20,11 +22,14 @@ RPC_FAILED = "rpc.failed"
 REFUSAL_UNNOTED = "refusal.unnoted"
 PROCESS_READY = "process.ready"
 PROCESS_UNREADY = "process.unready"
+HEALTH_READY = "health.ready"
 PROCESS_STOPPING = "process.stopping"
 PROCESS_STOPPED = "process.stopped"
 JOB_RETRIED = "job.retried"
 JOB_FAILED = "job.failed"
 LOOP_FAILED = "loop.failed"
+CERTIFICATE_RENEWED = "certificate.renewed"
+CERTIFICATE_UNUSABLE = "certificate.unusable"
 
 # Names and labels of go-grpc-prometheus, so that stock dashboards work.
 STARTED = Counter("grpc_server_started_total", "RPCs begun.", ["grpc_type", "grpc_service", "grpc_method"])
@@ -44,10 +49,24 @@ IN_FLIGHT = Gauge("grpc_server_in_flight", "RPCs being served now.")
 JOBS = Counter("leadfactory_jobs_total", "Jobs ended, by outcome.", ["entrypoint", "outcome"])
 
 
+class _Lines:
+    """Where the lines of a logger go: straight to standard output, each in one piece."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def msg(self, line: str | bytes) -> None:
+        output = sys.stdout.buffer
+        output.write((line if isinstance(line, bytes) else line.encode("utf-8", "replace")) + b"\n")
+        output.flush()
+
+    debug = info = warning = error = critical = exception = msg
+
+
 def configure(settings: ServiceSettings, process: str) -> None:
     """Send every log line of this process, the libraries' too, to standard output."""
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(serializer=_json)
         if settings.log_format == "json"
         # Tracebacks without local variables, which may hold a token.
         else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -60,11 +79,19 @@ def configure(settings: ServiceSettings, process: str) -> None:
         _name_call(process),
         structlog.processors.format_exc_info,
     ]
+    # Lines of our own do not pass through the standard library's logging, which takes longer to hand one on
+    # than all else that is done for it; a line is written for every call.
+    structlog.configure(
+        processors=[*shared, renderer],
+        logger_factory=_Lines,
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        cache_logger_on_first_use=True,
+    )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer, _text],
         )
     )
     root = logging.getLogger()
@@ -72,18 +99,24 @@ def configure(settings: ServiceSettings, process: str) -> None:
     root.setLevel(settings.log_level)
     for noisy in ("httpx", "httpcore", "fontTools", "weasyprint", "pgqueuer", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
 
 
 def serve_metrics(settings: ServiceSettings) -> int:
     """Serve this process's metrics and return the port."""
     server, _ = start_http_server(settings.metrics_port, settings.metrics_host)
     return int(server.server_port)
+
+
+def _json(event: Any, **options: Any) -> bytes:
+    try:
+        return orjson.dumps(event, **options)
+    except TypeError:
+        # Half a surrogate pair, or a number beyond 64 bits: no line is lost for what it says.
+        return json.dumps(event, **options).encode()
+
+
+def _text(_: Any, __: str, line: Any) -> str:
+    return line.decode() if isinstance(line, bytes) else str(line)
 
 
 def _name_call(process: str) -> structlog.typing.Processor:

@@ -14,9 +14,11 @@ pytest_plugins = [
     "tests.fixtures.evidence",
     "tests.fixtures.identity",
     "tests.fixtures.provider",
+    "tests.fixtures.certificates",
     "tests.fixtures.gateway",
     "tests.fixtures.rpc",
     "tests.fixtures.stack",
+    "tests.fixtures.thief",
 ]
 
 # How long an example takes is the machine's affair: tests tell what is true, benches how fast it is.

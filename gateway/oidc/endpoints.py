@@ -11,9 +11,11 @@ import structlog
 from prometheus_client import Counter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp
 
 from gateway import pages
 from gateway.oidc.cookies import Cookies, TooLong
+from gateway.oidc.endings import Endings
 from gateway.oidc.provider import Provider, Refused
 from gateway.oidc.seal import Seal
 from gateway.oidc.sessions import Sessions
@@ -71,6 +73,10 @@ class SignIn:
             return cls(settings, verifier, Seal(settings.session_key_file))
         except (OSError, ValueError) as error:
             raise InvalidSettings(f"SESSION_KEY_FILE: {error}") from None
+
+    def bounded(self, app: ASGIApp) -> ASGIApp:
+        """Return an application in which nothing goes on for a session that is over."""
+        return Endings(app, self.sessions)
 
     async def begin(self, request: Request) -> Response:
         """Send the browser to the provider."""

@@ -28,6 +28,7 @@ MOST_UNASKED_SECONDS = 60.0
 RENEW_BEFORE_SECONDS = 60.0
 REMEMBERED = 10_000
 SESSION_ENDED = "session.ended"
+SESSION_UNASKED = "session.unasked"
 
 log = structlog.get_logger(__name__)
 
@@ -154,11 +155,41 @@ class Sessions:
                 log.warning(SESSION_ENDED, subject=session.subject, unrevoked=str(error))
         return self._cookies.clear(connection, PURPOSE), url
 
+    async def stands(self, connection: HTTPConnection) -> bool:
+        """Tell whether what a request has begun may go on; True if it has no session.
+
+        Nothing is renewed for that: there is no answer any more that could carry the newer cookie.
+        """
+        carried = self.carried(connection)
+        if carried is None:
+            return True
+        session, now = self._newest(carried), time.time()
+        if self._is_over(session, now):
+            return False
+        unasked = now - session.asked_at
+        if unasked < ASK_AFTER_SECONDS:
+            return True
+        try:
+            if now < session.expires_at and await self._provider.can_introspect():
+                is_active = await self._provider.is_active(session.access_token)
+                newest = self._newest(session)
+                if not is_active and newest.renewals == session.renewals:
+                    self._ended(session, "its token does not stand any more")
+                    return False
+                self._remember(replace(newest, asked_at=max(now, newest.asked_at)))
+                return True
+        except (ServiceError, Refused) as error:
+            log.info(SESSION_UNASKED, subject=session.subject, reason=str(error))
+        return unasked < MOST_UNASKED_SECONDS
+
+    def _is_over(self, session: Session, now: float) -> bool:
+        return now >= session.ends_at or session.renewals <= self._over.get(session.id, -1)
+
     async def _upheld(self, carried: Session) -> Session:
         """Return the newest state of a session that stands. Raises Over and Unavailable."""
         session = self._newest(carried)
         now = time.time()
-        if now >= session.ends_at or session.renewals <= self._over.get(session.id, -1):
+        if self._is_over(session, now):
             raise Over
         unasked = now - session.asked_at
         if unasked < ASK_AFTER_SECONDS and (now < session.renew_at or not session.refresh_token):

@@ -1,7 +1,6 @@
 """Calls: one HTTP request becomes one RPC, and its reply or its stream becomes the response."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -242,20 +241,32 @@ class CutShort(Exception):
 
 
 async def _unless_disconnected(work: Coroutine[Any, Any, Result], receive: Receive) -> Result:
-    """Wait for the work, or cancel it when the client goes. Raises Disconnected."""
-    working = asyncio.ensure_future(work)
+    """Wait for the work, or cancel it when the client goes. Raises Disconnected.
+
+    The work goes on in this task, which is cheaper than one of its own; so it is this task that is cancelled,
+    and told apart from one that somebody else cancels, as `asyncio.timeout` does it.
+    """
+    working = asyncio.current_task()
+    assert working is not None
     watching = asyncio.ensure_future(_disconnect(receive))
+    is_over = is_gone = False
+
+    def leave(_: object) -> None:
+        nonlocal is_gone
+        if not is_over:
+            is_gone = True
+            working.cancel()
+
+    watching.add_done_callback(leave)
     try:
-        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise Disconnected
-        return working.result()
+        return await work
+    except asyncio.CancelledError:
+        if is_gone and working.uncancel() == 0:
+            raise Disconnected from None
+        raise
     finally:
-        for task in (working, watching):
-            if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await task
+        is_over = True
+        watching.cancel()
 
 
 async def _disconnect(receive: Receive) -> None:

@@ -104,8 +104,7 @@ class _Fields:
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
         self._members: dict[str, _Member] = {}
-        self._names = tuple(field.name for field in descriptor.fields)
-        self._values = members.getter(self._names)
+        self._as_they_are: tuple[str, ...] = ()
         self._printed: list[tuple[str, Write]] = []
         self._present: list[tuple[str, Write | None]] = []
 
@@ -120,18 +119,20 @@ class _Fields:
                 self._present.append((field.name, write))
             elif write:
                 self._printed.append((field.name, write))
+            else:
+                self._as_they_are += (field.name,)
+        self._values = members.getter(self._as_they_are)
         for field in self._descriptor.fields:
             self._members.setdefault(field.json_name, self._members[field.name])
 
     def write(self, message: Any) -> dict[str, Any]:
-        tree = dict(zip(self._names, self._values(message), strict=True))
+        tree = dict(zip(self._as_they_are, self._values(message), strict=True))
         for name, write in self._printed:
-            tree[name] = write(tree[name])
+            tree[name] = write(getattr(message, name))
         for name, optional in self._present:
-            if not message.HasField(name):
-                del tree[name]
-            elif optional:
-                tree[name] = optional(tree[name])
+            if message.HasField(name):
+                value = getattr(message, name)
+                tree[name] = optional(value) if optional else value
         return tree
 
     def read(self, value: Any, message: Any, path: str, depth: int) -> None:

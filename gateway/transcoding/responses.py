@@ -77,8 +77,9 @@ class Response:
         if status not in _BODYLESS and not any(name == "content-length" for name, _ in headers):
             headers = [*headers, ("content-length", str(len(body)))]
         await self.begin(status, content_type, headers)
-        await self.more(body)
-        await self.end()
+        if not self.is_complete:
+            self.is_complete = True
+            await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def begin(self, status: int, content_type: str, headers: Pairs) -> None:
         """Send status and headers; a status that has no body ends it here."""

@@ -1,9 +1,10 @@
 """What a log's entries state, and whether what is kept beside them agrees.
 
 An entry is canonical bytes: a JSON object with `id`, the id of what it is about, `version` and
-`previous_hash` if it is in a chain, and under `old_values` and `new_values` a commitment to each value, or
-under `details` one to all of them. The values are kept beside it, each with its salt; without the two,
-nobody can tell what the value was. What is no secret is in the open: `bookkeeping`, and `record`.
+`previous_hash` if it is in a chain, and a commitment: under `values` one to all old and new values, of which
+`changed_fields` are the names, or under `details` one to those. Older entries have one to each value, under
+`old_values` and `new_values`. What is committed to is kept beside it, with its salt; without the two, nobody
+can tell what it was. What is no secret is in the open: `bookkeeping`, and `record`.
 """
 
 import hashlib
@@ -15,9 +16,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-SIDES = ("old", "new", "details")
+SIDES = ("old", "new", "details", "values")
+# Sides that have one commitment, which has the side's name.
+_WHOLE = ("details", "values")
 # The action of the entry that tells of the erasure of all values about its subject.
 ERASURE = "ERASE"
+# The action of the entry that tells that its subject is gone, or marked as gone.
+DELETION = "DELETE"
 # The action of entries that tell that something was removed of what the record states the digests of.
 REMOVAL = "EXPIRE"
 # What an entry states in the open of what its subject is.
@@ -25,7 +30,10 @@ _OPEN = ("bookkeeping", "record")
 
 
 class Opening(NamedTuple):
-    """What a commitment was made of: a random salt and `{"name": value}`, as it was written then."""
+    """What a commitment was made of: a random salt and JSON, as it was written then.
+
+    That is `{"name": value}` for one value, `{"new": {…}, "old": {…}}` for all, and an object of details.
+    """
 
     salt: str
     text: str
@@ -65,6 +73,8 @@ class Entry:
     """SHA-256 of the bytes, in hexadecimal: what the next entry calls `previous_hash`."""
     committed: Mapping[str, Mapping[str, str]]
     """The commitments of each side, by name."""
+    changed_fields: frozenset[str]
+    """Of which values it tells."""
 
     @classmethod
     def parse(cls, canonical: bytes, subject_field: str) -> "Entry":
@@ -72,10 +82,13 @@ class Entry:
         try:
             stated = orjson.loads(canonical)
             types = [type(stated["id"]), type(stated[subject_field]), type(stated["version"])]
-            if "details" in stated:
-                committed = {"details": {"details": stated["details"]}}
+            whole = next((side for side in _WHOLE if side in stated), None)
+            if whole:
+                committed = {whole: {whole: stated[whole]} if stated[whole] is not None else {}}
+                named_fields = frozenset(stated.get("changed_fields", ()))
             else:
                 committed = {side: stated[f"{side}_values"] for side in ("old", "new")}
+                named_fields = frozenset().union(*committed.values())
         except (ValueError, TypeError, KeyError, RecursionError):
             raise Unreadable from None
         if (
@@ -85,7 +98,7 @@ class Entry:
             or not {types[2]} <= {int, type(None)}
         ):
             raise Unreadable
-        return cls(stated, subject_field, hashlib.sha256(canonical).hexdigest(), committed)
+        return cls(stated, subject_field, hashlib.sha256(canonical).hexdigest(), committed, named_fields)
 
     @property
     def id(self) -> str:
@@ -118,9 +131,26 @@ class Entry:
         """The moment before which entries may have lost their details, if this entry tells that."""
         return _moment(self.stated.get("forgotten_before"))
 
+    @property
+    def ends(self) -> bool:
+        """Whether its subject is not there any more, and not merely marked so."""
+        return self.stated.get("action") == DELETION and "id" in self.changed_fields
+
     def commitments(self, side: str) -> Mapping[str, str]:
-        """Return the commitments of one side: to the old or the new values, or to the details."""
+        """Return the commitments of one side."""
         return self.committed.get(side, {})
+
+    def new_values(self, openings: Openings) -> dict[str, str]:
+        """Return the new values that are not erased, each as a text `{"name": value}`."""
+        if "values" not in self.committed:
+            return {name: opening.text for name, opening in openings.get("new", {}).items()}
+        opening = openings.get("values", {}).get("values")
+        try:
+            values = json.loads(opening.text)["new"] if opening else {}
+            return {name: text_of(name, value) for name, value in values.items()}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            # It is not what was committed to, which is said of it elsewhere.
+            return {}
 
     def has_lost(self, openings: Openings) -> bool:
         """Return whether a value that it commits to is not there any more."""
@@ -140,8 +170,8 @@ class Entry:
 
 
 def named(side: str, name: str) -> str:
-    """Return what a value is called in a list of damages."""
-    return name if side == "details" else f"{side}_values.{name}"
+    """Return what something committed to is called in a list of damages."""
+    return name if side in _WHOLE else f"{side}_values.{name}"
 
 
 # Made once: `json.dumps` would make one for each value of a whole log.
@@ -228,18 +258,17 @@ class Chain:
         return place(None, self.subject_field, self.subject, None)
 
     def _replay(self, entry: Entry, openings: Openings) -> None:
-        new = entry.commitments("new")
-        if not new and "id" in entry.commitments("old"):
+        if entry.ends:
             self.state, self.unknown = None, set()
             return
-        known = openings.get("new", {})
+        known = entry.new_values(openings)
         # What is stated in the open, beside the values, for want of a secret in it.
         kept = {name: text for each in _OPEN for name, text in self._texts(entry.stated.get(each)).items()}
-        if not new and not kept:
+        if not entry.changed_fields and not kept:
             return
-        state = {name: text for name, text in (self.state or {}).items() if name not in new}
-        self.state = state | {name: opening.text for name, opening in known.items()} | kept
-        self.unknown = (self.unknown - new.keys()) | (new.keys() - known.keys())
+        state = {name: text for name, text in (self.state or {}).items() if name not in entry.changed_fields}
+        self.state = state | known | kept
+        self.unknown = (self.unknown - entry.changed_fields) | (entry.changed_fields - known.keys())
 
 
 def _moment(text: Any) -> datetime | None:

@@ -27,7 +27,7 @@ from services.evidence.subjects import Subjects
 # Columns that no entry states: they are its bytes, or derived from them, or what its commitments were made
 # of, or mean nothing once it is in the tree.
 _UNSTATED = ["canonical", "entry_hash", "changed_fields", "transaction_id"]
-_COMMITTED = ["old_values", "new_values", "salts", "details", "salt"]
+_COMMITTED = ["old_values", "new_values", "salts", "details", "salt", "values"]
 _PREFETCH = 500
 
 
@@ -290,12 +290,13 @@ def _contradictions(row: asyncpg.Record, entry: Entry, values: list[str]) -> Ite
         name: value.removeprefix("\\x") if isinstance(value, str) else value
         for name, value in orjson.loads(row["stated"]).items()
     }
-    stated = {name: value for name, value in entry.stated.items() if name not in _COMMITTED}
+    apart = {*_COMMITTED, "changed_fields"}
+    stated = {name: value for name, value in entry.stated.items() if name not in apart}
     differing = sorted(
         name for name in columns.keys() | stated.keys() if columns.get(name) != stated.get(name)
     )
     fields = row["changed_fields"]
-    if fields is not None and set(fields) != set(entry.commitments("old")) | set(entry.commitments("new")):
+    if fields is not None and set(fields) != entry.changed_fields:
         differing.append("changed_fields")
     if differing := [*differing, *values]:
         yield f"its columns are not what was sealed: {', '.join(differing)}"

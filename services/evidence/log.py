@@ -40,7 +40,7 @@ class Log:
     live_id: str = "id"
     """The column with the id of what entries are about, in its own table."""
     has_details: bool = False
-    """Whether an entry commits to `details` as a whole, and not to each of its old and new values."""
+    """Whether an entry commits to `details`, and not to old and new values."""
     derived: tuple[str, ...] = ()
     """Columns of entries that follow from other entries, and are in no entry's bytes."""
     functions: str = ""

@@ -3,7 +3,7 @@
 OF_SUBJECT = """This is evidence about {field} {subject} from the log {origin}.
 
 Each file entries/NNNN.json is one entry of the log, byte for byte. Instead of values it holds SHA-256 of
-a random salt and the value; salts and values are beside it in NNNN.values.json, unless they were erased.
+a random salt and the values; both are beside it in NNNN.values.json, unless they were erased.
 NNNN.tlog-proof (c2sp.org/tlog-proof) proves that the entry is in the log at the size that checkpoint.txt
 (c2sp.org/tlog-checkpoint) states and signs.
 

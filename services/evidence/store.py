@@ -13,11 +13,16 @@ from services.evidence.ledger import StoredCheckpoint, StoredEntry
 from services.evidence.log import Log
 from services.evidence.merkle import Node, Span
 
-# One column with what an entry's commitments were made of, each value as PostgreSQL writes its JSON.
-_OF_VALUES = """jsonb_build_object(
+# One column with what an entry's commitments were made of, as PostgreSQL writes its JSON. The salts tell
+# whether that is all values together or each.
+_OF_VALUES = """CASE WHEN e.salts ? 'values' THEN jsonb_build_object(
+    'values', jsonb_build_object(
+        'values', jsonb_build_object('new', e.new_values, 'old', e.old_values)::text),
+    'salts', jsonb_build_object('values', e.salts))
+ELSE jsonb_build_object(
     'old', (SELECT jsonb_object_agg(key, jsonb_build_object(key, value)::text) FROM jsonb_each(e.old_values)),
     'new', (SELECT jsonb_object_agg(key, jsonb_build_object(key, value)::text) FROM jsonb_each(e.new_values)),
-    'salts', e.salts)::text"""
+    'salts', e.salts) END::text"""
 # Details that were erased are an empty object without a salt; others may be an empty object with one.
 _OF_DETAILS = """jsonb_build_object(
     'details', CASE WHEN e.salt <> '' OR e.details <> '{}'

@@ -38,7 +38,7 @@ async def test_two_reports_are_compared_and_the_comparison_is_on_record(
     glance = console.get_by_role("list", name="At a glance")
     await expect(glance.get_by_role("listitem").filter(has_text="Template")).to_contain_text("Identical")
     await expect(glance.get_by_role("listitem").filter(has_text="PDF")).to_contain_text("Different")
-    await console.get_by_role("button", name="Show the pages").click()
+    await console.get_by_role("button", name="Open the pages").click()
     pictures = console.get_by_role("region", name="Pages").get_by_role("img")
     await expect(pictures).to_have_count(2, timeout=120_000)
     if AXE.is_file():
@@ -49,7 +49,7 @@ async def test_two_reports_are_compared_and_the_comparison_is_on_record(
 
     await console.goto("/".join([*console.url.split("/")[:3], "reports", first]))
     accesses = console.get_by_role("region", name="Who opened it")
-    await accesses.get_by_role("button", name="Show the accesses").click()
+    await accesses.get_by_role("button", name="Open the accesses").click()
     await expect(accesses.get_by_role("row").filter(has_text="Compared").first).to_contain_text("127.0.0.1")
     await accesses.get_by_label("What").select_option("Raw inputs opened")
     await expect(accesses.get_by_role("row").filter(has_text="Lineage viewed")).to_have_count(0)

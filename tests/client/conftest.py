@@ -1,6 +1,7 @@
 """The command line run in a thread, while the test plays the services with grpcio-testing."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -175,3 +176,15 @@ def stage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("LEADFACTORY_TOKEN", "a-token")
     monkeypatch.chdir(tmp_path)
     return Stage(capsys)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Return what a process of somebody with a token inherits."""
+    return {
+        "PATH": os.environ["PATH"],
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "XDG_STATE_HOME": str(tmp_path),
+        "LEADFACTORY_TOKEN": "a-token",
+        "TERM": "dumb",
+    }

@@ -1,12 +1,9 @@
-"""The command line as a process: help, wrong usage, interruption, and that nobody ever sees a traceback."""
+"""The command line as a process: help, wrong usage, and that nobody ever sees a traceback."""
 
 import json
-import os
 import re
-import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,43 +84,6 @@ def test_what_nobody_expected_is_one_line_too(stage: Stage, monkeypatch: pytest.
     ran = stage.run("leads", "list")
     assert (ran.status, len(ran.err.splitlines())) == (1, 1)
     assert "ZeroDivisionError: division by zero" in ran.err
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "XDG_CONFIG_HOME": str(tmp_path),
-        "XDG_STATE_HOME": str(tmp_path),
-        "LEADFACTORY_TOKEN": "a-token",
-        "TERM": "dumb",
-    }
-
-
-def test_ctrl_c_ends_a_call_cleanly(environment: dict[str, str]):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        # It takes the connection, and never says a word.
-        address = f"127.0.0.1:{silent.getsockname()[1]}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "client", "--address", address, "leads", "watch"],
-            cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        connection, _ = silent.accept()
-        with connection:
-            out, err = interrupted(process)
-    assert (process.returncode, out, err) == (130, "", "")
-
-
-def interrupted(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Press Ctrl-C, as people do: again if nothing comes of it, which it may where gRPC's core calls back."""
-    for _ in range(5):
-        process.send_signal(signal.SIGINT)
-        try:
-            return process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            continue
-    process.kill()
-    return process.communicate()
 
 
 def test_the_launcher_runs_from_any_folder_and_through_links(environment: dict[str, str], tmp_path: Path):

@@ -1,7 +1,8 @@
-"""The Kustomize base as it renders, and what the code says of each of its processes."""
+"""The Kustomize base, and what is built on it, as they render; and what the code says of each process."""
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import gateway.settings
@@ -40,6 +41,7 @@ class Workload:
 
     name: str
     manifest: dict[str, Any]
+    folder: Path = BASE
 
     @property
     def labels(self) -> dict[str, str]:
@@ -67,7 +69,7 @@ class Workload:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that the process sees."""
-        maps = {each["metadata"]["name"]: each["data"] for each in objects("ConfigMap")}
+        maps = {each["metadata"]["name"]: each["data"] for each in objects("ConfigMap", self.folder)}
         found: dict[str, str] = {}
         for source in self.container["envFrom"]:
             found |= maps[source["configMapRef"]["name"]]
@@ -79,17 +81,17 @@ class Workload:
 
 
 @cache
-def rendered() -> list[dict[str, Any]]:
-    return render(BASE)
+def rendered(folder: Path) -> list[dict[str, Any]]:
+    return render(folder)
 
 
-def objects(kind: str) -> list[dict[str, Any]]:
-    return [each for each in rendered() if each["kind"] == kind]
+def objects(kind: str, folder: Path = BASE) -> list[dict[str, Any]]:
+    return [each for each in rendered(folder) if each["kind"] == kind]
 
 
-def workloads() -> dict[str, Workload]:
-    manifests = objects("Deployment") + objects("Job")
-    return {each["metadata"]["name"]: Workload(each["metadata"]["name"], each) for each in manifests}
+def workloads(folder: Path = BASE) -> dict[str, Workload]:
+    manifests = objects("Deployment", folder) + objects("Job", folder)
+    return {each["metadata"]["name"]: Workload(each["metadata"]["name"], each, folder) for each in manifests}
 
 
 def selected(labels: dict[str, str]) -> list[str]:

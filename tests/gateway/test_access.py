@@ -1,7 +1,8 @@
 """Promise: who may call which RPC is what docs/security.md says, exactly, over gRPC and over HTTP.
 
-Every RPC is called as everybody. Behind the checks of the chassis stand handlers that only say that they were
-reached: what a service does for somebody who is admitted is not the question here.
+Every RPC is called as everybody, and each denial is found in the audit of its context. Behind the checks of
+the chassis stand handlers that only say that they were reached: what a service does for somebody who is
+admitted is not the question here.
 """
 
 import re
@@ -12,15 +13,25 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
+from sqlalchemy import text
 
 from gateway import contract
 from gateway.transcoding.bindings import bindings
+from lead_service import refusals as lead_refusals
+from lead_service.audit_repository import PostgresAuditStore as LeadAuditStore
+from lineage_service import refusals as lineage_refusals
+from lineage_service.repository import PostgresLineageStore
+from report_service.audit import notes as report_notes
+from report_service.audit.repository import PostgresAuditStore as ReportAuditStore
+from services.clock import utc_now
+from services.database import Database, UnitsOfWork
 from services.errors import Unimplemented
 from services.interceptors import Refusal
 from services.server import Service
 from tests.deploy import access_table
 from tests.fixtures.gateway import ThroughGateway
 from tests.fixtures.identity import Issuer
+from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
 
 STRANGERS = ("nobody", "expired", "wrong audience")
@@ -62,6 +73,13 @@ def callers(issuer: Issuer) -> dict[str, str]:
     }
 
 
+def subject(who: str) -> str:
+    """Return the subject of the token of one of the callers."""
+    if who in access_table.ROLES:
+        return who
+    return {"without a role": "ada", "another service": "system:mailer"}.get(who, f"system:{who}")
+
+
 def expected(everybody: dict[str, str]) -> dict[tuple[str, str], str]:
     return {
         (name, who): "unauthenticated" if who in STRANGERS else ("admitted" if who in allowed else "denied")
@@ -79,23 +97,64 @@ def outcome(status: int | grpc.StatusCode) -> str:
     }.get(status, "admitted")
 
 
-@pytest.fixture
-def noted() -> Counter[str]:
-    """What was noted as denied, by RPC."""
-    return Counter()
+class Audits:
+    """The contexts' audits, in their databases, filled as each context does it."""
+
+    def __init__(self, databases: dict[str, Database]) -> None:
+        lead, lineage, report = (databases[context] for context in ("lead", "lineage", "report"))
+        self._databases = databases
+        self._notes = {
+            "lead": lead_refusals.noting(UnitsOfWork(lead, LeadAuditStore)),
+            "lineage": lineage_refusals.noting(UnitsOfWork(lineage, PostgresLineageStore), utc_now),
+            "report": report_notes.noting(UnitsOfWork(report, ReportAuditStore), utc_now),
+        }
+
+    async def note(self, refusal: Refusal) -> None:
+        await self._notes[refusal.method.split(".")[1]](refusal)
+
+    async def denied(self) -> Counter[tuple[str, str]]:
+        """Return how often somebody was denied an RPC."""
+        found: Counter[tuple[str, str]] = Counter()
+        for context, (table, who) in AUDITS.items():
+            query = f"SELECT method, {who}, count(*) FROM {table} WHERE action = 'DENIED' GROUP BY 1, 2"
+            async with self._databases[context].read() as session:
+                rows = await session.execute(text(query))
+                found += Counter({(method, subject): count for method, subject, count in rows})
+        return found
+
+
+# Where each context keeps its audit, and in which column who called.
+AUDITS = {
+    "lead": ("lead_audit", "user_id"),
+    "lineage": ("lineage_accesses", "subject"),
+    "report": ("report_audit", "user_id"),
+}
 
 
 @pytest.fixture
-async def address(serve_in_process: ServeInProcess, noted: Counter[str]) -> AsyncIterator[str]:
-    async def note(refusal: Refusal) -> None:
-        if refusal.code == "PERMISSION_DENIED":
-            noted[refusal.method] += 1
+async def audits(
+    lead_database: TestDatabase, lineage_database: TestDatabase, report_database: TestDatabase
+) -> AsyncIterator[Audits]:
+    databases = {
+        context: Database(each.url, name="test")
+        for context, each in (
+            ("lead", lead_database),
+            ("lineage", lineage_database),
+            ("report", report_database),
+        )
+    }
+    yield Audits(databases)
+    for each in databases.values():
+        await each.close()
 
+
+@pytest.fixture
+async def address(serve_in_process: ServeInProcess, audits: Audits) -> AsyncIterator[str]:
     services = [
         Service(service, _ADDERS[service.name], Reached(list(service.methods)))
         for service in access_table.SERVICES
     ]
-    async with serve_in_process(*services, on_refusal=note) as listening:
+    async with serve_in_process(*services, on_refusal=audits.note) as listening:
         yield listening
 
 
@@ -131,10 +190,11 @@ READ_BY_POST = {
 
 
 async def test_over_grpc_everybody_may_do_what_the_table_says(
-    address: str, issuer: Issuer, noted: Counter[str]
+    address: str, issuer: Issuer, audits: Audits
 ) -> None:
     everybody = callers(issuer)
     found: dict[tuple[str, str], str] = {}
+    denied: Counter[tuple[str, str]] = Counter()
     async with grpc.aio.insecure_channel(address) as channel:
         for method in access_table.methods():
             path = f"/{method.containing_service.full_name}/{method.name}"
@@ -142,9 +202,10 @@ async def test_over_grpc_everybody_may_do_what_the_table_says(
                 metadata = [("authorization", f"Bearer {token}")] if token else []
                 code = await _call(channel, path, method, metadata)
                 found[f"{method.containing_service.name}.{method.name}", who] = outcome(code)
+                if outcome(code) == "denied":
+                    denied[path[1:], subject(who)] += 1
     assert found == expected(everybody)
-    # Each denial of somebody known was handed to the context, to be noted.
-    assert noted.total() == sum(each == "denied" for each in found.values())
+    assert await audits.denied() == denied
 
 
 async def _call(channel: Any, path: str, method: MethodDescriptor, metadata: Any) -> grpc.StatusCode:
@@ -157,11 +218,12 @@ async def _call(channel: Any, path: str, method: MethodDescriptor, metadata: Any
 
 
 async def test_over_http_everybody_may_do_what_the_table_says(
-    address: str, issuer: Issuer, through_gateway: ThroughGateway, noted: Counter[str]
+    address: str, issuer: Issuer, through_gateway: ThroughGateway, audits: Audits
 ) -> None:
     everybody = callers(issuer)
     found: dict[tuple[str, str, str], str] = {}
     wanted: dict[tuple[str, str, str], str] = {}
+    denied: Counter[tuple[str, str]] = Counter()
     rules = expected(everybody)
     async with through_gateway(address) as client:
         for each in bindings(contract.image()):
@@ -175,5 +237,7 @@ async def test_over_http_everybody_may_do_what_the_table_says(
                 assert reply.status_code not in (404, 405), way
                 found[name, way, who] = outcome(reply.status_code)
                 wanted[name, way, who] = rules[name, who]
+                if outcome(reply.status_code) == "denied":
+                    denied[f"{each.service.full_name}/{each.rpc.name}", subject(who)] += 1
     assert {key: value for key, value in found.items() if value != wanted[key]} == {}
-    assert noted.total() == sum(each == "denied" for each in found.values())
+    assert await audits.denied() == denied

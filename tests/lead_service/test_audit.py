@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import ProgrammingError
 
-from lead_service.audit import Action, replay, verify
+from lead_service.audit import Action, replay
 from lead_service.tables import LeadRow
 from services.database import Database
 from services.identity import Actor, acting_as
 from tests.fixtures.postgres import TestDatabase
 from tests.lead_service.audited import ADA, CONTEXT, NOW, history, keep, live
+from tests.lead_service.recomputed import verify
 from tests.lead_service.shapes import IDS
 
 

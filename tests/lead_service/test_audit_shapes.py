@@ -10,11 +10,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from lead_service.audit import Action, replay, verify
+from lead_service.audit import Action, replay
 from lead_service.tables import LeadRow
 from services.database import Database, driver_connection
 from tests.fixtures.postgres import TestDatabase
 from tests.lead_service.audited import ADA, CALL, NOW, columns, facts_of, history, keep, live
+from tests.lead_service.recomputed import verify
 from tests.lead_service.shapes import BY_HAND, IDS, Write
 
 

@@ -1,5 +1,6 @@
 """Promise: auditors get proofs that anybody can check offline; what is erased is gone, and still proved."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from lead_service.server import records
 from lead_service.servicer import LeadServicer
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import lead_pb2_grpc
+from services import migrations
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.evidence import __main__ as command
@@ -101,6 +103,23 @@ async def test_a_checkpoint_is_what_the_key_signed(caller: Caller, lead_database
     assert (found.origin, found.size, found.public_key) == ("example.com/leads", 1, str(SIGNER.key))
     assert found.note.startswith("example.com/leads\n1\n")
     assert abs(found.created_at.seconds - utc_now().timestamp()) < 60
+
+
+async def test_entries_that_commit_to_each_value_are_proved_as_those_after_them(
+    caller: Caller, lead_database: TestDatabase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await asyncio.to_thread(migrations.downgrade, "lead_service", lead_database.owner_url, "0009")
+    ada, bob = await caller.create(), await caller.create("bob@example.com")
+    await caller.rename(ada, "A")
+    await asyncio.to_thread(migrations.upgrade, "lead_service", lead_database.owner_url)
+    await caller.rename(ada, "B")
+    await caller.rename(bob, "B")
+    await caller.call("EraseLead", pb.EraseLeadRequest(id=bob))
+    await seal(lead_database, sealing())
+    assert (await examine(lead_database.superuser_url, KEYS, None)).damages == []
+    for lead_id in (ada, bob):
+        status, said = verified(await caller.evidence(lead_id, tmp_path / f"{lead_id}.zip"), capsys)
+        assert (status, said.endswith("intact\n")) == (0, True)
 
 
 async def test_an_entry_is_proved_once_it_is_sealed(caller: Caller, lead_database: TestDatabase) -> None:

@@ -330,9 +330,8 @@ async def test_the_leads_of_an_import_are_found_by_index_at_any_depth(
     deep = Position(utc_now() - timedelta(seconds=20_000), uuid7())
     for after in (None, deep):
         async with database.read() as session:
-            plan = str(
-                await session.scalar(Explained(page_of_rows(wanted, 50, after, Order(OrderKey.CREATED_AT))))
-            )
+            statement, values = page_of_rows(wanted, 50, after, Order(OrderKey.CREATED_AT))
+            plan = str(await session.scalar(Explained(statement), values))
         assert "ix_leads_import_id_created_at_id" in plan
         assert "Seq Scan" not in plan
     async with database.read() as session:

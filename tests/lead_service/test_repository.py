@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from lead_service.domain import (
     EXACT_TOTAL_LIMIT,
@@ -14,7 +15,7 @@ from lead_service.domain import (
     Position,
 )
 from lead_service.facts import EnrichmentStatus
-from lead_service.lists import page_of_rows
+from lead_service.lists import Question, page_of_rows
 from lead_service.repository import PostgresLeadStore
 from lead_service.tables import LeadRow
 from services.database import Database
@@ -70,6 +71,10 @@ async def test_totals_are_exact_while_small_and_estimated_beyond(database: Datab
             assert true_total * 0.8 < total < true_total * 1.2
 
 
+async def planned(session: AsyncSession, question: Question) -> object:
+    return await session.scalar(Explained(question.statement), question.values)
+
+
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
@@ -96,7 +101,7 @@ async def test_a_page_is_entered_by_index_and_never_sorted(
 ) -> None:
     after = Position(datetime.now(UTC) - timedelta(hours=4), uuid7())
     async with database.read() as session:
-        plan = str(await session.scalar(Explained(page_of_rows(wanted, 51, after))))
+        plan = str(await planned(session, page_of_rows(wanted, 51, after)))
     assert index in plan
     assert "Sort" not in plan
     assert "Seq Scan" not in plan
@@ -128,8 +133,8 @@ async def test_every_filter_has_an_index_for_every_order(
 ) -> None:
     after = Position(PLACES[key], uuid7())
     async with database.read() as session:
-        statement = page_of_rows(wanted, 51, after, Order(key, descending))
-        plan = str(await session.scalar(Explained(statement)))
+        question = page_of_rows(wanted, 51, after, Order(key, descending))
+        plan = str(await planned(session, question))
     # Few leads are as well found along another order, and sorted.
     if filtered in ("created_by_", "domain_"):
         assert "ix_leads_living_" in plan
@@ -147,8 +152,8 @@ async def test_a_list_of_the_deleted_too_takes_a_page_of_both(
 ) -> None:
     after = Position(PLACES[key], uuid7())
     async with database.read() as session:
-        statement = page_of_rows(LeadFilter(show_deleted=True), 51, after, Order(key, descending))
-        plan = str(await session.scalar(Explained(statement)))
+        question = page_of_rows(LeadFilter(show_deleted=True), 51, after, Order(key, descending))
+        plan = str(await planned(session, question))
     assert f"ix_leads_living_{key}'" in plan
     assert f"ix_leads_deleted_{key}'" in plan
     assert "Seq Scan" not in plan
@@ -161,8 +166,8 @@ async def test_a_span_of_time_is_entered_at_the_page_s_place(database: Database,
     wanted = LeadFilter(created_after=now - timedelta(days=2), created_before=now)
     after = Position(now - timedelta(hours=4), uuid7())
     async with database.read() as session:
-        statement = page_of_rows(wanted, 51, after, Order(OrderKey.CREATED_AT, descending))
-        plan = str(await session.scalar(Explained(statement)))
+        question = page_of_rows(wanted, 51, after, Order(OrderKey.CREATED_AT, descending))
+        plan = str(await planned(session, question))
     assert plan.count("created_at <") == (0 if descending else 1)
     assert plan.count("created_at >=") == (1 if descending else 0)
 
@@ -180,7 +185,7 @@ async def test_what_finds_a_few_leads_finds_them_by_index(
     database: Database, wanted: LeadFilter, index: str, key: OrderKey
 ) -> None:
     async with database.read() as session:
-        plan = str(await session.scalar(Explained(page_of_rows(wanted, 51, None, Order(key)))))
+        plan = str(await planned(session, page_of_rows(wanted, 51, None, Order(key))))
     assert index in plan
     assert "Seq Scan" not in plan
 

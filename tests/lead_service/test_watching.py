@@ -38,6 +38,8 @@ KIND = pb.LeadEvent.Kind
 SERVICE = pb.DESCRIPTOR.services_by_name["LeadService"]
 LISTENER = "test listener"
 
+ADA = Actor("ada", frozenset({"operator"}))
+
 
 @pytest.fixture
 async def database(lead_database: TestDatabase) -> AsyncIterator[Database]:
@@ -318,7 +320,7 @@ async def test_who_reads_too_slowly_is_cut_off_and_resumes(database: Database, f
             await watcher.take(30)
     assert refused.value.reason == "WATCHER_TOO_SLOW"
     found = []
-    async for told in watching.watch(feed, ChangeFilter(), watcher.since):
+    async for told in watching.watch(feed, ChangeFilter(), watcher.since, ADA):
         if told.change is not None:
             found.append(told.change.lead_id)
         if len(found) == len(rows):
@@ -353,7 +355,7 @@ async def test_silence_is_broken_by_heartbeats_and_a_stream_ends_by_itself(
 
 async def test_a_feed_that_ends_lets_everybody_go(database: Database) -> None:
     async def told(feed: Feed) -> list[watching.Told]:
-        return [each async for each in watching.watch(feed, ChangeFilter(), None)]
+        return [each async for each in watching.watch(feed, ChangeFilter(), None, ADA)]
 
     async with feeding_from(database) as feed:
         watch = asyncio.create_task(told(feed))
@@ -364,7 +366,7 @@ async def test_a_feed_that_ends_lets_everybody_go(database: Database) -> None:
 async def test_there_is_room_for_others(database: Database) -> None:
     async with feeding_from(database, limit=1) as feed:
         with feed.watch(ChangeFilter()), pytest.raises(ResourceExhausted) as refused:
-            await anext(watching.watch(feed, ChangeFilter(), None))
+            await anext(watching.watch(feed, ChangeFilter(), None, ADA))
     assert refused.value.reason == "TOO_MANY_WATCHERS"
 
 
@@ -399,3 +401,25 @@ async def test_a_token_from_a_future_that_never_was_is_refused(client: Client) -
 def test_a_garbled_token_is_refused(token: str) -> None:
     with pytest.raises(InvalidArgument):
         ChangePosition.parse(token)
+
+
+async def test_a_viewer_is_told_that_a_lead_was_deleted_and_nothing_of_it(
+    client: Client, issuer: Issuer
+) -> None:
+    viewer = [("authorization", f"Bearer {issuer.person('vera', 'viewer')}")]
+    watched = client.stub.WatchLeads(pb.WatchLeadsRequest(), metadata=viewer)
+    beside = client.watch()
+    token = await began(watched)
+    await began(beside)
+    lead = await client.create("ada@example.com", name="Ada")
+    assert [each.lead.email for each in await news(watched, 1)] == [lead.email]
+    gone = await client.stub.DeleteLead(pb.DeleteLeadRequest(id=lead.id), metadata=client.metadata)
+    (told,) = await news(watched, 1)
+    assert (told.kind, told.lead) == (KIND.DELETED, pb.Lead(id=lead.id))
+    _, shown = await news(beside, 2)
+    assert (shown.lead.email, shown.lead.delete_time) == (lead.email, gone.delete_time)
+    # What it was before is not told afterwards, either.
+    again = client.stub.WatchLeads(pb.WatchLeadsRequest(resume_token=token), metadata=viewer)
+    assert [each.lead for each in await news(again, 2)] == [pb.Lead(id=lead.id)] * 2
+    for call in (watched, beside, again):
+        call.cancel()

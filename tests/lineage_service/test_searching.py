@@ -55,7 +55,7 @@ async def test_words_are_found_by_their_index(lineage_database: TestDatabase) ->
 async def planned(made: TestDatabase, statement: Any, *without: str) -> str:
     """The plan, with ways barred that are cheaper only while a table is empty."""
     database = Database(made.url, name="test")
-    async with database.read() as session:
+    async with database.write() as session:
         for each in without:
             await session.execute(text(f"SET LOCAL {each} = off"))
         plan = await session.scalar(Explained(statement))

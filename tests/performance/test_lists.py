@@ -91,8 +91,8 @@ async def place(database: Database, wanted: LeadFilter, order: Order, depth: flo
         return None
     async with database.read() as session:
         matching = (await PostgresLeadStore(session).page(wanted, 1, None)).total_estimate
-        statement = page_of_rows(wanted, int(depth * matching) + 1, None, order)
-        row = (await session.scalars(statement.offset(int(depth * matching)))).first()
+        statement, values = page_of_rows(wanted, int(depth * matching) + 1, None, order)
+        row = (await session.execute(statement.offset(int(depth * matching)), values)).first()
     return None if row is None else Position(getattr(row, order.key), row.id)
 
 

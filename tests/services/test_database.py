@@ -85,19 +85,24 @@ async def test_after_a_reader_the_same_connection_can_write(empty: TestDatabase)
 
 
 async def test_a_reader_cannot_write(database: Database) -> None:
-    with pytest.raises(Exception, match="read-only"):
-        async with database.read() as session:
-            await session.execute(text("INSERT INTO thing VALUES (1, 'one')"))
+    for _ in range(2):
+        with pytest.raises(Exception, match="read-only"):
+            async with database.read() as session:
+                await session.execute(text("INSERT INTO thing VALUES (1, 'one')"))
+        # Nor on a connection that was used to write, and that is what it is used for again.
+        async with database.write() as session:
+            await session.execute(text("DELETE FROM thing"))
     assert await count(database) == 0
 
 
 async def test_a_pool_without_a_free_connection_says_try_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with database.read(), database.read(), database.read():
+    async with database.write() as first, database.write() as second, database.write() as third:
+        for session in (first, second, third):
+            await session.execute(text("SELECT 1"))
         with pytest.raises(errors.Unavailable) as caught:
-            async with database.read() as session:
-                await session.execute(text("SELECT 1"))
+            await count(database)
     assert caught.value.retry_after
 
 

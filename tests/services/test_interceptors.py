@@ -262,8 +262,8 @@ async def test_a_method_without_an_access_option_is_closed_to_everybody(
 def test_every_method_of_ours_says_who_may_call_it() -> None:
     for service in (LEAD, REPORT, LINEAGE):
         for method in service.methods:
-            rule = interceptors._rule(f"{service.full_name}/{method.name}")
-            assert rule.roles or rule.workloads, method.full_name
+            roles, workloads = interceptors._admitted(f"{service.full_name}/{method.name}")
+            assert roles or workloads, method.full_name
 
 
 async def test_refusals_of_somebody_known_are_handed_on_as_theirs(

@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.local.ports import reserved
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
+from tests.fixtures.certificates import Authority
 from tests.fixtures.identity import Issuer
 
 PATIENCE = 20
@@ -78,8 +79,9 @@ class Process:
 
 
 @asynccontextmanager
-async def running(port: int, flag: str, issuer: Issuer) -> AsyncIterator[Process]:
-    settings = {name.upper(): str(value) for name, value in issuer.settings().items() if value}
+async def running(port: int, flag: str, issuer: Issuer, **overrides: Any) -> AsyncIterator[Process]:
+    given = issuer.settings() | overrides
+    settings = {name.upper(): str(value) for name, value in given.items() if value}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -111,9 +113,14 @@ async def health(channel: grpc.aio.Channel, service: str, wanted: int) -> None:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    with reserved(1) as (free,):
+def ports() -> Iterator[list[int]]:
+    with reserved(2) as free:
         yield free
+
+
+@pytest.fixture
+def port(ports: list[int]) -> int:
+    return ports[0]
 
 
 async def test_a_process_lives_ready_or_not_drains_its_calls_and_leaves(
@@ -142,3 +149,30 @@ async def test_a_process_lives_ready_or_not_drains_its_calls_and_leaves(
         assert (await call).id == request.id
         assert status == 0
         await process.read_until("loop ended")
+
+
+async def test_probes_that_have_no_certificate_are_answered_on_a_port_of_their_own(
+    tmp_path: Any, ports: list[int], issuer: Issuer, authority: Authority
+) -> None:
+    port, probed = ports
+    tls = authority.settings("lead")
+    shown = grpc.ssl_channel_credentials(
+        *(tls[f"tls_{what}_file"].read_bytes() for what in ("authority", "key", "certificate"))
+    )
+    async with (
+        running(port, str(tmp_path / "flag"), issuer, health_port=probed, **tls) as process,
+        grpc.aio.insecure_channel(f"127.0.0.1:{probed}") as probe,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as plain,
+        grpc.aio.secure_channel(f"127.0.0.1:{port}", shown) as peer,
+    ):
+        for channel in (probe, peer):
+            await health(channel, "", health_pb2.HealthCheckResponse.SERVING)
+            await health(channel, "readiness", health_pb2.HealthCheckResponse.NOT_SERVING)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await health_pb2_grpc.HealthStub(plain).Check(health_pb2.HealthCheckRequest(), timeout=3)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        # Health is all that is answered there.
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await lead_pb2_grpc.LeadServiceStub(probe).GetLead(lead_pb2.GetLeadRequest())
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert await process.end() == 0

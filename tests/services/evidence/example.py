@@ -39,26 +39,34 @@ def entry(
     old: Mapping[str, Any],
     new: Mapping[str, Any],
     action: str = "UPDATE",
+    each_alone: bool = False,
 ) -> SealedEntry:
-    openings = {"old": opened(old, f"o{number}"), "new": opened(new, f"n{number}")}
-    stated = {
+    """Make an entry, with one commitment, or as older ones are, with one for each value."""
+    openings = {"values": {"values": Opening(f"s{number}", json.dumps({"new": new, "old": old}))}}
+    if each_alone:
+        openings = {"old": opened(old, f"o{number}"), "new": opened(new, f"n{number}")}
+    stated: dict[str, Any] = {
         "id": f"0198a000-0000-7000-8000-0000000001{number:02}",
         "lead_id": SUBJECT,
         "version": version,
         "action": action,
         "previous_hash": hashlib.sha256(previous).hexdigest() if previous else None,
-        **{
-            f"{side}_values": {name: each.commitment() for name, each in values.items()}
-            for side, values in openings.items()
-        },
     }
+    if each_alone:
+        for side, values in openings.items():
+            stated[f"{side}_values"] = {name: opening.commitment() for name, opening in values.items()}
+    else:
+        stated["changed_fields"] = sorted({*old, *new})
+        stated["values"] = openings["values"]["values"].commitment()
     return SealedEntry(json.dumps(stated).encode(), openings, None)
 
 
-def changes() -> list[SealedEntry]:
+def changes(older: int = 0) -> list[SealedEntry]:
+    """Return the history, of which so many entries at the beginning are older ones."""
     made: list[SealedEntry] = []
     for number, (old, new) in enumerate(HISTORY, 1):
-        made.append(entry(number, number, made[-1].canonical if made else None, old, new))
+        previous = made[-1].canonical if made else None
+        made.append(entry(number, number, previous, old, new, each_alone=number <= older))
     return made
 
 

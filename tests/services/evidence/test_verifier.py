@@ -15,7 +15,7 @@ from services.evidence import __main__ as command
 from services.evidence import archive
 from services.evidence.archive import Evidence, InvalidArchive
 from services.evidence.checkpoints import Checkpoint, CheckpointFile
-from services.evidence.entries import Opening
+from services.evidence.entries import Opening, Openings
 from services.evidence.notes import Signer
 from tests.services.evidence.example import SIGNER, SUBJECT, changes, entry, sealed
 
@@ -35,8 +35,9 @@ def verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Verify:
     return run
 
 
-def test_honest_evidence_is_intact(verify: Verify) -> None:
-    status, out, err = verify(sealed(changes()))
+@pytest.mark.parametrize("older", range(4))
+def test_honest_evidence_is_intact(older: int, verify: Verify) -> None:
+    status, out, err = verify(sealed(changes(older)))
     assert (status, err) == (0, "")
     assert out.endswith("intact\n")
     assert f"3 entries about lead_id {SUBJECT}, up to version 3, in example.com/leads at size 9" in out
@@ -78,8 +79,9 @@ def test_calls_that_changed_nothing_are_in_no_chain(verify: Verify) -> None:
     assert status == 0
 
 
-def test_erased_values_break_no_proof_and_are_counted(verify: Verify) -> None:
-    entries = [replace(each, openings={"old": {}, "new": {}}) for each in changes()]
+@pytest.mark.parametrize("older", [0, 2, 3])
+def test_erased_values_break_no_proof_and_are_counted(older: int, verify: Verify) -> None:
+    entries = [replace(each, openings={}) for each in changes(older)]
     status, out, _ = verify(sealed([*entries, entry(9, None, None, {}, {}, action="ERASE")]))
     assert status == 0
     assert "erased, so not comparable: email, id, name" in out
@@ -107,12 +109,19 @@ def edited(evidence: Evidence, number: int, **changed: object) -> Evidence:
     return replace(evidence, entries=entries)
 
 
+def whole(text: str, salt: str = "") -> Openings:
+    return {"values": {"values": Opening(salt or SALT, text)}}
+
+
 HONEST = sealed(changes())
 SECOND = HONEST.entries[1]
 THIEF = Signer("example.com/leads", Ed25519PrivateKey.from_private_bytes(b"z" * 32))
+SALT = SECOND.openings["values"]["values"].salt
+OLDER = sealed(changes(older=3))
+OLDER_VALUES = OLDER.entries[1].openings
 FORGED_VALUES = {
-    **SECOND.openings["new"],
-    "name": SECOND.openings["new"]["name"]._replace(text='{"name": "Eve"}'),
+    **OLDER_VALUES["new"],
+    "name": OLDER_VALUES["new"]["name"]._replace(text='{"name": "Eve"}'),
 }
 assert SECOND.proof is not None
 assert HONEST.now is not None
@@ -125,17 +134,39 @@ TAMPERED: dict[str, tuple[Evidence, str]] = {
     ),
     "an entry that cannot be read": (edited(HONEST, 1, canonical=b"[]"), "entries/0002.json: it is no entry"),
     "a value": (
+        edited(HONEST, 1, openings=whole('{"new": {"name": "Eve"}, "old": {"name": null}}')),
+        f"{NAMED}: its values are not those that were sealed: values",
+    ),
+    "a salt": (
+        edited(HONEST, 1, openings=whole(SECOND.openings["values"]["values"].text, "another")),
+        f"{NAMED}: its values are not those that were sealed: values",
+    ),
+    "values that are no JSON": (
+        edited(HONEST, 1, openings=whole("{")),
+        f"{NAMED}: its values are not those that were sealed: values",
+    ),
+    "values that are no object": (
+        edited(HONEST, 1, openings=whole('{"new": [1], "old": 2}')),
+        f"{NAMED}: its values are not those that were sealed: values",
+    ),
+    "values that nest without end": (
+        edited(HONEST, 1, openings=whole('{"new": ' + "[" * 100_000)),
+        f"{NAMED}: its values are not those that were sealed: values",
+    ),
+    "values that an entry has no commitment for": (
         edited(HONEST, 1, openings={**SECOND.openings, "new": FORGED_VALUES}),
         f"{NAMED}: its values are not those that were sealed: new_values.name",
     ),
+    "a value of an older entry": (
+        edited(OLDER, 1, openings={**OLDER_VALUES, "new": FORGED_VALUES}),
+        f"{NAMED}: its values are not those that were sealed: new_values.name",
+    ),
     "values gone without an erasure": (
-        edited(HONEST, 1, openings={"old": {}, "new": {}}),
+        edited(HONEST, 1, openings={}),
         f"{NAMED}: values of it are gone, and no entry says that they were erased",
     ),
     "a value too many": (
-        edited(
-            HONEST, 1, openings={**SECOND.openings, "new": {**SECOND.openings["new"], "x": Opening("s", "t")}}
-        ),
+        edited(HONEST, 1, openings={**SECOND.openings, "new": {"x": Opening("s", "t")}}),
         "new_values.x",
     ),
     "the first entry gone": (replace(HONEST, entries=HONEST.entries[1:]), "version 1: the entry is missing"),

@@ -70,7 +70,8 @@ export interface paths {
         /**
          * Returns one lead with every fact that enrichment found
          * @description Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
-         *     deleted lead is returned too, with its `delete_time` (AIP-164).
+         *     deleted lead is returned too, with its `delete_time` (AIP-164), to operators, auditors and admins; for a
+         *     viewer it is not there: NOT_FOUND, also with `as_of`.
          *
          *     With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
          *     audit. Facts are left out, because a look-up replaces them without keeping those before. Text that
@@ -1003,6 +1004,29 @@ export interface paths {
          *     time, so what is in memory does not grow with them. What is under way meanwhile is no difference.
          */
         get: operations["AssuranceService_GetCoverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports:audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the entries, newest first, one keyset page at a time
+         * @description Lists the entries, newest first, one keyset page at a time.
+         *
+         *     Entries are never changed or removed. Promises an entry for this reading, too, before it answers; the next
+         *     one shows it.
+         */
+        get: operations["ReportAuditService_ListReportAudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2407,7 +2431,7 @@ export interface components {
         };
         /**
          * @description - `HEARTBEAT`: Nothing happened to the leads watched. Comes first, and whenever the stream is quiet for long.
-         *     - `DELETED`: Softly or for good; in the latter case the lead's id is all that is left.
+         *     - `DELETED`: Softly or for good; in the latter case the lead's id is all that is left, and in both it is all that a viewer is told.
          * @enum {string}
          */
         "LeadEvent.Kind": "KIND_UNSPECIFIED" | "HEARTBEAT" | "CREATED" | "UPDATED" | "DELETED" | "UNDELETED";
@@ -2795,6 +2819,11 @@ export interface components {
             /** @description Empty on the last page. */
             next_page_token: string;
         };
+        ListReportAuditResponse: {
+            entries: components["schemas"]["ReportAuditEntry"][];
+            /** @description Empty on the last page. */
+            next_page_token: string;
+        };
         ListReportBatchesResponse: {
             report_batches: components["schemas"]["ReportBatch"][];
             /** @description Empty on the last page. */
@@ -3076,6 +3105,38 @@ export interface components {
          * @enum {string}
          */
         "Report.Status": "STATUS_UNSPECIFIED" | "QUEUED" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
+        /** @description One entry of the audit of reports. */
+        ReportAuditEntry: {
+            /** @description UUID version 7 (RFC 9562). */
+            id: string;
+            action: components["schemas"]["ReportAuditEntry.Action"];
+            /** @description Who called. */
+            user_id: string;
+            /** @description The roles that the caller held, in alphabetical order. */
+            roles: string[];
+            /** @description The process that called for itself or for the user; empty where a person's token came in. */
+            workload: string;
+            ip_address: string;
+            user_agent: string;
+            request_id: string;
+            /** @description The RPC, `package.Service/Method`. */
+            method: string;
+            /**
+             * @description What the call named: the UUID of a report, a batch, a lead or a webhook, or a template version. Empty where
+             *     it named none, or not well.
+             */
+            resource: string;
+            /** @description Why it was refused, such as ACCESS_DENIED; empty for a reading. */
+            reason: string;
+            /** Format: date-time */
+            created_at?: string;
+        };
+        /**
+         * @description - `DENIED`: A call was refused for want of a right.
+         *     - `READ`: This audit was read.
+         * @enum {string}
+         */
+        "ReportAuditEntry.Action": "ACTION_UNSPECIFIED" | "DENIED" | "READ";
         /** @description Many reports that were asked for at once. */
         ReportBatch: {
             /**
@@ -5405,7 +5466,7 @@ export interface operations {
                 created_after?: string;
                 /** @description Only leads created earlier than this instant. */
                 created_before?: string;
-                /** @description Deleted leads too. */
+                /** @description Deleted leads too. Fails with PERMISSION_DENIED, reason DELETED_LEADS_HIDDEN, for a viewer. */
                 show_deleted?: boolean;
                 /**
                  * @description `created_at`, `email` or `domain`, ascending unless ` desc` follows (AIP-132); empty means
@@ -7855,7 +7916,7 @@ export interface operations {
                 created_after?: string;
                 /** @description Only leads created earlier than this instant. */
                 created_before?: string;
-                /** @description Deleted leads too. */
+                /** @description Deleted leads too. Fails with PERMISSION_DENIED, reason DELETED_LEADS_HIDDEN, for a viewer. */
                 show_deleted?: boolean;
                 /** @description As in ListLeads. */
                 order_by?: string;
@@ -9037,6 +9098,71 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["TimedOut"];
+        };
+    };
+    ReportAuditService_ListReportAudit: {
+        parameters: {
+            query?: {
+                /** @description How many entries to return at most; 0 means 50. More than 200 is treated as 200. */
+                page_size?: number;
+                /** @description `next_page_token` of the page before, with the same filter; empty for the first page. */
+                page_token?: string;
+                /** @description Only entries of this kind. */
+                action?: components["schemas"]["ReportAuditEntry.Action"];
+                /** @description Only entries of this subject. */
+                user_id?: string;
+                /** @description Only entries of calls that named this. */
+                resource?: string;
+                /** @description Only entries made at this time or later. */
+                created_after?: string;
+                /** @description Only entries made before this time. */
+                created_before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "",
+                     *           "action": "DENIED",
+                     *           "user_id": "",
+                     *           "roles": [
+                     *             ""
+                     *           ],
+                     *           "workload": "",
+                     *           "ip_address": "",
+                     *           "user_agent": "",
+                     *           "request_id": "",
+                     *           "method": "",
+                     *           "resource": "",
+                     *           "reason": "",
+                     *           "created_at": "2026-01-31T08:30:00Z"
+                     *         }
+                     *       ],
+                     *       "next_page_token": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ListReportAuditResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];

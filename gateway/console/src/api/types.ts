@@ -25,3 +25,7 @@ export type RetentionPreview = Schemas["RetentionPreview"];
 export type RetentionClass = Schemas["RetentionPreview.Class"];
 export type TemplateVersion = Schemas["TemplateVersion"];
 export type TemplateDiff = Schemas["DiffTemplateVersionsResponse"];
+export type Reproduction = Schemas["Reproduction"];
+export type WebhookEndpoint = Schemas["WebhookEndpoint"];
+export type WebhookDelivery = Schemas["WebhookDelivery"];
+export type WebhookEvent = Schemas["WebhookEndpoint.Event"];

@@ -71,6 +71,14 @@ const router = createBrowserRouter([
             path: "/operations",
             lazy: async () => ({ Component: (await import("./pages/OperationsPage")).OperationsPage }),
           },
+          {
+            path: "/webhooks",
+            lazy: async () => ({ Component: (await import("./pages/WebhooksPage")).WebhooksPage }),
+          },
+          {
+            path: "/webhooks/:id",
+            lazy: async () => ({ Component: (await import("./pages/WebhookPage")).WebhookPage }),
+          },
           { path: "*", element: <NotFoundPage /> },
         ],
       },

@@ -14,6 +14,7 @@ export function Shell({ session }: { session: Session }) {
   useSlash();
   const signOut = useSignOut();
   const seesImports = useHasRole("operator", "auditor", "admin");
+  const administers = useHasRole("admin");
   const operates = useHasRole("auditor", "admin");
   return (
     <>
@@ -32,6 +33,7 @@ export function Shell({ session }: { session: Session }) {
             <NavLink to="/batches">Batches</NavLink>
             <NavLink to="/templates">Templates</NavLink>
             {operates && <NavLink to="/operations">Operations</NavLink>}
+            {administers && <NavLink to="/webhooks">Webhooks</NavLink>}
             {seesImports && <NavLink to="/imports">Imports</NavLink>}
           </nav>
           <div className={styles.person}>

@@ -1,5 +1,6 @@
-import { type ComponentProps, useId } from "react";
+import { type ComponentProps, type ReactNode, useId } from "react";
 import styles from "./Field.module.css";
+import text from "./Text.module.css";
 
 /** A labelled input with what the server said about it beneath. */
 export function TextField({
@@ -48,5 +49,52 @@ export function Select({
         ))}
       </select>
     </label>
+  );
+}
+
+/** A labelled choice of a file, with what is to be known of it beneath. */
+export function FileField({ label, children, ...rest }: { label: string } & ComponentProps<"input">) {
+  return (
+    <label className={styles.file}>
+      <span>{label}</span>
+      <input type="file" {...rest} />
+      <span className={text.hint}>{children}</span>
+    </label>
+  );
+}
+
+/** A box to be ticked, with what that means. */
+export function Check({ children, ...rest }: ComponentProps<"input">) {
+  return (
+    <label className={styles.check}>
+      <input type="checkbox" {...rest} />
+      {children}
+    </label>
+  );
+}
+
+/** Fields that belong together, under their name. */
+export function Fieldset({
+  legend,
+  error,
+  className = "",
+  children,
+  ...rest
+}: { legend: string; error?: string | undefined; children: ReactNode } & ComponentProps<"fieldset">) {
+  const id = useId();
+  return (
+    <fieldset
+      {...rest}
+      className={`${styles.fieldset} ${className}`}
+      aria-describedby={error ? id : undefined}
+    >
+      <legend>{legend}</legend>
+      {children}
+      {error && (
+        <p id={id} className={styles.error}>
+          {error}
+        </p>
+      )}
+    </fieldset>
   );
 }

@@ -354,7 +354,7 @@ class ListLeadsRequest(_message.Message):
     created_by: _builtins.str
     """Only leads that this subject created."""
     show_deleted: _builtins.bool
-    """Deleted leads too."""
+    """Deleted leads too. Fails with PERMISSION_DENIED, reason DELETED_LEADS_HIDDEN, for a viewer."""
     order_by: _builtins.str
     """`created_at`, `email` or `domain`, ascending unless ` desc` follows (AIP-132); empty means
     `created_at desc`. Leads that are equal in it are ordered by id, in the same direction.
@@ -903,7 +903,9 @@ class LeadEvent(_message.Message):
         CREATED: LeadEvent._Kind.ValueType  # 2
         UPDATED: LeadEvent._Kind.ValueType  # 3
         DELETED: LeadEvent._Kind.ValueType  # 4
-        """Softly or for good; in the latter case the lead's id is all that is left."""
+        """Softly or for good; in the latter case the lead's id is all that is left, and in both it is all that
+        a viewer is told.
+        """
         UNDELETED: LeadEvent._Kind.ValueType  # 5
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
@@ -913,7 +915,9 @@ class LeadEvent(_message.Message):
     CREATED: LeadEvent.Kind.ValueType  # 2
     UPDATED: LeadEvent.Kind.ValueType  # 3
     DELETED: LeadEvent.Kind.ValueType  # 4
-    """Softly or for good; in the latter case the lead's id is all that is left."""
+    """Softly or for good; in the latter case the lead's id is all that is left, and in both it is all that
+    a viewer is told.
+    """
     UNDELETED: LeadEvent.Kind.ValueType  # 5
 
     KIND_FIELD_NUMBER: _builtins.int

@@ -178,7 +178,8 @@ class LeadServiceServicer:
 
     def GetLead(self, request, context):
         """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
-        deleted lead is returned too, with its `delete_time` (AIP-164).
+        deleted lead is returned too, with its `delete_time` (AIP-164), to operators, auditors and admins; for a
+        viewer it is not there: NOT_FOUND, also with `as_of`.
 
         With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
         audit. Facts are left out, because a look-up replaces them without keeping those before. Text that

@@ -58,7 +58,8 @@ class LeadServiceStub:
     """
     GetLead: _grpc.UnaryUnaryMultiCallable[_lead_pb2.GetLeadRequest, _lead_pb2.Lead]
     """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
-    deleted lead is returned too, with its `delete_time` (AIP-164).
+    deleted lead is returned too, with its `delete_time` (AIP-164), to operators, auditors and admins; for a
+    viewer it is not there: NOT_FOUND, also with `as_of`.
 
     With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
     audit. Facts are left out, because a look-up replaces them without keeping those before. Text that
@@ -218,7 +219,8 @@ class LeadServiceAsyncStub(LeadServiceStub):
     """
     GetLead: _aio.UnaryUnaryMultiCallable[_lead_pb2.GetLeadRequest, _lead_pb2.Lead]  # type: ignore[assignment]
     """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
-    deleted lead is returned too, with its `delete_time` (AIP-164).
+    deleted lead is returned too, with its `delete_time` (AIP-164), to operators, auditors and admins; for a
+    viewer it is not there: NOT_FOUND, also with `as_of`.
 
     With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
     audit. Facts are left out, because a look-up replaces them without keeping those before. Text that
@@ -399,7 +401,8 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_lead_pb2.Lead, _abc.Awaitable[_lead_pb2.Lead]]:
         """Returns one lead with every fact that enrichment found. Fails with NOT_FOUND for an unknown id. A
-        deleted lead is returned too, with its `delete_time` (AIP-164).
+        deleted lead is returned too, with its `delete_time` (AIP-164), to operators, auditors and admins; for a
+        viewer it is not there: NOT_FOUND, also with `as_of`.
 
         With `as_of`, returns the lead exactly as it was then, `etag` and `updated_at` included, from its
         audit. Facts are left out, because a look-up replaces them without keeping those before. Text that

@@ -503,7 +503,7 @@ class ExportLeadsRequest(_message.Message):
     created_by: _builtins.str
     """Only leads that this subject created."""
     show_deleted: _builtins.bool
-    """Deleted leads too."""
+    """Deleted leads too. Fails with PERMISSION_DENIED, reason DELETED_LEADS_HIDDEN, for a viewer."""
     order_by: _builtins.str
     """As in ListLeads."""
     import_id: _builtins.str

@@ -1,8 +1,9 @@
 import { useParams, useSearchParams } from "react-router";
-import { ErrorNotice, Skeleton } from "@/components/Notice";
+import { ErrorNotice } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
 import { Status } from "@/components/Status";
 import { Timestamp } from "@/components/Timestamp";
+import { Unread } from "@/components/Unread";
 import { BatchActions } from "@/features/batches/BatchActions";
 import { BatchDetails, BatchProgress } from "@/features/batches/BatchProgress";
 import { batchLook } from "@/features/batches/outcome";
@@ -20,16 +21,7 @@ export function BatchPage() {
   const { data: batch, error, refetch } = useBatch(id);
   const back = { to: "/batches", text: "Batches" };
   if (!batch) {
-    return (
-      <>
-        <PageHeader title="Batch" back={back} />
-        {error ? (
-          <ErrorNotice title="The batch could not be read" error={error} retry={refetch} />
-        ) : (
-          <Skeleton lines={6} label="Loading the batch" />
-        )}
-      </>
-    );
+    return <Unread what="batch" back={back} error={error} retry={refetch} />;
   }
   const { status } = readFilter(search);
   return (

@@ -5,8 +5,9 @@ import { ApiError } from "@/api/errors";
 import { useHasRole } from "@/api/session";
 import type { Lead } from "@/api/types";
 import { Card } from "@/components/Card";
-import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
+import { EmptyState, ErrorNotice } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
+import { Unread } from "@/components/Unread";
 import { AuditTrail } from "@/features/audit/AuditTrail";
 import { LegalHold } from "@/features/holds/LegalHold";
 import { DeletedLead } from "@/features/leads/DeletedLead";
@@ -55,16 +56,7 @@ function PresentLead({ id }: { id: string }) {
     );
   }
   if (!lead) {
-    return (
-      <>
-        <PageHeader title="Lead" back={back} />
-        {error ? (
-          <ErrorNotice title="The lead could not be read" error={error} retry={refetch} />
-        ) : (
-          <Skeleton lines={6} label="Loading the lead" />
-        )}
-      </>
-    );
+    return <Unread what="lead" back={back} error={error} retry={refetch} />;
   }
   return (
     <>

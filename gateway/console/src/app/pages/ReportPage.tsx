@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "react-router";
-import { ErrorNotice, Skeleton } from "@/components/Notice";
+import { ErrorNotice } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
 import { Timestamp } from "@/components/Timestamp";
+import { Unread } from "@/components/Unread";
 import { leadQuery } from "@/features/leads/queries";
 import { Accesses } from "@/features/lineage/Accesses";
 import { LineagePanel } from "@/features/lineage/LineagePanel";
@@ -12,6 +13,7 @@ import { ReportActions } from "@/features/reports/ReportActions";
 import { ReportDetails } from "@/features/reports/ReportDetails";
 import { ReportDocument } from "@/features/reports/ReportDocument";
 import { ReportState } from "@/features/reports/ReportState";
+import { Reproduction } from "@/features/reproduction/Reproduction";
 import styles from "../Shell.module.css";
 
 export function ReportPage() {
@@ -20,16 +22,7 @@ export function ReportPage() {
   const { data: report, error, refetch } = useQuery(reportQuery(id));
   const { data: lead } = useQuery({ ...leadQuery(report?.lead_id ?? ""), enabled: report !== undefined });
   if (!report) {
-    return (
-      <>
-        <PageHeader title="Report" back={{ to: "/reports", text: "Reports" }} />
-        {error ? (
-          <ErrorNotice title="The report could not be read" error={error} retry={refetch} />
-        ) : (
-          <Skeleton lines={6} label="Loading the report" />
-        )}
-      </>
-    );
+    return <Unread what="report" back={{ to: "/reports", text: "Reports" }} error={error} retry={refetch} />;
   }
   return (
     <>
@@ -49,6 +42,7 @@ export function ReportPage() {
           <ReportDetails report={report} />
         </div>
       </div>
+      <Reproduction key={report.id} report={report} />
       <PipelineLog report={report} />
       <Accesses report={report} />
     </>

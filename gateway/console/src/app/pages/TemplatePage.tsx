@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "react-router";
-import { ErrorNotice, Skeleton } from "@/components/Notice";
 import { PageHeader } from "@/components/PageHeader";
 import { Status } from "@/components/Status";
+import { Unread } from "@/components/Unread";
 import { versionQuery } from "@/features/templates/queries";
 import { templateLook } from "@/features/templates/status";
 import { TemplateActions } from "@/features/templates/TemplateActions";
@@ -16,16 +16,7 @@ export function TemplatePage() {
   const { data: version, error, refetch } = useQuery(versionQuery(id));
   const back = { to: "/templates", text: "Templates" };
   if (!version) {
-    return (
-      <>
-        <PageHeader title="Template" back={back} />
-        {error ? (
-          <ErrorNotice title="The template could not be read" error={error} retry={refetch} />
-        ) : (
-          <Skeleton lines={6} label="Loading the template" />
-        )}
-      </>
-    );
+    return <Unread what="template" back={back} error={error} retry={refetch} />;
   }
   return (
     <>

@@ -3,46 +3,47 @@ import { type FormEvent, useState } from "react";
 import { violationOf } from "@/api/errors";
 import { Button } from "@/components/Button";
 import { Select, TextField } from "@/components/Field";
+import { Filters } from "@/components/Filters";
 import { Fold } from "@/components/Fold";
 import styles from "./audit.module.css";
 import { FIELDS, fieldWords } from "./entry";
 import { ACTIONS, actionLook } from "./look";
 import type { AuditFilter } from "./queries";
 
-type Filters = { filter: AuditFilter; change: (filter: AuditFilter) => void; error: Error | null };
+type Narrowing = { filter: AuditFilter; change: (filter: AuditFilter) => void; error: Error | null };
 
 /** Narrows the trail. Each search is a reading of its own, so text is sought when it is complete. */
-export function AuditFilters({ filter, change, error }: Filters) {
+export function AuditFilters({ filter, change, error }: Narrowing) {
   const choose = (key: "action" | "field", value: string) => {
     const { [key]: _, ...rest } = filter;
     change(value ? ({ ...rest, [key]: value } as AuditFilter) : rest);
   };
   return (
-    <search className={styles.filters} aria-label="Filter the audit trail">
-      <div className={styles.line}>
-        <Select
-          label="Action"
-          value={filter.action ?? ""}
-          onChange={(event) => choose("action", event.target.value)}
-          options={[["", "All but readings"], ...ACTIONS.map(actionOption)]}
-        />
-        <Select
-          label="Field"
-          value={filter.field ?? ""}
-          onChange={(event) => choose("field", event.target.value)}
-          options={[["", "All"], ...FIELDS.map(fieldOption)]}
-        />
-        {Object.keys(filter).length > 0 && (
-          <Button variant="quiet" icon={X} onClick={() => change({})}>
-            Clear
-          </Button>
-        )}
+    <Filters label="Filter the audit trail">
+      <Select
+        label="Action"
+        value={filter.action ?? ""}
+        onChange={(event) => choose("action", event.target.value)}
+        options={[["", "All but readings"], ...ACTIONS.map(actionOption)]}
+      />
+      <Select
+        label="Field"
+        value={filter.field ?? ""}
+        onChange={(event) => choose("field", event.target.value)}
+        options={[["", "All"], ...FIELDS.map(fieldOption)]}
+      />
+      {Object.keys(filter).length > 0 && (
+        <Button variant="quiet" icon={X} onClick={() => change({})}>
+          Clear
+        </Button>
+      )}
+      <div className={styles.more}>
+        <Fold summary="By person, address or time">
+          {/* Another filter is another form, so that what it shows is what is sought. */}
+          <Sought key={JSON.stringify(filter)} filter={filter} change={change} error={error} />
+        </Fold>
       </div>
-      <Fold summary="By person, address or time">
-        {/* Another filter is another form, so that what it shows is what is sought. */}
-        <Sought key={JSON.stringify(filter)} filter={filter} change={change} error={error} />
-      </Fold>
-    </search>
+    </Filters>
   );
 }
 
@@ -52,7 +53,7 @@ const actionOption = (action: (typeof ACTIONS)[number]): [string, string] => [
 ];
 const fieldOption = (field: string): [string, string] => [field, fieldWords(field)];
 
-function Sought({ filter, change, error }: Filters) {
+function Sought({ filter, change, error }: Narrowing) {
   const [days, setDays] = useState({ from: filter.created_after, until: filter.created_before });
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();

@@ -1,11 +1,11 @@
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { ChevronDown, ChevronRight, History, RefreshCw } from "lucide-react";
+import { RefreshCw } from "lucide-react";
 import { useState } from "react";
 import { useHasRole } from "@/api/session";
 import { Button } from "@/components/Button";
-import { Card } from "@/components/Card";
-import { LoadMore } from "@/components/LoadMore";
-import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
+import { Listing } from "@/components/Listing";
+import { EmptyState } from "@/components/Notice";
+import { OnDemand } from "@/components/OnDemand";
 import { AuditEntryItem } from "./AuditEntryItem";
 import { AuditFilters } from "./AuditFilters";
 import styles from "./audit.module.css";
@@ -20,36 +20,21 @@ type Trail = {
 
 /** Who did what to a lead and when. It is read when asked for, not before: every reading is audited. */
 export function AuditTrail({ leadId, etag }: Trail) {
-  const [open, setOpen] = useState(false);
   const mayRead = useHasRole("auditor", "admin");
   return (
-    <Card
+    <OnDemand
       title="Audit trail"
+      what="the trail"
       id="audit"
-      aside={
-        mayRead && (
-          <Button
-            variant="quiet"
-            icon={open ? ChevronDown : ChevronRight}
-            aria-expanded={open}
-            onClick={() => setOpen(!open)}
-          >
-            {open ? "Close the trail" : "Open the trail"}
-          </Button>
-        )
+      allowed={mayRead}
+      closed={
+        mayRead
+          ? "Every change of this lead, and every attempt at one, with who and when. Reading it is noted in it."
+          : "Every change of this lead is on record. The record is read by auditors and administrators."
       }
     >
-      {open ? (
-        <Entries leadId={leadId} etag={etag} />
-      ) : (
-        <p className={styles.closed}>
-          <History aria-hidden size={16} />
-          {mayRead
-            ? "Every change of this lead, and every attempt at one, with who and when. Reading it is noted in it."
-            : "Every change of this lead is on record. The record is read by auditors and administrators."}
-        </p>
-      )}
-    </Card>
+      <Entries leadId={leadId} etag={etag} />
+    </OnDemand>
   );
 }
 
@@ -74,16 +59,13 @@ function Entries({ leadId, etag }: Trail) {
           </Button>
         </p>
       )}
-      {query.isPending && <Skeleton lines={6} label="Loading the audit trail" />}
-      {query.error && (
-        <div className={styles.notice}>
-          <ErrorNotice title="The audit trail could not be read" error={query.error} retry={query.refetch} />
-        </div>
-      )}
-      {query.data && entries.length === 0 && (
-        <EmptyState title="No entry matches">Nothing of this kind happened to this lead.</EmptyState>
-      )}
-      {entries.length > 0 && (
+      <Listing
+        query={query}
+        what="entries"
+        count={entries.length}
+        lines={6}
+        empty={<EmptyState title="No entry matches">Nothing of this kind happened to this lead.</EmptyState>}
+      >
         <ol className={styles.trail} aria-label="Entries, newest first">
           {entries.map((entry) => (
             <AuditEntryItem
@@ -94,10 +76,7 @@ function Entries({ leadId, etag }: Trail) {
             />
           ))}
         </ol>
-      )}
-      {query.hasNextPage && (
-        <LoadMore what="entries" busy={query.isFetchingNextPage} load={() => query.fetchNextPage()} />
-      )}
+      </Listing>
       <Evidence leadId={leadId} />
     </>
   );

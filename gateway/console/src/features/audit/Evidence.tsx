@@ -1,6 +1,7 @@
 import { Download } from "lucide-react";
 import { ButtonFile } from "@/components/Button";
 import { CopyButton } from "@/components/Copyable";
+import text from "@/components/Text.module.css";
 import styles from "./audit.module.css";
 
 const COMMAND = 'python -m services.evidence verify evidence.zip --key "$PUBLIC_KEY"';
@@ -11,7 +12,7 @@ export function Evidence({ leadId }: { leadId: string }) {
     <footer className={styles.evidence}>
       <div>
         <h3>Evidence</h3>
-        <p className={styles.hint}>
+        <p className={text.hint}>
           The trail with its proofs and signed checkpoint in one ZIP. It is checked without this system or a
           network, against the public key that the log’s owner gave you:
         </p>

@@ -1,11 +1,11 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { FileArchive, X } from "lucide-react";
-import { useState } from "react";
 import { answer, api } from "@/api/client";
 import { useIsOperator } from "@/api/session";
 import type { ReportBatch } from "@/api/types";
 import { useAnnounce } from "@/components/Announcer";
-import { Button, ButtonFile } from "@/components/Button";
+import { ButtonFile } from "@/components/Button";
+import { ConfirmButton } from "@/components/ConfirmButton";
 import { ErrorNotice } from "@/components/Notice";
 import { formatCount } from "@/format";
 import { hasEnded } from "./outcome";
@@ -15,7 +15,6 @@ import { batchQuery } from "./queries";
 export function BatchActions({ batch }: { batch: ReportBatch }) {
   const queries = useQueryClient();
   const announce = useAnnounce();
-  const [sure, setSure] = useState(false);
   const cancel = useMutation({
     mutationFn: () =>
       answer(api.POST("/api/report-batches/{id}:cancel", { params: { path: { id: batch.id } }, body: {} })),
@@ -30,14 +29,14 @@ export function BatchActions({ batch }: { batch: ReportBatch }) {
   return (
     <>
       {operator && !hasEnded(batch) && (
-        <Button
+        <ConfirmButton
           icon={X}
           busy={cancel.isPending}
-          onClick={() => (sure ? cancel.mutate() : setSure(true))}
-          onBlur={() => setSure(false)}
+          sure="Press again to cancel the rest"
+          onConfirm={() => cancel.mutate()}
         >
-          {sure ? "Press again to cancel the rest" : "Cancel the rest"}
-        </Button>
+          Cancel the rest
+        </ConfirmButton>
       )}
       {batch.zip_url && (
         <ButtonFile variant="primary" icon={FileArchive} href={batch.zip_url} download>

@@ -1,5 +1,5 @@
 import type { ReportBatch } from "@/api/types";
-import { formatCount } from "@/format";
+import { Counts } from "@/components/Counts";
 import styles from "./batches.module.css";
 import { inWords, PARTS } from "./outcome";
 
@@ -18,16 +18,14 @@ export function BatchBar({ batch }: { batch: ReportBatch }) {
 /** What the stretches of the bar mean, in figures. */
 export function BatchCounts({ batch }: { batch: ReportBatch }) {
   return (
-    <dl className={styles.counts}>
-      {PARTS.map(({ key, label }) => (
-        <div key={key} className={batch[key] === 0 ? styles.none : undefined}>
-          <dt>
-            <span className={`${styles.swatch} ${styles[key]}`} />
-            {label}
-          </dt>
-          <dd>{formatCount(batch[key])}</dd>
-        </div>
-      ))}
-    </dl>
+    <Counts
+      items={PARTS.map(({ key, label }) => [
+        <>
+          <span className={`${styles.swatch} ${styles[key]}`} />
+          {label}
+        </>,
+        batch[key],
+      ])}
+    />
   );
 }

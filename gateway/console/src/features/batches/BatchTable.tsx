@@ -2,9 +2,10 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import type { ReportBatch } from "@/api/types";
 import { Card } from "@/components/Card";
-import { LoadMore } from "@/components/LoadMore";
-import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
+import { Listing } from "@/components/Listing";
+import { EmptyState } from "@/components/Notice";
 import { Status } from "@/components/Status";
+import { Table } from "@/components/Table";
 import table from "@/components/Table.module.css";
 import { formatCount, formatDateTime, formatLanguage } from "@/format";
 import { BatchBar } from "./BatchBar";
@@ -18,40 +19,24 @@ export function BatchTable() {
   const batches = query.data?.pages.flatMap((page) => page.report_batches) ?? [];
   return (
     <Card title="All batches">
-      {query.isPending && <Skeleton lines={4} label="Loading batches" />}
-      {query.error && (
-        <div className={styles.notice}>
-          <ErrorNotice title="The batches could not be read" error={query.error} retry={query.refetch} />
-        </div>
-      )}
-      {query.data && batches.length === 0 && (
-        <EmptyState title="No batches yet">
-          A batch is a report on each of many leads: <Link to="/leads">select leads</Link>, or filter them,
-          and press “Report on …” above the list.
-        </EmptyState>
-      )}
-      {batches.length > 0 && (
-        <table className={table.table}>
-          <thead>
-            <tr>
-              <th scope="col">Batch</th>
-              <th scope="col">State</th>
-              <th scope="col">Outcome</th>
-              <th scope="col">Template</th>
-              <th scope="col">Language</th>
-              <th scope="col">By</th>
-            </tr>
-          </thead>
-          <tbody>
-            {batches.map((batch) => (
-              <BatchRow key={batch.id} batch={batch} />
-            ))}
-          </tbody>
-        </table>
-      )}
-      {query.hasNextPage && (
-        <LoadMore what="batches" busy={query.isFetchingNextPage} load={() => query.fetchNextPage()} />
-      )}
+      <Listing
+        query={query}
+        what="batches"
+        count={batches.length}
+        lines={4}
+        empty={
+          <EmptyState title="No batches yet">
+            A batch is a report on each of many leads: <Link to="/leads">select leads</Link>, or filter them,
+            and press “Report on …” above the list.
+          </EmptyState>
+        }
+      >
+        <Table columns={["Batch", "State", "Outcome", "Template", "Language", "By"]}>
+          {batches.map((batch) => (
+            <BatchRow key={batch.id} batch={batch} />
+          ))}
+        </Table>
+      </Listing>
     </Card>
   );
 }

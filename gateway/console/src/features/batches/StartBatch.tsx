@@ -9,7 +9,7 @@ import { asRequest, USUAL } from "@/components/choice";
 import { Dialog, DialogActions } from "@/components/Dialog";
 import { ErrorNotice } from "@/components/Notice";
 import { ReportChoice } from "@/components/ReportChoice";
-import styles from "./batches.module.css";
+import text from "@/components/Text.module.css";
 import { asLeads, leadsInWords, type Wish } from "./wish";
 
 /** Asks for a report on each of many leads, and goes to the batch that they are. */
@@ -47,7 +47,7 @@ function StartDialog({ wish, close }: { wish: Wish; close: () => void }) {
   return (
     <Dialog title={`Report on ${leadsInWords(wish)}`} onClose={close}>
       <ReportChoice choice={choice} change={setChoice} />
-      <p className={styles.hint}>
+      <p className={text.hint}>
         Each lead gets a report of its own, with an outcome of its own. Batches wait behind single reports.
         {!wish.exact && " How many leads the filter finds is counted when you start."}
       </p>

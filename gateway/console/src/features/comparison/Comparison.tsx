@@ -5,6 +5,7 @@ import { Card, Details } from "@/components/Card";
 import { Copyable } from "@/components/Copyable";
 import { ErrorNotice, Skeleton } from "@/components/Notice";
 import { Status } from "@/components/Status";
+import text from "@/components/Text.module.css";
 import { formatCount } from "@/format";
 import styles from "./comparison.module.css";
 import { InputChanges } from "./InputChanges";
@@ -83,7 +84,7 @@ function Made({ title, diff, of, note }: Made) {
   return (
     <Card title={title}>
       <Details items={[row("Earlier", diff.a), row("Later", diff.b)]} />
-      {note && <p className={styles.note}>{note}</p>}
+      {note && <p className={text.note}>{note}</p>}
     </Card>
   );
 }

@@ -3,8 +3,10 @@ import type { LineageDiff } from "@/api/types";
 import { Card } from "@/components/Card";
 import { Difference, Differences } from "@/components/Difference";
 import { Select, TextField } from "@/components/Field";
+import { Filters } from "@/components/Filters";
 import { LoadMore } from "@/components/LoadMore";
 import { EmptyState } from "@/components/Notice";
+import text from "@/components/Text.module.css";
 import { Text } from "@/components/Value";
 import { formatCount } from "@/format";
 import styles from "./comparison.module.css";
@@ -22,14 +24,14 @@ export function InputChanges({ diff }: { diff: LineageDiff }) {
   const found = filterChanges(diff.changes, useDeferredValue(needle), kind);
   const beyond = diff.changes_total - diff.changes.length;
   return (
-    <Card title="Raw inputs" aside={<span className={styles.hint}>− earlier, + later</span>}>
+    <Card title="Raw inputs" aside={<span className={text.hint}>− earlier, + later</span>}>
       {diff.inputs_identical ? (
         <EmptyState title="Identical">
           Both reports were made of the same raw inputs, byte for byte.
         </EmptyState>
       ) : (
         <>
-          <search className={styles.filters} aria-label="Filter the differences">
+          <Filters label="Filter the differences" className={styles.filters}>
             <TextField
               label="Place contains"
               type="search"
@@ -50,10 +52,10 @@ export function InputChanges({ diff }: { diff: LineageDiff }) {
                 ["REMOVED", "Removed"],
               ]}
             />
-            <span role="status" className={styles.hint}>
+            <span role="status" className={text.hint}>
               {formatCount(found.length)} of {formatCount(diff.changes_total)}
             </span>
-          </search>
+          </Filters>
           {found.length === 0 && (
             <EmptyState title="No difference matches">Search for another place.</EmptyState>
           )}
@@ -73,7 +75,7 @@ export function InputChanges({ diff }: { diff: LineageDiff }) {
             <LoadMore what="differences" busy={false} load={() => setShown(shown + PAGE)} />
           )}
           {beyond > 0 && (
-            <p className={styles.note}>
+            <p className={text.note}>
               {formatCount(beyond)} more are not listed: download the raw inputs of both to see them all.
             </p>
           )}

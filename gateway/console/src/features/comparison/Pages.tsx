@@ -1,9 +1,10 @@
-import { ChevronLeft, ChevronRight, Columns2, Images, Layers } from "lucide-react";
+import { ChevronLeft, ChevronRight, Columns2, Layers } from "lucide-react";
 import { useState } from "react";
 import { useIsOperator } from "@/api/session";
 import type { Report } from "@/api/types";
 import { Button } from "@/components/Button";
-import { Card } from "@/components/Card";
+import { OnDemand } from "@/components/OnDemand";
+import text from "@/components/Text.module.css";
 import styles from "./comparison.module.css";
 import { PagePicture } from "./PagePicture";
 
@@ -11,30 +12,24 @@ type Both = { earlier: Report; later: Report };
 
 /** The pages of both reports, beside each other or one above the other. */
 export function Pages({ earlier, later }: Both) {
-  const [shown, setShown] = useState(false);
   const allowed = useIsOperator();
   const drawable = [earlier, later].every((report) => report.status === "COMPLETED");
   return (
-    <Card title="Pages" id="pages">
-      {shown ? (
-        <Viewer earlier={earlier} later={later} />
-      ) : (
-        <div className={styles.closed}>
-          {allowed && drawable && (
-            <Button icon={Images} onClick={() => setShown(true)}>
-              Show the pages
-            </Button>
-          )}
-          <p className={styles.hint}>
-            {!drawable
-              ? "One of them has no PDF."
-              : allowed
-                ? "Each page is rendered again from what was captured, with the report’s own template version. That opens the raw inputs, and is noted as such."
-                : "Rendering pages again needs the operator role. The PDFs themselves are on the pages of the reports."}
-          </p>
-        </div>
-      )}
-    </Card>
+    <OnDemand
+      title="Pages"
+      what="the pages"
+      id="pages"
+      allowed={allowed && drawable}
+      closed={
+        !drawable
+          ? "One of them has no PDF."
+          : allowed
+            ? "Each page is rendered again from what was captured, with the report’s own template version. That opens the raw inputs, and is noted as such."
+            : "Rendering pages again needs the operator role. The PDFs themselves are on the pages of the reports."
+      }
+    >
+      <Viewer earlier={earlier} later={later} />
+    </OnDemand>
   );
 }
 
@@ -74,7 +69,7 @@ function Viewer({ earlier, later }: Both) {
         <PagePicture report={earlier} page={page} title="Earlier" />
         <PagePicture report={later} page={page} title="Later" />
       </div>
-      <p className={styles.hint}>
+      <p className={text.hint}>
         {above
           ? "What is the same in both is black; what differs shines."
           : "Rendered again: the codes on the last page are those of a preview, not of the PDFs."}

@@ -12,7 +12,6 @@ import { TextField } from "@/components/Field";
 import { ErrorNotice } from "@/components/Notice";
 import { Status } from "@/components/Status";
 import { Timestamp } from "@/components/Timestamp";
-import styles from "./holds.module.css";
 import { holdsQuery } from "./queries";
 
 /** Whether what was captured of a lead is kept whatever its age, and the switch for it. */
@@ -101,7 +100,7 @@ function HoldDialog({
   };
   return (
     <Dialog title="Hold what belongs to this lead" onClose={onClose}>
-      <form className={styles.form} onSubmit={submit}>
+      <form onSubmit={submit}>
         <TextField
           label="Why, for those who read the audit"
           name="reason"

@@ -3,10 +3,12 @@ import { CircleCheck, CircleX, LoaderCircle, type LucideIcon, Undo2 } from "luci
 import { Link } from "react-router";
 import type { LeadImport } from "@/api/types";
 import { Card } from "@/components/Card";
-import { LoadMore } from "@/components/LoadMore";
-import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
+import { Listing } from "@/components/Listing";
+import { EmptyState } from "@/components/Notice";
 import { Badge, Status, type Tone } from "@/components/Status";
+import { Table } from "@/components/Table";
 import table from "@/components/Table.module.css";
+import text from "@/components/Text.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import { formatCount } from "@/format";
 import styles from "./imports.module.css";
@@ -28,40 +30,23 @@ export function ImportTable() {
   const imports = query.data?.pages.flatMap((page) => page.imports) ?? [];
   return (
     <Card title="Imports">
-      {query.isPending && <Skeleton lines={4} label="Loading imports" />}
-      {query.error && (
-        <div className={styles.notice}>
-          <ErrorNotice title="The imports could not be read" error={query.error} retry={query.refetch} />
-        </div>
-      )}
-      {query.data && imports.length === 0 && (
-        <EmptyState title="No imports yet">
-          Press “Import” above the list of leads to bring in a CSV file.
-        </EmptyState>
-      )}
-      {imports.length > 0 && (
-        <table className={table.table}>
-          <thead>
-            <tr>
-              <th scope="col">File</th>
-              <th scope="col">State</th>
-              <th scope="col">Created</th>
-              <th scope="col">Updated</th>
-              <th scope="col">Begun</th>
-              <th scope="col">By</th>
-              <th scope="col">Actions</th>
-            </tr>
-          </thead>
-          <tbody>
-            {imports.map((each) => (
-              <ImportRow key={each.id} done={each} />
-            ))}
-          </tbody>
-        </table>
-      )}
-      {query.hasNextPage && (
-        <LoadMore what="imports" busy={query.isFetchingNextPage} load={() => query.fetchNextPage()} />
-      )}
+      <Listing
+        query={query}
+        what="imports"
+        count={imports.length}
+        lines={4}
+        empty={
+          <EmptyState title="No imports yet">
+            Press “Import” above the list of leads to bring in a CSV file.
+          </EmptyState>
+        }
+      >
+        <Table columns={["File", "State", "Created", "Updated", "Begun", "By"]} actions>
+          {imports.map((each) => (
+            <ImportRow key={each.id} done={each} />
+          ))}
+        </Table>
+      </Listing>
     </Card>
   );
 }
@@ -82,7 +67,7 @@ function ImportRow({ done }: { done: LeadImport }) {
         </span>
         {(done.error || undo.error) && <p className={styles.error}>{undo.error?.message ?? done.error}</p>}
         {done.conflicts > 0 && (
-          <p className={styles.hint}>{formatCount(done.conflicts)} leads were changed since and stayed.</p>
+          <p className={text.hint}>{formatCount(done.conflicts)} leads were changed since and stayed.</p>
         )}
       </td>
       <td>

@@ -1,8 +1,8 @@
 import { FileWarning } from "lucide-react";
 import type { LeadImport } from "@/api/types";
 import { ButtonFile } from "@/components/Button";
+import { Counts } from "@/components/Counts";
 import { formatCount } from "@/format";
-import styles from "./imports.module.css";
 
 /** What became of a file's rows, or would become of them. */
 export function Outcome({ done }: { done: LeadImport }) {
@@ -13,16 +13,7 @@ export function Outcome({ done }: { done: LeadImport }) {
     ["repeated", done.duplicates],
     ["refused", done.refused],
   ];
-  return (
-    <dl className={styles.counts} aria-label="Outcome">
-      {counts.map(([name, count]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{formatCount(count)}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <Counts label="Outcome" items={counts} />;
 }
 
 /** The rows that were passed over, as a file; nothing if there are none. */

@@ -2,7 +2,7 @@ import { FileCheck, Upload, X } from "lucide-react";
 import type { LeadImport } from "@/api/types";
 import { Button } from "@/components/Button";
 import { DialogActions } from "@/components/Dialog";
-import { Select } from "@/components/Field";
+import { Check, Fieldset, FileField, Select } from "@/components/Field";
 import { ErrorNotice } from "@/components/Notice";
 import { Progress } from "@/components/Progress";
 import { formatBytes, formatCount } from "@/format";
@@ -31,20 +31,16 @@ export function Preparation(at: {
   const usable = wish !== undefined && wish.mapping.email !== "";
   return (
     <>
-      <label className={styles.file}>
-        <span>CSV file</span>
-        <input
-          type="file"
-          accept=".csv,.tsv,.txt,text/csv"
-          disabled={busy !== undefined}
-          onChange={({ target }) => target.files?.[0] && void at.choose(target.files[0])}
-        />
-        <span className={styles.hint}>
-          {wish
-            ? `${formatBytes(wish.file.size)}, ${at.header.length} columns`
-            : "UTF-8 with a header, separated by commas, semicolons or tabs; of any size."}
-        </span>
-      </label>
+      <FileField
+        label="CSV file"
+        accept=".csv,.tsv,.txt,text/csv"
+        disabled={busy !== undefined}
+        onChange={({ target }) => target.files?.[0] && void at.choose(target.files[0])}
+      >
+        {wish
+          ? `${formatBytes(wish.file.size)}, ${at.header.length} columns`
+          : "UTF-8 with a header, separated by commas, semicolons or tabs; of any size."}
+      </FileField>
       {wish && at.header.length > 0 && (
         <Columns wish={wish} header={at.header} change={at.change} disabled={busy !== undefined} />
       )}
@@ -118,8 +114,7 @@ function Columns({
   const options: [string, string][] = [...new Set(header)].map((each) => [each, each]);
   const map = (field: Field, column: string): Mapping => ({ ...wish.mapping, [field]: column });
   return (
-    <fieldset className={styles.columns} disabled={disabled}>
-      <legend>Columns</legend>
+    <Fieldset legend="Columns" className={styles.columns} disabled={disabled}>
       {FIELDS.map((field) => (
         <Select
           key={field}
@@ -138,14 +133,9 @@ function Columns({
           ["UPDATE", "Take the file’s names"],
         ]}
       />
-      <label className={styles.choice}>
-        <input
-          type="checkbox"
-          checked={wish.enrich}
-          onChange={({ target }) => change({ ...wish, enrich: target.checked })}
-        />
+      <Check checked={wish.enrich} onChange={({ target }) => change({ ...wish, enrich: target.checked })}>
         Look new leads up, as far as your quota goes
-      </label>
-    </fieldset>
+      </Check>
+    </Fieldset>
   );
 }

@@ -8,11 +8,10 @@ import type { Lead } from "@/api/types";
 import { useAnnounce } from "@/components/Announcer";
 import { Button } from "@/components/Button";
 import { Dialog, DialogActions } from "@/components/Dialog";
-import { TextField } from "@/components/Field";
+import { Check, TextField } from "@/components/Field";
 import { ErrorNotice } from "@/components/Notice";
 import { EditConflict } from "./EditConflict";
 import { changedBy, changesIn, draftOf, rebased } from "./edit";
-import styles from "./edit.module.css";
 import { keepLead, leadQuery } from "./queries";
 
 /** Changes what belongs to people: address, domain, name, origin. */
@@ -82,18 +81,16 @@ function EditDialog({ lead, onClose }: { lead: Lead; onClose: () => void }) {
   );
   return (
     <Dialog title="Edit the lead" onClose={onClose}>
-      <form className={styles.form} onSubmit={submit} noValidate>
+      <form onSubmit={submit} noValidate>
         {field("email", "E-mail")}
         {field("domain", "Domain")}
         {field("name", "Name")}
-        <label className={styles.check}>
-          <input
-            type="checkbox"
-            checked={draft.is_manual}
-            onChange={(event) => setDraft({ ...draft, is_manual: event.target.checked })}
-          />
+        <Check
+          checked={draft.is_manual}
+          onChange={(event) => setDraft({ ...draft, is_manual: event.target.checked })}
+        >
           Added by hand, not imported
-        </label>
+        </Check>
         {conflict && <EditConflict base={base} mine={draft} theirs={lead} goOn={goOn} />}
         {save.error && !conflict && !Object.values(named).some(Boolean) && (
           <ErrorNotice title={titleOf(save.error)} error={save.error} />

@@ -10,7 +10,6 @@ import { Choice } from "@/components/Choice";
 import { Dialog, DialogActions } from "@/components/Dialog";
 import { TextField } from "@/components/Field";
 import { ErrorNotice } from "@/components/Notice";
-import styles from "./edit.module.css";
 
 /** Removes everything personal about a lead for good. Only administrators can. */
 export function EraseLead({ lead }: { lead: Lead }) {
@@ -57,7 +56,7 @@ function EraseDialog({ lead, onClose }: { lead: Lead; onClose: () => void }) {
   };
   return (
     <Dialog title="Erase this lead for good" onClose={onClose}>
-      <form className={styles.form} onSubmit={submit} noValidate>
+      <form onSubmit={submit} noValidate>
         <p>
           The lead, its facts and every value in its audit trail are removed. Who did what to it and when
           stays on record, and what was proved before stays proved. The PDFs, raw inputs and logs of its

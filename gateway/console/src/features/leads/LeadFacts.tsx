@@ -3,6 +3,7 @@ import { Card } from "@/components/Card";
 import { Copyable } from "@/components/Copyable";
 import { EmptyState, Skeleton } from "@/components/Notice";
 import { Status } from "@/components/Status";
+import text from "@/components/Text.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import styles from "./leads.module.css";
 import { isBeingEnriched } from "./queries";
@@ -38,7 +39,7 @@ export function LeadFacts({ lead }: { lead: Lead }) {
       key={provider}
       title={PROVIDERS[provider] ?? provider}
       aside={
-        <span className={styles.hint}>
+        <span className={text.hint}>
           {facts.filter((fact) => fact.state === "FOUND").length} of {facts.length} found
         </span>
       }

@@ -2,16 +2,16 @@ import { X } from "lucide-react";
 import { useSearchParams } from "react-router";
 import { Button } from "@/components/Button";
 import { Select } from "@/components/Field";
+import { Filters } from "@/components/Filters";
 import { Badge } from "@/components/Status";
 import { readFilter, withFilter } from "./filter";
-import styles from "./leads.module.css";
 
 /** Narrows the list; the address keeps the choice, so it can be shared and gone back to. */
 export function LeadFilters() {
   const [search, setSearch] = useSearchParams();
   const { is_manual, enrichment_status, import_id } = readFilter(search);
   return (
-    <search className={styles.filters} aria-label="Filter leads">
+    <Filters label="Filter leads">
       {import_id && <Badge>of one import</Badge>}
       <Select
         label="Origin"
@@ -40,6 +40,6 @@ export function LeadFilters() {
           Clear
         </Button>
       )}
-    </search>
+    </Filters>
   );
 }

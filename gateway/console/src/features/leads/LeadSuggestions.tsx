@@ -7,6 +7,7 @@ import { useAnnounce } from "@/components/Announcer";
 import { Button } from "@/components/Button";
 import { Card } from "@/components/Card";
 import { ErrorNotice } from "@/components/Notice";
+import text from "@/components/Text.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import styles from "./leads.module.css";
 import { keepLead } from "./queries";
@@ -18,10 +19,7 @@ export function LeadSuggestions({ lead }: { lead: Lead }) {
   const open = lead.suggestions.filter((suggestion) => suggestion.state === "OPEN");
   if (open.length === 0 || lead.delete_time) return null;
   return (
-    <Card
-      title="Suggestions"
-      aside={<span className={styles.hint}>Nothing is changed without your word</span>}
-    >
+    <Card title="Suggestions" aside={<span className={text.hint}>Nothing is changed without your word</span>}>
       <ul>
         {open.map((suggestion) => (
           <SuggestionRow key={suggestion.id} lead={lead} suggestion={suggestion} />
@@ -63,7 +61,7 @@ function SuggestionRow({ lead, suggestion }: { lead: Lead; suggestion: Suggestio
       <div className={styles.values}>
         <p className={styles.proposal}>
           <strong>{suggestion.value}</strong>
-          <span className={styles.hint}>{now ? `instead of ${now}` : "where there is none"}</span>
+          <span className={text.hint}>{now ? `instead of ${now}` : "where there is none"}</span>
         </p>
         <p className={styles.source}>
           <code>{suggestion.fact}</code>

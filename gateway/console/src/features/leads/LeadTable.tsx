@@ -4,9 +4,10 @@ import { Link, useSearchParams } from "react-router";
 import type { Lead } from "@/api/types";
 import { Button } from "@/components/Button";
 import { Card } from "@/components/Card";
-import { LoadMore } from "@/components/LoadMore";
-import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
+import { Listing } from "@/components/Listing";
+import { EmptyState } from "@/components/Notice";
 import { Badge } from "@/components/Status";
+import { Table } from "@/components/Table";
 import table from "@/components/Table.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import { formatCount } from "@/format";
@@ -42,70 +43,51 @@ export function LeadTable({ together }: { together?: Together }) {
       title={query.data ? `${total} ${leads.length === 1 ? "lead" : "leads"}` : "Leads"}
       aside={<LeadFilters />}
     >
-      {query.isPending && <Skeleton lines={6} label="Loading leads" />}
-      {query.error && (
-        <div className={styles.notice}>
-          <ErrorNotice
-            title={query.data ? "The list is no longer live" : "The leads could not be read"}
-            error={query.error}
-            retry={query.refetch}
+      <Listing
+        query={query}
+        what="leads"
+        count={leads.length}
+        lines={6}
+        empty={
+          <EmptyState
+            title={filtered ? "No lead matches" : "No leads yet"}
+            action={filtered && <Button onClick={() => setSearch({})}>Show all leads</Button>}
+          >
+            {filtered
+              ? "None of your leads is in this state and of this origin."
+              : "Type an e-mail address above. Its domain is looked up at once, and a report is one click away."}
+          </EmptyState>
+        }
+      >
+        {together && (
+          <Selection
+            leads={leads}
+            marked={marked}
+            mark={setMarked}
+            action={together(
+              selected.length > 0
+                ? { ids: selected }
+                : {
+                    filter,
+                    count: query.hasNextPage
+                      ? Math.max(query.data?.pages[0]?.total_size_estimate ?? 0, leads.length)
+                      : leads.length,
+                    exact: !query.hasNextPage,
+                  },
+            )}
           />
-        </div>
-      )}
-      {query.data && leads.length === 0 && (
-        <EmptyState
-          title={filtered ? "No lead matches" : "No leads yet"}
-          action={filtered && <Button onClick={() => setSearch({})}>Show all leads</Button>}
-        >
-          {filtered
-            ? "None of your leads is in this state and of this origin."
-            : "Type an e-mail address above. Its domain is looked up at once, and a report is one click away."}
-        </EmptyState>
-      )}
-      {together && leads.length > 0 && (
-        <Selection
-          leads={leads}
-          marked={marked}
-          mark={setMarked}
-          action={together(
-            selected.length > 0
-              ? { ids: selected }
-              : {
-                  filter,
-                  count: query.hasNextPage
-                    ? Math.max(query.data?.pages[0]?.total_size_estimate ?? 0, leads.length)
-                    : leads.length,
-                  exact: !query.hasNextPage,
-                },
-          )}
-        />
-      )}
-      {leads.length > 0 && (
-        <table className={table.table}>
-          <thead>
-            <tr>
-              <th scope="col">E-mail</th>
-              <th scope="col">Domain</th>
-              <th scope="col">Enrichment</th>
-              <th scope="col">Added</th>
-              <th scope="col">By</th>
-            </tr>
-          </thead>
-          <tbody>
-            {leads.map((lead) => (
-              <LeadRow
-                key={lead.id}
-                lead={lead}
-                marked={marked.has(lead.id)}
-                mark={together && ((on) => setMarked(withMark(marked, lead.id, on)))}
-              />
-            ))}
-          </tbody>
-        </table>
-      )}
-      {query.hasNextPage && (
-        <LoadMore what="leads" busy={query.isFetchingNextPage} load={() => query.fetchNextPage()} />
-      )}
+        )}
+        <Table columns={["E-mail", "Domain", "Enrichment", "Added", "By"]}>
+          {leads.map((lead) => (
+            <LeadRow
+              key={lead.id}
+              lead={lead}
+              marked={marked.has(lead.id)}
+              mark={together && ((on) => setMarked(withMark(marked, lead.id, on)))}
+            />
+          ))}
+        </Table>
+      </Listing>
     </Card>
   );
 }

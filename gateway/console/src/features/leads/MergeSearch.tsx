@@ -5,6 +5,7 @@ import type { Lead } from "@/api/types";
 import { TextField } from "@/components/Field";
 import { ErrorNotice } from "@/components/Notice";
 import { Status } from "@/components/Status";
+import text from "@/components/Text.module.css";
 import styles from "./merge.module.css";
 import { enrichmentLook } from "./status";
 
@@ -20,8 +21,8 @@ export function MergeSearch({
   chosen: Lead | undefined;
   choose: (other: Lead) => void;
 }) {
-  const [text, setText] = useState("");
-  const q = text.trim();
+  const [typed, setTyped] = useState("");
+  const q = typed.trim();
   const { data, error, refetch } = useQuery({
     queryKey: ["leads", "merge", lead.id, q],
     queryFn: ({ signal }) => {
@@ -39,12 +40,12 @@ export function MergeSearch({
         autoComplete="off"
         spellCheck={false}
         placeholder="E-mail, domain or name"
-        value={text}
-        onChange={(event) => setText(event.target.value)}
+        value={typed}
+        onChange={(event) => setTyped(event.target.value)}
       />
       {error && <ErrorNotice title="The leads could not be read" error={error} retry={refetch} />}
       {found?.length === 0 && (
-        <p className={styles.hint}>{q ? "No other lead matches." : `No other lead has ${lead.domain}.`}</p>
+        <p className={text.hint}>{q ? "No other lead matches." : `No other lead has ${lead.domain}.`}</p>
       )}
       {found && found.length > 0 && (
         <fieldset className={styles.found}>

@@ -5,6 +5,7 @@ import type { Lead } from "@/api/types";
 import { Card } from "@/components/Card";
 import { Copyable } from "@/components/Copyable";
 import { Status } from "@/components/Status";
+import text from "@/components/Text.module.css";
 import { Value } from "@/components/Value";
 import { LeadName } from "./LeadName";
 import { differing, FIELDS, type Field, LABELS } from "./past";
@@ -30,7 +31,7 @@ export function PastLead({ then, now }: { then: Lead; now: Lead | undefined }) {
           </div>
         ))}
       </dl>
-      <p className={styles.note}>
+      <p className={text.note}>
         Facts are not shown: a look-up replaces them, and each bears the time at which it was observed.
       </p>
     </Card>
@@ -40,7 +41,7 @@ export function PastLead({ then, now }: { then: Lead; now: Lead | undefined }) {
 function Changed({ count, known }: { count: number; known: boolean }) {
   if (!known) return null;
   return (
-    <span className={styles.hint}>
+    <span className={text.hint}>
       {count === 0 && "Nothing is different now"}
       {count === 1 && "1 field is different now"}
       {count > 1 && `${count} fields are different now`}

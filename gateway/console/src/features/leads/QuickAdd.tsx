@@ -9,6 +9,7 @@ import { useAnnounce } from "@/components/Announcer";
 import { Button } from "@/components/Button";
 import { TextField } from "@/components/Field";
 import { ErrorNotice } from "@/components/Notice";
+import text from "@/components/Text.module.css";
 import styles from "./leads.module.css";
 
 /** One line that turns an e-mail address into a lead. `/` jumps to it, Escape empties it. */
@@ -38,7 +39,7 @@ export function QuickAdd() {
   };
 
   if (!useIsOperator())
-    return <p className={styles.hint}>Your role reads leads; adding one needs the operator role.</p>;
+    return <p className={text.hint}>Your role reads leads; adding one needs the operator role.</p>;
   return (
     <form
       ref={form}
@@ -87,7 +88,7 @@ export function QuickAdd() {
           <ErrorNotice title="The lead was not added" error={add.error} />
         </div>
       )}
-      <p className={`${styles.hint} ${styles.wide}`}>
+      <p className={`${text.hint} ${styles.wide}`}>
         {add.data ? (
           <>
             Added <Link to={`/leads/${add.data.id}`}>{add.data.email}</Link>; {add.data.domain} is being

@@ -2,6 +2,7 @@ import type { LineageAccess } from "@/api/types";
 import { Copyable } from "@/components/Copyable";
 import { Fold } from "@/components/Fold";
 import { Badge } from "@/components/Status";
+import { Table } from "@/components/Table";
 import table from "@/components/Table.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import { accessWords, outcomeWords } from "./access";
@@ -10,23 +11,11 @@ import styles from "./lineage.module.css";
 /** Readings of a lineage, one a row. */
 export function AccessTable({ accesses }: { accesses: LineageAccess[] }) {
   return (
-    <table className={table.table}>
-      <thead>
-        <tr>
-          <th scope="col">What</th>
-          <th scope="col">Who</th>
-          <th scope="col">When</th>
-          <th scope="col">From</th>
-          <th scope="col">Ended</th>
-          <th scope="col">By which means</th>
-        </tr>
-      </thead>
-      <tbody>
-        {accesses.map((access) => (
-          <Row key={access.id} access={access} />
-        ))}
-      </tbody>
-    </table>
+    <Table columns={["What", "Who", "When", "From", "Ended", "By which means"]}>
+      {accesses.map((access) => (
+        <Row key={access.id} access={access} />
+      ))}
+    </Table>
   );
 }
 

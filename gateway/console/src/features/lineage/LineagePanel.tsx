@@ -7,6 +7,7 @@ import { Card, Details } from "@/components/Card";
 import { Copyable } from "@/components/Copyable";
 import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
 import { Status } from "@/components/Status";
+import text from "@/components/Text.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import { formatCount } from "@/format";
 import styles from "./lineage.module.css";
@@ -23,11 +24,7 @@ export function LineagePanel({ report }: { report: Report }) {
     <Card title="Lineage" id="lineage">
       <Awaited report={report} />
       {recorded && !error && <Skeleton lines={6} label="Loading the lineage" />}
-      {error && (
-        <div className={styles.notice}>
-          <ErrorNotice title="The lineage could not be read" error={error} retry={refetch} />
-        </div>
-      )}
+      {error && <ErrorNotice title="The lineage could not be read" error={error} retry={refetch} />}
     </Card>
   );
 }
@@ -127,7 +124,7 @@ function Recorded({ lineage, requestedAt }: { lineage: Lineage; requestedAt: str
 
 function Accesses({ lineage }: { lineage: Lineage }) {
   return (
-    <span className={styles.hint}>
+    <span className={text.hint}>
       Read {formatCount(lineage.access_count)} {lineage.access_count === 1 ? "time" : "times"}, last{" "}
       <Timestamp value={lineage.last_accessed_at} />
     </span>

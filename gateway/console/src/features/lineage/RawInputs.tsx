@@ -2,6 +2,7 @@ import { Download, Lock } from "lucide-react";
 import { useHasRole } from "@/api/session";
 import type { Lineage } from "@/api/types";
 import { ButtonFile } from "@/components/Button";
+import text from "@/components/Text.module.css";
 import { formatBytes } from "@/format";
 import styles from "./lineage.module.css";
 
@@ -18,7 +19,7 @@ export function RawInputs({ lineage }: { lineage: Lineage }) {
         <span className={styles.running} style={{ flexGrow: 1 - lineage.compression_ratio }} />
         <span className={styles.saved} style={{ flexGrow: lineage.compression_ratio }} />
       </div>
-      <p className={styles.hint}>
+      <p className={text.hint}>
         {formatBytes(lineage.raw_inputs_size_bytes)} of JSON, stored as {formatBytes(stored)}
         {saved > 0 && ` (compression saved ${saved} %)`}.
       </p>

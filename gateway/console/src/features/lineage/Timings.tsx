@@ -1,4 +1,5 @@
 import type { Lineage } from "@/api/types";
+import text from "@/components/Text.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import { formatDuration } from "@/format";
 import styles from "./lineage.module.css";
@@ -31,7 +32,7 @@ export function Timings({ lineage, requestedAt }: { lineage: Lineage; requestedA
           </div>
         ))}
       </dl>
-      <p className={styles.hint}>
+      <p className={text.hint}>
         Started <Timestamp value={lineage.pipeline_start_time} exact />, ended{" "}
         <Timestamp value={lineage.pipeline_end_time} exact />.
       </p>

@@ -9,10 +9,10 @@ import { TextField } from "@/components/Field";
 import { ErrorNotice } from "@/components/Notice";
 import { Progress } from "@/components/Progress";
 import { DropZone } from "./DropZone";
+import { Found } from "./Found";
 import styles from "./lookup.module.css";
 import { digestIn, refusalOf } from "./pdf";
 import { byFile, digestQuery, type Step } from "./queries";
-import { Verdict } from "./Verdict";
 import { verdictOf } from "./words";
 
 /** Says of any PDF, or of its SHA-256, whether it was issued here and where it came from. */
@@ -70,7 +70,7 @@ export function LookupPanel({ leadName }: { leadName: (id: string) => ReactNode 
           {...(chosen ? {} : { retry: digest.refetch })}
         />
       )}
-      {result && <Verdict result={result} file={chosen?.name} leadName={leadName} />}
+      {result && <Found result={result} file={chosen?.name} leadName={leadName} />}
     </>
   );
 }

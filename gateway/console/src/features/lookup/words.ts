@@ -1,11 +1,9 @@
 import { BadgeCheck, FileQuestionMark, FileWarning } from "lucide-react";
 import type { LookupResult } from "@/api/types";
-import type { StatusLook } from "@/components/Status";
-
-type Verdict = StatusLook & { meaning: string };
+import type { VerdictLook } from "@/components/Verdict";
 
 /** What a verdict is called and what it means, for a file or for a digest alone. */
-export function verdictOf({ verdict }: LookupResult, ofFile: boolean): Verdict {
+export function verdictOf({ verdict }: LookupResult, ofFile: boolean): VerdictLook {
   switch (verdict) {
     case "GENUINE":
       return {

@@ -4,8 +4,10 @@ import { Link } from "react-router";
 import type { Coverage as Counted } from "@/api/types";
 import { Button } from "@/components/Button";
 import { Card } from "@/components/Card";
+import { Counts } from "@/components/Counts";
 import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
 import { Status } from "@/components/Status";
+import text from "@/components/Text.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import { formatCount } from "@/format";
 import styles from "./operations.module.css";
@@ -37,11 +39,7 @@ export function Coverage() {
         )
       }
     >
-      {error && (
-        <div className={styles.notice}>
-          <ErrorNotice title="Nothing was counted" error={error} retry={refetch} />
-        </div>
-      )}
+      {error && <ErrorNotice title="Nothing was counted" error={error} retry={refetch} />}
       {!data && !error && isFetching && <Skeleton lines={2} label="Counting reports and lineages" />}
       {!data && !error && !isFetching && (
         <EmptyState
@@ -73,18 +71,11 @@ function Result({ coverage }: { coverage: Counted }) {
             label={`${formatCount(coverage.differences_total)} differ`}
           />
         )}
-        <span className={styles.hint}>
+        <span className={text.hint}>
           Counted <Timestamp value={coverage.counted_at} />
         </span>
       </p>
-      <dl className={styles.counts}>
-        {COUNTS.map(([key, label]) => (
-          <div key={key}>
-            <dt>{label}</dt>
-            <dd>{formatCount(coverage[key])}</dd>
-          </div>
-        ))}
-      </dl>
+      <Counts items={COUNTS.map(([key, label]) => [label, coverage[key]])} />
       {coverage.differences.length > 0 && (
         <ul className={styles.differences} aria-label="Differences">
           {coverage.differences.map(({ report_id, kind, message }) => (

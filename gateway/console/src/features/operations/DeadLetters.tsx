@@ -4,8 +4,9 @@ import { Link } from "react-router";
 import { useHasRole } from "@/api/session";
 import type { DeadLetter } from "@/api/types";
 import { Card } from "@/components/Card";
-import { LoadMore } from "@/components/LoadMore";
-import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
+import { Listing } from "@/components/Listing";
+import { EmptyState } from "@/components/Notice";
+import { Table } from "@/components/Table";
 import table from "@/components/Table.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import { formatCount, formatDateTime } from "@/format";
@@ -31,50 +32,29 @@ export function DeadLetters() {
       title="Dead letters"
       aside={mayDecide && letters.length > 0 && <RedriveLetters reportIds={chosen} />}
     >
-      {query.isPending && <Skeleton lines={3} label="Loading dead letters" />}
-      {query.error && (
-        <div className={styles.notice}>
-          <ErrorNotice title="The dead letters could not be read" error={query.error} retry={query.refetch} />
-        </div>
-      )}
-      {query.data && letters.length === 0 && (
-        <EmptyState title="None">
-          Every captured lineage was delivered, or is on its way. What the lineage service refuses for good
-          shows here.
-        </EmptyState>
-      )}
-      {letters.length > 0 && (
-        <table className={table.table}>
-          <thead>
-            <tr>
-              <th scope="col">Report</th>
-              <th scope="col">Reason</th>
-              <th scope="col">Dead since</th>
-              <th scope="col">Sent</th>
-              <th scope="col">Template</th>
-              <th scope="col">By</th>
-              {mayDecide && (
-                <th scope="col">
-                  <span className="visually-hidden">Actions</span>
-                </th>
-              )}
-            </tr>
-          </thead>
-          <tbody>
-            {letters.map((letter) => (
-              <LetterRow
-                key={letter.report_id}
-                letter={letter}
-                marked={marked.has(letter.report_id)}
-                mark={mayDecide ? () => mark(letter.report_id) : undefined}
-              />
-            ))}
-          </tbody>
-        </table>
-      )}
-      {query.hasNextPage && (
-        <LoadMore what="dead letters" busy={query.isFetchingNextPage} load={() => query.fetchNextPage()} />
-      )}
+      <Listing
+        query={query}
+        what="dead letters"
+        count={letters.length}
+        lines={3}
+        empty={
+          <EmptyState title="None">
+            Every captured lineage was delivered, or is on its way. What the lineage service refuses for good
+            shows here.
+          </EmptyState>
+        }
+      >
+        <Table columns={["Report", "Reason", "Dead since", "Sent", "Template", "By"]} actions={mayDecide}>
+          {letters.map((letter) => (
+            <LetterRow
+              key={letter.report_id}
+              letter={letter}
+              marked={marked.has(letter.report_id)}
+              mark={mayDecide ? () => mark(letter.report_id) : undefined}
+            />
+          ))}
+        </Table>
+      </Listing>
     </Card>
   );
 }

@@ -9,6 +9,7 @@ import { Button } from "@/components/Button";
 import { Dialog, DialogActions } from "@/components/Dialog";
 import { TextField } from "@/components/Field";
 import { ErrorNotice } from "@/components/Notice";
+import text from "@/components/Text.module.css";
 import styles from "./operations.module.css";
 
 // Typed, since nothing brings back what is given up.
@@ -55,7 +56,7 @@ function DiscardDialog({ letter, close }: { letter: DeadLetter; close: () => voi
   const named = violationOf(discard.error, "reason");
   return (
     <Dialog title="Discard a lineage for good" onClose={close}>
-      <form className={styles.form} onSubmit={submit} noValidate>
+      <form onSubmit={submit} noValidate>
         <p>
           The raw inputs and the log of this report are thrown away. Nobody will be able to say from what its
           PDF was made, or to make it again. The PDF stays; the report will say that its lineage was
@@ -78,7 +79,7 @@ function DiscardDialog({ letter, close }: { letter: DeadLetter; close: () => voi
           spellCheck={false}
           onChange={({ target }) => setTyped(target.value)}
         />
-        <p className={styles.hint}>
+        <p className={text.hint}>
           Your name, this sentence and the digests of what is lost are kept for good.
         </p>
         {discard.error && !named && <ErrorNotice title="Nothing was discarded" error={discard.error} />}

@@ -8,8 +8,8 @@ import { Button } from "@/components/Button";
 import { Dialog, DialogActions } from "@/components/Dialog";
 import { TextField } from "@/components/Field";
 import { ErrorNotice } from "@/components/Notice";
+import text from "@/components/Text.module.css";
 import { formatCount } from "@/format";
-import styles from "./operations.module.css";
 
 /** Has dead letters delivered again: those that are selected, or all. */
 export function RedriveLetters({ reportIds }: { reportIds: string[] }) {
@@ -46,8 +46,8 @@ function RedriveDialog({ reportIds, close }: { reportIds: string[]; close: () =>
   const named = violationOf(redrive.error, "reason");
   return (
     <Dialog title={`Redrive ${which} dead ${report_ids.length === 1 ? "letter" : "letters"}`} onClose={close}>
-      <form className={styles.form} onSubmit={submit} noValidate>
-        <p className={styles.hint}>
+      <form onSubmit={submit} noValidate>
+        <p className={text.hint}>
           They are sent to the lineage service again. Do so once what stood in their way is mended: what fails
           as before is a dead letter again.
         </p>
@@ -59,7 +59,7 @@ function RedriveDialog({ reportIds, close }: { reportIds: string[]; close: () =>
           onChange={({ target }) => setReason(target.value)}
           error={named}
         />
-        <p className={styles.hint}>Your name and this sentence are kept for good.</p>
+        <p className={text.hint}>Your name and this sentence are kept for good.</p>
         {redrive.error && !named && <ErrorNotice title="Nothing was redriven" error={redrive.error} />}
         <DialogActions>
           <Button onClick={close}>Not now</Button>

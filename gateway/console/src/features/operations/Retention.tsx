@@ -5,7 +5,9 @@ import type { RetentionClass, RetentionPreview } from "@/api/types";
 import { Card } from "@/components/Card";
 import { ErrorNotice, Skeleton } from "@/components/Notice";
 import { Badge } from "@/components/Status";
+import { Table } from "@/components/Table";
 import table from "@/components/Table.module.css";
+import text from "@/components/Text.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import { formatBytes, formatCount } from "@/format";
 import styles from "./operations.module.css";
@@ -23,11 +25,7 @@ export function Retention({ nameLead }: { nameLead: (id: string) => ReactNode })
   return (
     <Card title="Retention" aside={data?.dry_run && <Badge>only counted, nothing is removed</Badge>}>
       {isPending && <Skeleton lines={3} label="Loading retention" />}
-      {error && (
-        <div className={styles.notice}>
-          <ErrorNotice title="Retention could not be read" error={error} retry={refetch} />
-        </div>
-      )}
+      {error && <ErrorNotice title="Retention could not be read" error={error} retry={refetch} />}
       {data && (
         <>
           <Classes preview={data} />
@@ -40,36 +38,26 @@ export function Retention({ nameLead }: { nameLead: (id: string) => ReactNode })
 
 function Classes({ preview }: { preview: RetentionPreview }) {
   return (
-    <table className={table.table}>
-      <thead>
-        <tr>
-          <th scope="col">Content</th>
-          <th scope="col">Kept</th>
-          <th scope="col">Due now</th>
-          <th scope="col">Held back</th>
+    <Table columns={["Content", "Kept", "Due now", "Held back"]}>
+      {preview.classes.map((each) => (
+        <tr key={each.content}>
+          <td>{CONTENTS[each.content] ?? each.content}</td>
+          <td>{each.days === 0 ? "for ever" : `for ${formatCount(each.days)} days`}</td>
+          <td className={table.muted}>
+            {each.due === 0
+              ? "nothing is due"
+              : `${formatCount(each.due)} due, ${formatBytes(each.due_bytes)}`}
+          </td>
+          <td className={table.muted}>{each.held > 0 && `${formatCount(each.held)} held`}</td>
         </tr>
-      </thead>
-      <tbody>
-        {preview.classes.map((each) => (
-          <tr key={each.content}>
-            <td>{CONTENTS[each.content] ?? each.content}</td>
-            <td>{each.days === 0 ? "for ever" : `for ${formatCount(each.days)} days`}</td>
-            <td className={table.muted}>
-              {each.due === 0
-                ? "nothing is due"
-                : `${formatCount(each.due)} due, ${formatBytes(each.due_bytes)}`}
-            </td>
-            <td className={table.muted}>{each.held > 0 && `${formatCount(each.held)} held`}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 
 function Holds({ preview, nameLead }: { preview: RetentionPreview; nameLead: (id: string) => ReactNode }) {
   if (preview.holds.length === 0) {
-    return <p className={styles.foot}>No lead is held. Headers, digests and the audit itself always stay.</p>;
+    return <p className={text.note}>No lead is held. Headers, digests and the audit itself always stay.</p>;
   }
   return (
     <ul className={styles.holds} aria-label="Legal holds">

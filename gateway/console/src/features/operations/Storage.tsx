@@ -5,6 +5,7 @@ import type { StorageUsage } from "@/api/types";
 import { Card } from "@/components/Card";
 import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
 import { Status } from "@/components/Status";
+import text from "@/components/Text.module.css";
 import { formatBytes, formatMonth, formatWords } from "@/format";
 import styles from "./operations.module.css";
 import { storageQuery } from "./queries";
@@ -17,18 +18,14 @@ export function Storage({ nameLead }: { nameLead: (id: string) => ReactNode }) {
   return (
     <Card title="Storage of lineage" aside={data && <Alarm usage={data} />}>
       {isPending && <Skeleton lines={5} label="Loading the storage usage" />}
-      {error && (
-        <div className={styles.notice}>
-          <ErrorNotice title="The storage usage could not be read" error={error} retry={refetch} />
-        </div>
-      )}
+      {error && <ErrorNotice title="The storage usage could not be read" error={error} retry={refetch} />}
       {data && <Usage usage={data} nameLead={nameLead} />}
     </Card>
   );
 }
 
 function Alarm({ usage }: { usage: StorageUsage }) {
-  if (usage.alarm_bytes === 0) return <span className={styles.hint}>No threshold is set</span>;
+  if (usage.alarm_bytes === 0) return <span className={text.hint}>No threshold is set</span>;
   return usage.alarm ? (
     <Status tone="bad" icon={TriangleAlert} label="Above the threshold" />
   ) : (
@@ -55,7 +52,7 @@ function Usage({ usage, nameLead }: { usage: StorageUsage; nameLead: (id: string
           />
         )}
         {usage.alarm_bytes === 0 && (
-          <p className={styles.hint}>
+          <p className={text.hint}>
             Set <code>LINEAGE_STORAGE_ALARM_BYTES</code> to be told before it grows too large.
           </p>
         )}

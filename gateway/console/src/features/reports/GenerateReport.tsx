@@ -9,7 +9,7 @@ import { asRequest, type Choice, USUAL } from "@/components/choice";
 import { Dialog, DialogActions } from "@/components/Dialog";
 import { ErrorNotice } from "@/components/Notice";
 import { ReportChoice } from "@/components/ReportChoice";
-import styles from "./reports.module.css";
+import text from "@/components/Text.module.css";
 
 function useGenerate(leadId: string, done?: () => void) {
   const queries = useQueryClient();
@@ -29,7 +29,7 @@ function useGenerate(leadId: string, done?: () => void) {
 export function GenerateReport({ leadId }: { leadId: string }) {
   const [open, setOpen] = useState(false);
   const generate = useGenerate(leadId);
-  if (!useIsOperator()) return <span className={styles.hint}>Making reports needs the operator role.</span>;
+  if (!useIsOperator()) return <span className={text.hint}>Making reports needs the operator role.</span>;
   return (
     <>
       <Button

@@ -4,6 +4,7 @@ import { ButtonFile } from "@/components/Button";
 import { Card } from "@/components/Card";
 import { EmptyState, ErrorNotice } from "@/components/Notice";
 import { Progress } from "@/components/Progress";
+import text from "@/components/Text.module.css";
 import styles from "./reports.module.css";
 import { stepWords } from "./status";
 
@@ -12,13 +13,11 @@ export function ReportDocument({ report }: { report: Report }) {
   if (report.status === "FAILED") {
     return (
       <Card title="Document">
-        <div className={styles.notice}>
-          <ErrorNotice title="No PDF was made" error={new Error(report.error)} />
-          <p className={styles.hint}>
-            The pipeline log says how far it came. Retrying makes a new report from the same request, on the
-            lead as it is now; this one stays as it is.
-          </p>
-        </div>
+        <ErrorNotice title="No PDF was made" error={new Error(report.error)} />
+        <p className={`${text.hint} ${styles.after}`}>
+          The pipeline log says how far it came. Retrying makes a new report from the same request, on the
+          lead as it is now; this one stays as it is.
+        </p>
       </Card>
     );
   }

@@ -2,16 +2,16 @@ import { X } from "lucide-react";
 import { useSearchParams } from "react-router";
 import { Button } from "@/components/Button";
 import { Select } from "@/components/Field";
+import { Filters } from "@/components/Filters";
 import { Badge } from "@/components/Status";
 import { readFilter } from "./filter";
-import styles from "./reports.module.css";
 
 /** Narrows a list of reports; the address keeps the choice. */
 export function ReportFilters() {
   const [search, setSearch] = useSearchParams();
   const { status, lead_id, batch_id } = readFilter(search);
   return (
-    <search className={styles.filters} aria-label="Filter reports">
+    <Filters label="Filter reports">
       {lead_id && <Badge>on one lead</Badge>}
       {batch_id && <Badge>of one batch</Badge>}
       <Select
@@ -37,6 +37,6 @@ export function ReportFilters() {
           Clear
         </Button>
       )}
-    </search>
+    </Filters>
   );
 }

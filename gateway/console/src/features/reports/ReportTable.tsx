@@ -5,8 +5,9 @@ import { Link } from "react-router";
 import type { Report } from "@/api/types";
 import { ButtonFile } from "@/components/Button";
 import { Card } from "@/components/Card";
-import { LoadMore } from "@/components/LoadMore";
-import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
+import { Listing } from "@/components/Listing";
+import { EmptyState } from "@/components/Notice";
+import { Table } from "@/components/Table";
 import table from "@/components/Table.module.css";
 import { formatBytes, formatDateTime, formatLanguage } from "@/format";
 import type { ReportFilter } from "./filter";
@@ -15,7 +16,7 @@ import { ReportActions } from "./ReportActions";
 import { ReportState } from "./ReportState";
 import styles from "./reports.module.css";
 
-type Listing = {
+type Wanted = {
   /** Only reports on this lead. */
   leadId?: string;
   /** Only these reports. */
@@ -29,59 +30,40 @@ type Listing = {
 };
 
 /** Reports, newest first, with their progress as it goes, and what can be done about each. */
-export function ReportTable({ leadId, filter, title = "Reports", aside, subject, empty }: Listing) {
+export function ReportTable({ leadId, filter, title = "Reports", aside, subject, empty }: Wanted) {
   const query = useInfiniteQuery(reportsQuery({ ...filter, ...(leadId ? { lead_id: leadId } : {}) }));
   // What all of a batch have in common stands above its list.
   const ofBatch = filter?.batch_id !== undefined && subject !== undefined;
   const reports = query.data?.pages.flatMap((page) => page.reports) ?? [];
   return (
     <Card title={title} aside={aside}>
-      {query.isPending && <Skeleton lines={leadId === undefined ? 6 : 2} label="Loading reports" />}
-      {query.error && (
-        <div className={styles.notice}>
-          <ErrorNotice
-            title={query.data ? "The list is no longer live" : "The reports could not be read"}
-            error={query.error}
-            retry={query.refetch}
-          />
-        </div>
-      )}
-      {query.data && reports.length === 0 && (
-        <EmptyState title={filter?.status ? "No report is in this state" : "No reports yet"}>
-          {empty}
-        </EmptyState>
-      )}
-      {reports.length > 0 && (
-        <table className={table.table}>
-          <thead>
-            <tr>
-              {!ofBatch && <th scope="col">Report</th>}
-              {subject && <th scope="col">Lead</th>}
-              <th scope="col">Status</th>
-              <th scope="col">Pages</th>
-              <th scope="col">Size</th>
-              {!ofBatch && (
-                <>
-                  <th scope="col">Template</th>
-                  <th scope="col">Language</th>
-                  <th scope="col">By</th>
-                </>
-              )}
-              <th scope="col">
-                <span className="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {reports.map((report) => (
-              <ReportRow key={report.id} report={report} subject={subject} ofBatch={ofBatch} />
-            ))}
-          </tbody>
-        </table>
-      )}
-      {query.hasNextPage && (
-        <LoadMore what="reports" busy={query.isFetchingNextPage} load={() => query.fetchNextPage()} />
-      )}
+      <Listing
+        query={query}
+        what="reports"
+        count={reports.length}
+        lines={leadId === undefined ? 6 : 2}
+        empty={
+          <EmptyState title={filter?.status ? "No report is in this state" : "No reports yet"}>
+            {empty}
+          </EmptyState>
+        }
+      >
+        <Table
+          columns={[
+            !ofBatch && "Report",
+            subject && "Lead",
+            "Status",
+            "Pages",
+            "Size",
+            ...(ofBatch ? [] : ["Template", "Language", "By"]),
+          ]}
+          actions
+        >
+          {reports.map((report) => (
+            <ReportRow key={report.id} report={report} subject={subject} ofBatch={ofBatch} />
+          ))}
+        </Table>
+      </Listing>
     </Card>
   );
 }
@@ -92,7 +74,7 @@ function ReportRow({
   ofBatch,
 }: {
   report: Report;
-  subject: Listing["subject"];
+  subject: Wanted["subject"];
   ofBatch: boolean;
 }) {
   const asked = report.created_at ? formatDateTime(new Date(report.created_at)) : report.id;

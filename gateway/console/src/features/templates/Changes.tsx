@@ -4,6 +4,7 @@ import { Card } from "@/components/Card";
 import { EmptyState } from "@/components/Notice";
 import { Scroll } from "@/components/Scroll";
 import { Badge, Status, type StatusLook } from "@/components/Status";
+import text from "@/components/Text.module.css";
 import { formatBytes, formatCount } from "@/format";
 import { lineKind } from "./bundle";
 import styles from "./templates.module.css";
@@ -33,7 +34,7 @@ export function FileChanges({ changes }: { changes: TemplateDiff["files"] }) {
             <div className={styles.change}>
               <Status {...changeLook(change)} />
               <code>{name}</code>
-              <span className={styles.hint}>
+              <span className={text.hint}>
                 {[a, b].flatMap((file) => (file ? [formatBytes(file.size_bytes)] : [])).join(" → ")}
               </span>
             </div>

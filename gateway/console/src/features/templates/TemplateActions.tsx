@@ -1,12 +1,12 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Archive, BadgeCheck, Download, GitCompare, Trash2 } from "lucide-react";
-import { useState } from "react";
 import { useNavigate } from "react-router";
 import { answer, api } from "@/api/client";
 import { useHasRole } from "@/api/session";
 import type { TemplateVersion } from "@/api/types";
 import { useAnnounce } from "@/components/Announcer";
 import { Button, ButtonFile, ButtonLink } from "@/components/Button";
+import { ConfirmButton } from "@/components/ConfirmButton";
 import { versionQuery } from "./queries";
 import styles from "./templates.module.css";
 import { Violations } from "./Violations";
@@ -35,7 +35,6 @@ export function TemplateActions({ version }: { version: TemplateVersion }) {
 }
 
 function Decisions({ version }: { version: TemplateVersion }) {
-  const [sure, setSure] = useState(false);
   const queries = useQueryClient();
   const announce = useAnnounce();
   const navigate = useNavigate();
@@ -62,20 +61,19 @@ function Decisions({ version }: { version: TemplateVersion }) {
       return navigate("/templates");
     },
   });
-  const twice = { onBlur: () => setSure(false) };
   const error = publish.error ?? retire.error ?? remove.error;
   return (
     <>
       {version.status === "DRAFT" && (
         <>
-          <Button
+          <ConfirmButton
             icon={Trash2}
             busy={remove.isPending}
-            onClick={() => (sure ? remove.mutate() : setSure(true))}
-            {...twice}
+            sure="Press again to remove"
+            onConfirm={() => remove.mutate()}
           >
-            {sure ? "Press again to remove" : "Remove"}
-          </Button>
+            Remove
+          </ConfirmButton>
           <Button
             variant="primary"
             icon={BadgeCheck}
@@ -88,14 +86,14 @@ function Decisions({ version }: { version: TemplateVersion }) {
       )}
       {/* What comes with the product cannot be retired. */}
       {version.status === "PUBLISHED" && version.origin !== "SHIPPED" && (
-        <Button
+        <ConfirmButton
           icon={Archive}
           busy={retire.isPending}
-          onClick={() => (sure ? retire.mutate() : setSure(true))}
-          {...twice}
+          sure="Press again to retire"
+          onConfirm={() => retire.mutate()}
         >
-          {sure ? "Press again to retire" : "Retire"}
-        </Button>
+          Retire
+        </ConfirmButton>
       )}
       {error && (
         <div className={styles.wide}>

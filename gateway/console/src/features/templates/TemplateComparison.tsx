@@ -39,11 +39,7 @@ export function TemplateComparison() {
           <EmptyState title="The same version twice">There is nothing to compare.</EmptyState>
         )}
         {isLoading && <Skeleton lines={5} label="Comparing" />}
-        {error && (
-          <div className={styles.notice}>
-            <ErrorNotice title="They could not be compared" error={error} retry={refetch} />
-          </div>
-        )}
+        {error && <ErrorNotice title="They could not be compared" error={error} retry={refetch} />}
         {data?.identical && (
           <EmptyState title="The same bundle">Both have the same digest: not a byte differs.</EmptyState>
         )}

@@ -7,6 +7,7 @@ import { TextField } from "@/components/Field";
 import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
 import { Scroll } from "@/components/Scroll";
 import { Badge } from "@/components/Status";
+import text from "@/components/Text.module.css";
 import { formatCount, formatLanguage } from "@/format";
 import { matching, readJson, stringTable } from "./bundle";
 import { filesQuery } from "./queries";
@@ -18,9 +19,7 @@ export function TemplateContents({ version }: { version: TemplateVersion }) {
   const { data: files, error, isLoading, refetch } = useQuery({ ...filesQuery(version), enabled: mayRead });
   if (!mayRead) {
     return (
-      <p className={styles.hint}>
-        Reading the schema and the strings needs the operator or the auditor role.
-      </p>
+      <p className={text.hint}>Reading the schema and the strings needs the operator or the auditor role.</p>
     );
   }
   return (
@@ -29,7 +28,7 @@ export function TemplateContents({ version }: { version: TemplateVersion }) {
       {error && <ErrorNotice title="The bundle could not be read" error={error} retry={refetch} />}
       {files && <Strings files={files} />}
       {files && (
-        <Card title="Schema of the inputs" aside={<span className={styles.hint}>JSON Schema</span>}>
+        <Card title="Schema of the inputs" aside={<span className={text.hint}>JSON Schema</span>}>
           <Scroll label="Schema as JSON">
             <pre className={styles.text}>{JSON.stringify(readJson(files, "schema.json"), null, 2)}</pre>
           </Scroll>

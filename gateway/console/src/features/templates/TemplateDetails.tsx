@@ -1,6 +1,7 @@
 import type { TemplateVersion } from "@/api/types";
 import { Card, Details } from "@/components/Card";
 import { Copyable } from "@/components/Copyable";
+import { Table } from "@/components/Table";
 import table from "@/components/Table.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import { formatBytes, formatCount, formatLanguage } from "@/format";
@@ -37,28 +38,19 @@ export function TemplateDetails({ version }: { version: TemplateVersion }) {
 export function TemplateFiles({ version }: { version: TemplateVersion }) {
   return (
     <Card title={`${formatCount(version.files.length)} files`}>
-      <table className={table.table}>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Size</th>
-            <th scope="col">SHA-256</th>
+      <Table columns={["Name", "Size", "SHA-256"]}>
+        {version.files.map((file) => (
+          <tr key={file.name}>
+            <td>
+              <code>{file.name}</code>
+            </td>
+            <td className={table.muted}>{formatBytes(file.size_bytes)}</td>
+            <td className={styles.digest}>
+              <Copyable value={file.sha256} label={`SHA-256 of ${file.name}`} />
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {version.files.map((file) => (
-            <tr key={file.name}>
-              <td>
-                <code>{file.name}</code>
-              </td>
-              <td className={table.muted}>{formatBytes(file.size_bytes)}</td>
-              <td className={styles.digest}>
-                <Copyable value={file.sha256} label={`SHA-256 of ${file.name}`} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </Table>
     </Card>
   );
 }

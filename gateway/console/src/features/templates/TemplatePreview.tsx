@@ -9,6 +9,7 @@ import { Button, ButtonFile } from "@/components/Button";
 import { Card } from "@/components/Card";
 import { Select } from "@/components/Field";
 import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
+import text from "@/components/Text.module.css";
 import { formatDateTime, formatLanguage } from "@/format";
 import { type Inputs, pageQuery, pastReportsQuery, previewPath } from "./queries";
 import styles from "./templates.module.css";
@@ -22,7 +23,7 @@ export function TemplatePreview({ version }: { version: TemplateVersion }) {
   const mayPreview = useHasRole("operator", "admin");
   const { data: past = [] } = useQuery({ ...pastReportsQuery, enabled: mayPreview });
   const inputs: Inputs = { report_id: search.get("report_id") ?? "", locale };
-  if (!mayPreview) return <p className={styles.hint}>Previews need the operator role.</p>;
+  if (!mayPreview) return <p className={text.hint}>Previews need the operator role.</p>;
   const reports: [string, string][] = past.map((report) => [report.id, named(report)]);
   if (inputs.report_id && !past.some(({ id }) => id === inputs.report_id)) {
     reports.unshift([inputs.report_id, `report ${inputs.report_id}`]);

@@ -3,15 +3,16 @@ import { Link, useSearchParams } from "react-router";
 import type { TemplateVersion } from "@/api/types";
 import { Card } from "@/components/Card";
 import { Select } from "@/components/Field";
-import { LoadMore } from "@/components/LoadMore";
-import { EmptyState, ErrorNotice, Skeleton } from "@/components/Notice";
+import { Filters } from "@/components/Filters";
+import { Listing } from "@/components/Listing";
+import { EmptyState } from "@/components/Notice";
 import { Status } from "@/components/Status";
+import { Table } from "@/components/Table";
 import table from "@/components/Table.module.css";
 import { Timestamp } from "@/components/Timestamp";
 import { formatBytes, formatLanguage } from "@/format";
 import { versionsQuery } from "./queries";
 import { templateLook } from "./status";
-import styles from "./templates.module.css";
 
 const STATES: TemplateVersion["status"][] = ["DRAFT", "PUBLISHED", "RETIRED"];
 
@@ -25,7 +26,7 @@ export function TemplateTable() {
     <Card
       title="Versions"
       aside={
-        <search aria-label="Filter versions">
+        <Filters label="Filter versions">
           <Select
             label="State"
             value={status ?? ""}
@@ -35,42 +36,26 @@ export function TemplateTable() {
               ...STATES.map((each): [string, string] => [each, templateLook(each).label]),
             ]}
           />
-        </search>
+        </Filters>
       }
     >
-      {query.isPending && <Skeleton lines={3} label="Loading templates" />}
-      {query.error && (
-        <div className={styles.notice}>
-          <ErrorNotice title="The templates could not be read" error={query.error} retry={query.refetch} />
-        </div>
-      )}
-      {query.data && versions.length === 0 && (
-        <EmptyState title="No version is in this state">
-          An uploaded bundle is a draft; publishing it lets reports be made with it.
-        </EmptyState>
-      )}
-      {versions.length > 0 && (
-        <table className={table.table}>
-          <thead>
-            <tr>
-              <th scope="col">Version</th>
-              <th scope="col">State</th>
-              <th scope="col">Languages</th>
-              <th scope="col">Size</th>
-              <th scope="col">Origin</th>
-              <th scope="col">Published</th>
-            </tr>
-          </thead>
-          <tbody>
-            {versions.map((version) => (
-              <VersionRow key={version.id} version={version} />
-            ))}
-          </tbody>
-        </table>
-      )}
-      {query.hasNextPage && (
-        <LoadMore what="versions" busy={query.isFetchingNextPage} load={() => query.fetchNextPage()} />
-      )}
+      <Listing
+        query={query}
+        what="versions"
+        count={versions.length}
+        lines={3}
+        empty={
+          <EmptyState title="No version is in this state">
+            An uploaded bundle is a draft; publishing it lets reports be made with it.
+          </EmptyState>
+        }
+      >
+        <Table columns={["Version", "State", "Languages", "Size", "Origin", "Published"]}>
+          {versions.map((version) => (
+            <VersionRow key={version.id} version={version} />
+          ))}
+        </Table>
+      </Listing>
     </Card>
   );
 }

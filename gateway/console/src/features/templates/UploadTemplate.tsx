@@ -8,11 +8,10 @@ import { useHasRole } from "@/api/session";
 import { useAnnounce } from "@/components/Announcer";
 import { Button } from "@/components/Button";
 import { Dialog, DialogActions } from "@/components/Dialog";
-import { TextField } from "@/components/Field";
+import { FileField, TextField } from "@/components/Field";
 import { ErrorNotice } from "@/components/Notice";
 import { formatBytes } from "@/format";
 import { guess } from "./bundle";
-import styles from "./templates.module.css";
 import { Violations } from "./Violations";
 
 const MOST_BYTES = 2 * 1024 * 1024;
@@ -54,29 +53,25 @@ function UploadDialog({ close }: { close: () => void }) {
   };
   return (
     <Dialog title="Upload a template bundle" onClose={close}>
-      <form className={styles.form} onSubmit={submit} noValidate>
-        <label className={styles.file}>
-          <span>ZIP file</span>
-          <input
-            type="file"
-            accept=".zip,application/zip"
-            // So that the same file, mended meanwhile, can be chosen again.
-            onClick={({ currentTarget }) => {
-              currentTarget.value = "";
-              setFile(undefined);
-            }}
-            onChange={({ target }) => {
-              const chosen = target.files?.[0];
-              setFile(chosen);
-              upload.reset();
-              if (chosen) setNamed(guess(chosen.name));
-            }}
-          />
-          <span className={styles.hint}>
-            With <code>report.html.j2</code>, <code>schema.json</code>, <code>sample.json</code> and{" "}
-            <code>strings/en.json</code> at its root; 2 MiB at most.
-          </span>
-        </label>
+      <form onSubmit={submit} noValidate>
+        <FileField
+          label="ZIP file"
+          accept=".zip,application/zip"
+          // So that the same file, mended meanwhile, can be chosen again.
+          onClick={({ currentTarget }) => {
+            currentTarget.value = "";
+            setFile(undefined);
+          }}
+          onChange={({ target }) => {
+            const chosen = target.files?.[0];
+            setFile(chosen);
+            upload.reset();
+            if (chosen) setNamed(guess(chosen.name));
+          }}
+        >
+          With <code>report.html.j2</code>, <code>schema.json</code>, <code>sample.json</code> and{" "}
+          <code>strings/en.json</code> at its root; 2 MiB at most.
+        </FileField>
         <TextField
           label="Name"
           value={named.name}

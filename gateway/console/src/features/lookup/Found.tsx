@@ -6,6 +6,7 @@ import { ButtonFile, ButtonLink } from "@/components/Button";
 import { Details } from "@/components/Card";
 import { Copyable } from "@/components/Copyable";
 import { Timestamp } from "@/components/Timestamp";
+import { Verdict } from "@/components/Verdict";
 import styles from "./lookup.module.css";
 import { evidenceWords, verdictOf } from "./words";
 
@@ -18,18 +19,12 @@ type Shown = {
 };
 
 /** What was found out about a PDF, and the way to where it came from. */
-export function Verdict({ result, file, leadName }: Shown) {
-  const { tone, icon: Icon, label, meaning } = verdictOf(result, file !== undefined);
+export function Found({ result, file, leadName }: Shown) {
+  const look = verdictOf(result, file !== undefined);
   const { lineage } = result;
   return (
-    <section className={`${styles.verdict} ${styles[tone]}`} aria-label="Verdict">
-      <header>
-        <Icon aria-hidden size={40} strokeWidth={1.75} />
-        <div>
-          <h2>{label}</h2>
-          <p>{meaning}</p>
-        </div>
-      </header>
+    <section className={`${styles.verdict} ${styles[look.tone]}`} aria-label="Verdict">
+      <Verdict {...look} />
       <Details
         items={[
           ["File", file],

@@ -1,0 +1,150 @@
+"""Leads as rows: the statements that read and write one, and what a row tells of.
+
+The statements are put together once: to do so takes longer than to send one.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    ScalarSelect,
+    Table,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+
+from lead_service.domain import Lead
+from lead_service.facts import Enrichment, EnrichmentStatus, Fact, FactState
+from lead_service.suggestions import Suggestion, SuggestionState
+from lead_service.tables import LIVING, UNIQUE, Base, FactRow, LeadRow, SuggestionRow
+
+LEADS = cast("Table", LeadRow.__table__)
+ROWS = select(*LEADS.columns)
+
+
+def _kept(table: type[Base], *order: str) -> ScalarSelect[Any]:
+    """Select a lead's rows of another table, all of them as one JSON array; null if there are none."""
+    its = cast("Table", table.__table__)
+    columns: list[Column[Any]] = [its.columns[name] for name in order]
+    row = func.to_jsonb(literal_column(its.name))
+    return (
+        select(func.jsonb_agg(aggregate_order_by(row, *columns), type_=JSONB))
+        .select_from(its)
+        .where(its.columns.lead_id == LEADS.columns.id)
+        .scalar_subquery()
+    )
+
+
+_THIS: ColumnElement[bool] = LEADS.columns.id == bindparam("lead_id")
+WHOLE = ROWS.add_columns(
+    _kept(FactRow, "provider", "name").label("facts"),
+    _kept(SuggestionRow, "field", "value").label("suggestions"),
+).where(_THIS)
+HELD = ROWS.where(_THIS).with_for_update()
+ADD = (
+    postgresql.insert(LEADS)
+    .on_conflict_do_nothing(index_elements=UNIQUE, index_where=LIVING)
+    .returning(LEADS.columns.id)
+)
+CHANGE = (
+    update(LEADS)
+    .where(_THIS, LEADS.columns.version == bindparam("known_version"))
+    .returning(LEADS.columns.id)
+)
+
+
+def columns(lead: Lead) -> dict[str, Any]:
+    """Return a row's values, but for the id."""
+    return {
+        "email": lead.email,
+        "domain": lead.domain,
+        "name": lead.name,
+        "is_manual": lead.is_manual,
+        "enrichment_status": lead.enrichment.status.value,
+        "enrichment_job_id": int(lead.enrichment.task_id) if lead.enrichment.task_id else None,
+        "enrichment_attempts": lead.enrichment.attempts,
+        "enrichment_error": lead.enrichment.error,
+        "enriched_at": lead.enrichment.ended_at,
+        "created_by": lead.created_by,
+        "created_at": lead.created_at,
+        "updated_at": lead.updated_at,
+        "version": lead.version,
+        "deleted_at": lead.deleted_at,
+        "registrable_domain": lead.registrable_domain,
+        "enrichment_asked_by": lead.enrichment.asked_by or None,
+        "import_id": lead.import_id,
+        "merged_into": lead.merged_into,
+    }
+
+
+def lead(row: Any, facts: tuple[Fact, ...] = (), suggestions: tuple[Suggestion, ...] = ()) -> Lead:
+    """Return the lead that a row of ROWS, or a LeadRow, tells of."""
+    return Lead(
+        id=row.id,
+        email=row.email,
+        domain=row.domain,
+        name=row.name,
+        is_manual=row.is_manual,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        enrichment=Enrichment(
+            status=EnrichmentStatus(row.enrichment_status),
+            task_id="" if row.enrichment_job_id is None else str(row.enrichment_job_id),
+            attempts=row.enrichment_attempts,
+            error=row.enrichment_error,
+            ended_at=row.enriched_at,
+            asked_by=row.enrichment_asked_by or "",
+        ),
+        facts=facts,
+        suggestions=suggestions,
+        version=row.version,
+        deleted_at=row.deleted_at,
+        registrable_domain=row.registrable_domain,
+        import_id=row.import_id,
+        merged_into=row.merged_into,
+    )
+
+
+def whole(row: Any) -> Lead:
+    """Return the lead that a row of WHOLE tells of."""
+    return lead(row, tuple(map(fact, row.facts or ())), tuple(map(_suggestion, row.suggestions or ())))
+
+
+def fact(values: Mapping[str, Any]) -> Fact:
+    """Return the fact that JSON tells of."""
+    return Fact(
+        provider=values["provider"],
+        name=values["name"],
+        state=FactState(values["state"]),
+        values=tuple(values["values"]),
+        source=values["source"],
+        method=values["method"],
+        reason=values["reason"],
+        observed_at=datetime.fromisoformat(values["observed_at"]),
+        evidence_sha256=values["evidence_sha256"],
+    )
+
+
+def _suggestion(values: Mapping[str, Any]) -> Suggestion:
+    decided_at = values["decided_at"]
+    return Suggestion(
+        id=UUID(values["id"]),
+        field=values["field"],
+        value=values["value"],
+        source=values["source"],
+        fact=values["fact"],
+        observed_at=datetime.fromisoformat(values["observed_at"]),
+        state=SuggestionState(values["state"]),
+        decided_by=values["decided_by"],
+        decided_at=datetime.fromisoformat(decided_at) if decided_at else None,
+    )
