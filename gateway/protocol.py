@@ -43,21 +43,40 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait for a client that does not take its answer."""
         super().pause_writing()
         # Not close(), which would wait for the client to take the rest.
+        self._go_on()
         self._stall = self.loop.call_later(self.stall_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Stop waiting: some tens of kilobytes were taken."""
         self._go_on()
         super().resume_writing()
+        if self.transport.is_closing():
+            self._end()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; more than the limit without an end of the headers is refused."""
         super().data_received(data)
-        if self._head_is_open and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._head_is_open:
             self._head_bytes += len(data)
             if self._head_bytes > MAXIMUM_HEAD_BYTES:
                 self.transport.write(_REFUSAL)
-                self.transport.close()
+                self._end()
+        elif self._deadline is None and self.cycle is not None and self.cycle.response_complete:
+            # Empty lines between requests, or the rest of a body that nobody wants: bytes that keep a
+            # connection from being idle. A next request has to begin in time all the same.
+            self._await_head()
+
+    def on_response_complete(self) -> None:
+        """Do not wait for ever for a client to take the last bytes before it is closed."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._end()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection on which nothing came for long."""
+        self._end()
 
     def on_message_begin(self) -> None:
         """Begin to count: one connection carries many requests."""
@@ -65,6 +84,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_is_open = True
         self._head_bytes = 0
         self._await_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header of the head. One behind the body is dropped: it must not pass for the former."""
+        if self._head_is_open:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Stop counting: the rest is body, which the application bounds. A head that is wrong is a 400."""
@@ -89,7 +113,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._stop_waiting()
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._end)
+
+    def _end(self) -> None:
+        """Close the connection; what the client does not take of its answer in time is dropped."""
+        if self.parser is None:
+            # It is lost already.
+            return
+        self.transport.close()
+        if self._stall is None:
+            self._stall = self.loop.call_later(self.stall_seconds, self.transport.abort)
 
     def _go_on(self) -> None:
         if self._stall is not None:

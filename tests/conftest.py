@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures.gateway",
     "tests.fixtures.rpc",
     "tests.fixtures.stack",
+    "tests.fixtures.thief",
 ]
 
 # How long an example takes is the machine's affair: tests tell what is true, benches how fast it is.

@@ -150,22 +150,23 @@ async def test_a_denied_call_is_noted_with_who_asked_for_what(
         reports = report_pb2_grpc.ReportServiceStub(channel)
         templates = template_pb2_grpc.TemplateServiceStub(channel)
         viewer = bearer(issuer.person("vera", "viewer"))
-        for call, code in (
-            (reports.CancelReport(report_pb2.CancelReportRequest(id=REPORT), metadata=viewer), "DENIED"),
+        mailer = bearer(issuer.workload("mailer"))
+        one, version = {"id": REPORT}, {"id": "website_audit@2.0.0"}
+        for method, request, metadata, is_denied in (
+            (reports.CancelReport, report_pb2.CancelReportRequest(**one), viewer, True),
             (
-                templates.DeleteTemplateVersion(
-                    template_pb2.DeleteTemplateVersionRequest(id="website_audit@2.0.0"),
-                    metadata=bearer(issuer.workload("mailer")),
-                ),
-                "DENIED",
+                templates.DeleteTemplateVersion,
+                template_pb2.DeleteTemplateVersionRequest(**version),
+                mailer,
+                True,
             ),
             # Nobody known, and somebody who may: neither is a denial.
-            (reports.GetReport(report_pb2.GetReportRequest(id=REPORT), metadata=bearer("x")), ""),
-            (reports.GetReport(report_pb2.GetReportRequest(id="x"), metadata=viewer), ""),
+            (reports.GetReport, report_pb2.GetReportRequest(**one), bearer("x"), False),
+            (reports.GetReport, report_pb2.GetReportRequest(id="x"), viewer, False),
         ):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await call
-            assert (caught.value.code() is grpc.StatusCode.PERMISSION_DENIED) == bool(code)
+                await method(request, metadata=metadata)
+            assert (caught.value.code() is grpc.StatusCode.PERMISSION_DENIED) == is_denied
     async with stores.read() as audit:
         second, first = await audit.page(AuditFilter(), 9, None)
     assert (first.action, first.resource, first.reason) == (Action.DENIED, REPORT, "ACCESS_DENIED")

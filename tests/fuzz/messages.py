@@ -19,6 +19,22 @@ from gateway.transcoding.members import is_map, map_parts
 _F = FieldDescriptor
 _DEEPEST = 4
 
+Metadata = tuple[tuple[str, str | bytes], ...]
+METADATA: tuple[Metadata, ...] = (
+    (),
+    (),
+    (),
+    (("x-request-id", "r" * 5000),),
+    (("traceparent", "00-zz-zz-00"),),
+    (("http-range", "bytes=5-,-3"), ("http-if-none-match", '"')),
+    (("http-range", "bytes=1-2"), ("http-if-range", "W/")),
+    (("x-leadfactory-client-ip", "999.1.1.1"), ("x-leadfactory-client-user-agent", "'" * 3000)),
+    (("x-leadfactory-on-behalf-of", "%ff%00"),),
+    (("x-leadfactory-peer", "eyJ.e30."),),
+    (("x-odd-bin", b"\xff\x00"),),
+)
+"""What may come beside a message."""
+
 Known = dict[str, list[str]]
 """Values that exist in the system, by their kind. It may grow while messages are drawn."""
 
@@ -51,17 +67,21 @@ HOSTILE_TEXTS = (
     "ZZZZZZZZ-0000-7000-8000-000000000000",
     "9999999999999999999999",
 )
-# What some field or other takes, and its schema does not say so.
-_WORDS = (
-    "",
-    "en",
-    "1.0.0",
-    "name",
-    "website_audit",
-    "created_at desc",
-    "https://docs.leadfactory.test/hook",
-    "f" * 64,
-)
+# What fields of these names take, where their rules do not say it. Most requests are for a first page.
+_LIKELY = {
+    "domain": ("", "docs.leadfactory.test", "www.example.co.uk"),
+    "etag": ("", "", "0123456789abcdef"),
+    "format": ("", "csv", "ndjson", "pdf", "png"),
+    "locale": ("", "en", "de"),
+    "month": ("", "2026-11"),
+    "order_by": ("", "created_at", "created_at desc"),
+    "other_etag": ("",),
+    "page_token": ("", "", "", "bm8"),
+    "resume_token": ("", "", "bm8"),
+    "template": ("", "website_audit", "letter"),
+    "template_version": ("", "1.0.0", "2.0.0"),
+    "url": ("https://docs.leadfactory.test/hook",),
+}
 _INTEGERS = (0, 1, 2, -1, 50, 200, 2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1, -(2**63), 2**64 - 1)
 _DOUBLES = (0.0, -0.0, 1.5, -1.0, 1e308, 5e-324, float("inf"), float("-inf"), float("nan"))
 _BLOBS = (
@@ -82,16 +102,20 @@ def requests(kind: Descriptor, known: Known) -> st.SearchStrategy[bytes]:
     """Return serialised messages of a kind: mostly fair ones, some with more or less than that."""
     fair = messages(kind, Manner(known, is_fair=True)).map(_packed)
     wild = messages(kind, Manner(known, is_fair=False)).map(_packed)
-    return st.one_of(
-        fair,
-        fair,
-        fair,
-        fair.map(lambda packed: packed + _UNKNOWN_FIELD),
-        wild,
-        st.tuples(fair, st.integers(1, 40)).map(lambda cut: cut[0][: -cut[1]]),
-        st.tuples(fair, st.sampled_from(_UNDECODABLE)).map(b"".join),
-        st.binary(max_size=200),
+    return weighted(
+        (10, fair),
+        (2, fair.map(lambda packed: packed + _UNKNOWN_FIELD)),
+        (5, wild),
+        (1, st.tuples(fair, st.integers(1, 40)).map(lambda cut: cut[0][: -cut[1]])),
+        (1, st.tuples(fair, st.sampled_from(_UNDECODABLE)).map(b"".join)),
+        (1, st.binary(max_size=200)),
     )
+
+
+def weighted(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """Draw from one of several so much more often than from others; `one_of` counts each once."""
+    places = [at for at, (weight, _) in enumerate(choices) for _ in range(weight)]
+    return st.sampled_from(places).flatmap(lambda at: choices[at][1])
 
 
 def _packed(message: Any) -> bytes:
@@ -179,17 +203,18 @@ def _fair_text(field: FieldDescriptor, known: Known) -> st.SearchStrategy[str]:
     rules = _rules(field)
     likely = [kind for kind in known if _means(kind, field)]
     pool = st.integers(0, 10**6).map(lambda at: _pick(known, likely, at))
-    if "pattern" in rules:
+    if field.name in _LIKELY:
+        admitted = st.sampled_from(_LIKELY[field.name])
+    elif "pattern" in rules:
         admitted = st.from_regex(rules["pattern"], fullmatch=True)
     elif rules.get("format") == "uuid":
         admitted = st.uuids().map(str)
     elif "email" in field.name:
         admitted = st.integers(0, 10**6).map(lambda number: f"lead{number}@docs.leadfactory.test")
     else:
-        admitted = st.one_of(
-            st.sampled_from(_WORDS), st.text("abcdefgh .-ü", max_size=rules.get("maxLength", 20))
-        )
-    return st.one_of(pool, pool, pool, admitted) if likely else admitted
+        longest = rules.get("maxLength", 20)
+        admitted = st.text("abcdefgh .-ü", min_size=rules.get("minLength", 0), max_size=longest)
+    return weighted((4, pool), (1, admitted)) if likely else admitted
 
 
 def _any_text(field: FieldDescriptor, known: Known) -> st.SearchStrategy[str]:
@@ -215,7 +240,7 @@ def _means(kind: str, field: FieldDescriptor) -> bool:
     name, whose = field.name, field.containing_type.name.lower()
     if name in ("id", "ids", "a", "b"):
         return kind.replace("_", "") in whose
-    if kind in ("page_token", "etag"):
+    if kind == "etag":
         return name == kind
     if kind == "digest":
         return name.endswith("sha256")

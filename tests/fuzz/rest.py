@@ -75,6 +75,7 @@ class Findings:
     """What a run came to."""
 
     cases: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
     failures: dict[tuple[str, str], str] = field(default_factory=dict)
     """By operation and kind: how it failed, and how to repeat it."""
 
@@ -88,6 +89,7 @@ def fuzz(estate: Estate, document: dict[str, Any], cases: int, seed: int) -> Fin
     for left, phase in zip(range(len(PHASES), 0, -1), PHASES, strict=True):
         share = (cases - found.cases.total()) // left
         _run(estate, shuffled(document, seed), phase, share, seed, found)
+        print(f"{phase}: {found.cases[phase]} cases, {len(found.failures)} failures so far", flush=True)
     return found
 
 
@@ -104,6 +106,8 @@ def _run(
     for event in events:
         if isinstance(event, ScenarioFinished):
             found.cases[phase] += len(event.recorder.cases)
+            answers = (each.response for each in event.recorder.interactions.values())
+            found.statuses.update(each.status_code for each in answers if each is not None)
             found.failures.update(_failures(event))
             if found.cases[phase] >= share:
                 events.stop()
@@ -131,6 +135,8 @@ def _config(
             "base-url": estate.url,
             "headers": {"Authorization": f"Bearer {estate.token}"},
             "seed": seed,
+            # With time left, what is random goes on in further rounds until its share is used up.
+            "max-time": 24 * 3600,
             # CPython 3.11 cannot compile in two threads at once: "AST constructor recursion depth mismatch".
             "workers": 1,
             "request-timeout": 30,

@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 from gateway import contract
 from gateway.transcoding.codec import Codec
 from tests.fuzz.estate import Estate
-from tests.fuzz.messages import Known
+from tests.fuzz.messages import Known, Metadata
 
 # A bug can make each of these; no request may.
 NEVER = {"INTERNAL", "UNKNOWN", "DATA_LOSS", "UNIMPLEMENTED", "CANCELLED"}
@@ -59,34 +59,38 @@ class Caller:
         for channel in self._channels.values():
             channel.close()
 
-    def call(self, method: MethodDescriptor, requests: list[bytes]) -> None:
+    def call(self, method: MethodDescriptor, requests: list[bytes], metadata: Metadata) -> None:
         """Send the requests, and write down what is wrong with the answer."""
         self.found.methods.add(method.full_name)
         replies: list[bytes] = []
         code, wrong = "OK", ""
         try:
             # Not made by the call as a whole: what came before a failure is looked at, too.
-            replies.extend(self._replies(method, requests))
+            replies.extend(self._replies(method, requests, metadata))
         except grpc.RpcError as error:
             code = error.code().name
             wrong = self._wrong_failure(method, error, requests, bool(replies))
         self.found.codes[code] += 1
+        if self.found.codes.total() % 1000 == 0:
+            print(f"{self.found.codes.total()} cases, {len(self.found.failures)} failures so far", flush=True)
         wrong = wrong or next((found for each in replies if (found := self._wrong_reply(method, each))), "")
         if wrong:
             kind = wrong.partition(":")[0]
-            text = f"{wrong}\n{_shown(method, requests)}"
+            text = f"{wrong}\n{_shown(method, requests)}\nwith {metadata!r:.300}"
             self.found.failures.setdefault((method.full_name, kind), text)
 
-    def _replies(self, method: MethodDescriptor, requests: list[bytes]) -> Iterator[bytes]:
+    def _replies(
+        self, method: MethodDescriptor, requests: list[bytes], metadata: Metadata
+    ) -> Iterator[bytes]:
         service = method.containing_service
         channel = self._channels[service.full_name.split(".")[1]]
         make = f"{_arity(method.client_streaming)}_{_arity(method.server_streaming)}"
         call = getattr(channel, make)(f"/{service.full_name}/{method.name}")
         access = self._image.option(method, "leadfactory.options.v1.access")
-        metadata = [("authorization", f"Bearer {self._tokens[bool(access.roles)]}")]
+        bearer = ("authorization", f"Bearer {self._tokens[bool(access.roles)]}")
         seconds = WATCH_SECONDS if method.name.startswith("Watch") else SECONDS
         given = iter(requests) if method.client_streaming else requests[0]
-        answer = call(given, metadata=metadata, timeout=seconds)
+        answer = call(given, metadata=(bearer, *metadata), timeout=seconds)
         yield from answer if method.server_streaming else [answer]
 
     def _wrong_failure(

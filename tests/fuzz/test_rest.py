@@ -23,7 +23,8 @@ def test_every_answer_is_one_that_the_document_promises(estate: Estate) -> None:
         # What the tool warns of is its own affair; a request that it cannot make is among the findings.
         warnings.simplefilter("ignore")
         found = fuzz(estate, document, CASES, SEED)
-    print(f"{found.cases.total()} cases over HTTP, seed {SEED}: {dict(found.cases)}")
+    answers = dict(found.statuses.most_common())
+    print(f"{found.cases.total()} cases over HTTP, seed {SEED}: {dict(found.cases)}, answers {answers}")
     assert not found.failures, f"FUZZ_SEED={SEED} repeats it:\n\n{found}"
     assert found.cases.total() >= CASES * 0.9
     assert found.cases.keys() == {"examples", "coverage", "fuzzing", "stateful"}

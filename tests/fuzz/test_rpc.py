@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz import CASES, SEED
 from tests.fuzz.estate import Estate
-from tests.fuzz.messages import requests
+from tests.fuzz.messages import METADATA, requests
 from tests.fuzz.rpc import Caller
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(180 + CASES)]
@@ -40,7 +40,8 @@ def test_no_message_breaks_a_service(caller: Caller) -> None:
         method = data.draw(st.sampled_from(caller.methods))
         one = requests(method.input_type, caller.known)
         count = data.draw(st.integers(0, 4)) if method.client_streaming else 1
-        caller.call(method, [data.draw(one) for _ in range(count)])
+        sent = [data.draw(one) for _ in range(count)]
+        caller.call(method, sent, data.draw(st.sampled_from(METADATA)))
 
     call()
     found = caller.found

@@ -1,18 +1,21 @@
 """What tests of the audit and of tampering share."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
+from lead_service.audit_log import LOG
 from services.database import Database
-from services.evidence.checkpoints import CheckpointFile
-from services.evidence.examination import examine
 from services.identity import acting_as, serving
 from tests.fixtures.evidence import KEYS
 from tests.fixtures.postgres import TestDatabase
+from tests.fixtures.thief import Target
 from tests.lead_service.audited import ADA, CALL
-from tests.lead_service.thief import Found, Thief
+from tests.lead_service.recomputed import commitment
 
 
 @pytest.fixture
@@ -24,20 +27,19 @@ async def database(lead_database: TestDatabase) -> AsyncIterator[Database]:
     await opened.close()
 
 
-@pytest.fixture
-async def thief(sealed_log: TestDatabase) -> AsyncIterator[Thief]:
-    thief = await Thief.connect(sealed_log.superuser_url)
-    yield thief
-    await thief.connection.close()
+def _rename(stated: dict[str, Any], entry: asyncpg.Record) -> None:
+    new, old, salts = (json.loads(entry[each]) for each in ("new_values", "old_values", "salts"))
+    stated["values"] = commitment(salts["values"], {"new": new | {"name": "Eve"}, "old": old})
 
 
 @pytest.fixture
-def found(sealed_log: TestDatabase, kept_checkpoints: Path) -> Found:
-    """Return what the verifier says, with or without the checkpoints that were kept outside."""
-
-    async def run(*, kept: bool = False) -> list[str]:
-        notes = list(CheckpointFile(kept_checkpoints).notes()) if kept else None
-        report = await examine(sealed_log.superuser_url, KEYS, notes)
-        return [str(each) for each in report.damages]
-
-    return run
+def target(sealed_log: TestDatabase, kept_checkpoints: Path) -> Target:
+    return Target(
+        sealed_log,
+        LOG,
+        KEYS,
+        kept_checkpoints,
+        forge=_rename,
+        columns="""new_values = new_values || '{"name": "Eve"}'""",
+        live="UPDATE leads SET name = 'Eve' WHERE id = $1",
+    )

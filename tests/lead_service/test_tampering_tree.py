@@ -13,7 +13,7 @@ from services.evidence.merkle import CompactRange
 from services.ids import uuid7
 from tests.fixtures.evidence import ADD, SIGNER, acting, seal, sealing
 from tests.fixtures.postgres import TestDatabase
-from tests.lead_service.thief import THIEF, Found, Thief, naming
+from tests.fixtures.thief import Found, Thief, naming, strange
 
 
 async def test_swapped_places_in_the_tree_are_named(thief: Thief, found: Found) -> None:
@@ -90,7 +90,7 @@ async def test_a_guard_that_is_gone_or_other_than_it_was_is_named(
 @pytest.mark.parametrize("version", [1, 2, 4])
 async def test_a_recomputed_tree_is_not_what_was_signed(version: int, thief: Thief, found: Found) -> None:
     """All that a thief without the key can recompute; who was sealed together is suspected together."""
-    hit = await thief.rewrite(version, chain=True, tree=True)
+    hit = await thief.rewrite(version, tree=True)
     damages = await found()
     for each in hit:
         assert naming(
@@ -100,7 +100,7 @@ async def test_a_recomputed_tree_is_not_what_was_signed(version: int, thief: Thi
 
 
 async def test_a_recomputed_tree_with_its_ranges_is_not_what_was_signed(thief: Thief, found: Found) -> None:
-    hit = await thief.rewrite(2, chain=True, tree=True)
+    hit = await thief.rewrite(2, tree=True)
     async with thief.unseen():
         tree = CompactRange()
         sizes = [
@@ -122,7 +122,7 @@ async def test_a_recomputed_tree_with_its_ranges_is_not_what_was_signed(thief: T
 
 
 async def test_checkpoints_that_somebody_else_signed_are_named(thief: Thief, found: Found) -> None:
-    await thief.rewrite(2, chain=True, tree=True)
+    await thief.rewrite(2, tree=True)
     tree = CompactRange()
     for row in await thief.connection.fetch(
         "SELECT hash FROM lead_audit_tree WHERE level = 0 ORDER BY number"
@@ -130,7 +130,7 @@ async def test_checkpoints_that_somebody_else_signed_are_named(thief: Thief, fou
         tree.append(row["hash"])
     await thief.execute(
         "UPDATE lead_audit_checkpoints SET note = $1, hashes = $2 WHERE size = 15",
-        Checkpoint(SIGNER.key.name, 15, tree.root()).sign(THIEF),
+        Checkpoint(SIGNER.key.name, 15, tree.root()).sign(strange(SIGNER)),
         tree.to_bytes(),
     )
     assert naming(await found(), "checkpoint 15: no key that is trusted signed the note")
@@ -139,7 +139,9 @@ async def test_checkpoints_that_somebody_else_signed_are_named(thief: Thief, fou
 async def test_a_description_that_somebody_else_signed_is_named(thief: Thief, found: Found) -> None:
     forged = LOG.__class__("lead_audit", "lead_id", "leads", ("updated_at", "name"), LOG.guards)
     await thief.execute(
-        "INSERT INTO evidence_logs (origin, note) VALUES ($1, $2)", SIGNER.key.name, forged.sign(THIEF)
+        "INSERT INTO evidence_logs (origin, note) VALUES ($1, $2)",
+        SIGNER.key.name,
+        forged.sign(strange(SIGNER)),
     )
     assert naming(await found(), "evidence_logs: no key that is trusted signed the note")
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,13 +13,13 @@ from lineage_service.audit_log import LOG
 from services import migrations
 from services.evidence import __main__ as command
 from services.evidence import tables
-from services.evidence.checkpoints import CheckpointFile
 from services.evidence.examination import examine
 from services.evidence.log import Log
 from services.ids import uuid7
 from tests.fixtures.evidence import seal, sealing
 from tests.fixtures.postgres import Postgres, TestDatabase
-from tests.lineage_service.thief import ENTRIES, KEYS, SIGNER, Thief, populate
+from tests.fixtures.thief import Found, Target, Thief, naming
+from tests.lineage_service.sealed import ENTRIES, KEYS, SIGNER, populate
 
 
 @pytest.fixture(scope="session")
@@ -39,33 +40,13 @@ def sealed(postgres: Postgres, sealed_lineages: tuple[TestDatabase, Path]) -> It
     postgres.drop(made)
 
 
-@pytest.fixture
-async def thief(sealed: TestDatabase) -> AsyncIterator[Thief]:
-    connection = await asyncpg.connect(sealed.superuser_url)
-    entries = await connection.fetch(
-        """SELECT e.*, t.number FROM lineage_accesses e JOIN lineage_accesses_tree t ON t.entry_id = e.id
-            WHERE lineage_id = (SELECT min(lineage_id::text)::uuid FROM lineage_records) ORDER BY version"""
-    )
-    yield Thief(connection, entries)
-    await connection.close()
-
-
-Found = Callable[..., Awaitable[list[str]]]
+def _pose(stated: dict[str, Any], _: asyncpg.Record) -> None:
+    stated["subject"] = "eve"
 
 
 @pytest.fixture
-def found(sealed: TestDatabase, sealed_lineages: tuple[TestDatabase, Path]) -> Found:
-    """Return what the verifier says, with or without the checkpoints that were kept outside."""
-
-    async def run(*, kept: bool = False) -> list[str]:
-        notes = list(CheckpointFile(sealed_lineages[1]).notes()) if kept else None
-        return [str(each) for each in (await examine(sealed.superuser_url, KEYS, notes)).damages]
-
-    return run
-
-
-def naming(damages: list[str], *parts: str) -> list[str]:
-    return [each for each in damages if all(part in each for part in parts)]
+def target(sealed: TestDatabase, sealed_lineages: tuple[TestDatabase, Path]) -> Target:
+    return Target(sealed, LOG, KEYS, sealed_lineages[1], forge=_pose, columns="subject = 'eve'")
 
 
 async def test_an_honest_log_is_intact(
