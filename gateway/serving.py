@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from gateway import app, backends, contract
 from gateway.protocol import patient_for
 from gateway.settings import GatewaySettings
-from services import telemetry
+from services import process, telemetry
 
 BACKLOG = 1024
 MAXIMUM_CONNECTIONS = 1000
@@ -35,6 +35,7 @@ class Server(uvicorn.Server):
         """Listen, and only then say so. Ends the process if the address is taken."""
         await super().startup(sockets)
         port = self.servers[0].sockets[0].getsockname()[1]
+        process.settle()
         log.info(telemetry.PROCESS_READY, port=port, metrics_port=self._metrics_port, pid=os.getpid())
 
     @contextmanager

@@ -54,7 +54,7 @@ class PostgresChangeStore:
                 lead_id,
                 Action(action),
                 before,
-                lead_rows.lead(row) if row else None,
+                lead_rows.lead(lead_rows.mapped(row)) if row else None,
             )
             for transaction_id, entry_id, lead_id, action, before, row in found
         )

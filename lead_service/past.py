@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, cast, column, func, literal_column, select
+from sqlalchemy import RowMapping, Text, bindparam, cast, column, func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,17 +19,16 @@ _ROW = select(
 )
 
 
-async def row_as_of(session: AsyncSession, lead_id: UUID, moment: datetime) -> LeadRow | None:
+async def row_as_of(session: AsyncSession, lead_id: UUID, moment: datetime) -> RowMapping | None:
     """Return the lead's row as it was then; None if it was not there, or is erased since.
 
-    The row is nobody's: a change of it goes nowhere.
     A change counts from the moment that its entry bears, which is when it was made in its transaction.
     """
     columns = replay(await _changes(session, lead_id, moment))
     if columns is None or "id" not in columns:
         return None
     row = await session.execute(_ROW, {"columns": jsonb(columns)})
-    return LeadRow(**row.mappings().one())
+    return row.mappings().one()
 
 
 async def _changes(session: AsyncSession, lead_id: UUID, moment: datetime) -> list[Change]:

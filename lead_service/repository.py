@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
-    Select,
     Text,
     cast,
     delete,
@@ -47,6 +45,7 @@ from lead_service.tables import (
     MergeRow,
     jobs,
 )
+from services.database import driver_connection
 from services.errors import Aborted, NotFound
 from services.jobs import enqueue
 
@@ -88,7 +87,11 @@ class PostgresLeadStore(PostgresLookUpStore):
 
     async def get(self, lead_id: UUID) -> Lead:
         """See LeadStore."""
-        return lead_rows.whole(await self._row(lead_rows.WHOLE, lead_id))
+        driver = await driver_connection(self._session)
+        row = await driver.fetchrow(lead_rows.WHOLE, lead_id)
+        if row is None:
+            raise NotFound("lead", str(lead_id))
+        return lead_rows.whole(row)
 
     async def get_as_of(self, lead_id: UUID, moment: datetime) -> Lead:
         """See LeadStore."""
@@ -99,7 +102,10 @@ class PostgresLeadStore(PostgresLookUpStore):
 
     async def get_for_change(self, lead_id: UUID) -> Lead:
         """See LeadStore."""
-        return lead_rows.lead(await self._row(lead_rows.HELD, lead_id))
+        row = (await self._session.execute(lead_rows.HELD, {"lead_id": lead_id})).mappings().first()
+        if row is None:
+            raise NotFound("lead", str(lead_id))
+        return lead_rows.lead(row)
 
     async def change(self, lead: Lead) -> Lead:
         """See LeadStore."""
@@ -154,7 +160,7 @@ class PostgresLeadStore(PostgresLookUpStore):
     ) -> tuple[tuple[Lead, ...], Position | None]:
         """See LeadStore. It costs the same at any depth: the index is entered at the position."""
         question = lists.page_of_rows(lead_filter, size + 1, after, order)
-        rows = (await self._session.execute(*question)).all()
+        rows = (await self._session.execute(*question)).mappings().all()
         leads = tuple(map(lead_rows.lead, rows[:size]))
         more = Position(getattr(leads[-1], order.key), leads[-1].id) if len(rows) > size else None
         return leads, more
@@ -175,7 +181,7 @@ class PostgresLeadStore(PostgresLookUpStore):
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return list(map(lead_rows.lead, rows))
+        return list(map(lead_rows.lead, rows.mappings()))
 
     async def _refuse_duplicate(self, lead: Lead) -> NoReturn:
         living = await self._session.scalar(
@@ -189,12 +195,6 @@ class PostgresLeadStore(PostgresLookUpStore):
         if living is None:
             raise Aborted("The lead that was in the way of this one has just gone. Retry.")
         raise duplicate(lead, living)
-
-    async def _row(self, statement: Select[Any], lead_id: UUID) -> Row[Any]:
-        row: Row[Any] | None = (await self._session.execute(statement, {"lead_id": lead_id})).first()
-        if row is None:
-            raise NotFound("lead", str(lead_id))
-        return row
 
 
 def _is(request: RequestKey) -> ColumnElement[bool]:

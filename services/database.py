@@ -223,11 +223,11 @@ class UnitsOfWork(Generic[Store]):
 
 
 async def driver_connection(session: AsyncSession) -> asyncpg.Connection:
-    """Return the asyncpg connection that the session's transaction runs on."""
+    """Return the asyncpg connection that the session's statements, or its transaction, run on."""
     connection = await session.connection()
     raw = await connection.get_raw_connection()
     driver = cast("asyncpg.Connection", raw.driver_connection)
-    if not driver.is_in_transaction():
+    if session.info.get("writes") and not driver.is_in_transaction():
         # SQLAlchemy sends BEGIN with its own first statement; without it the driver would commit
         # each statement at once.
         await session.execute(text("SELECT 1"))

@@ -4,6 +4,7 @@ Every process has a gRPC server: one that only works in the background answers f
 """
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
@@ -46,6 +47,12 @@ def run(main: Awaitable[None]) -> None:
         uvloop.run(awaited())
 
 
+def settle() -> None:
+    """Leave what starting up has made out of garbage collections: it stays, and each would go through it."""
+    gc.collect()
+    gc.freeze()
+
+
 async def live(
     settings: ServiceSettings,
     *,
@@ -71,6 +78,7 @@ async def live(
     port = listen(server, f"{settings.grpc_host}:{settings.grpc_port}", Certificates.of(settings))
     await server.start()
     probed = await _answer_probes(settings, status)
+    settle()
     log.info(telemetry.PROCESS_READY, port=port, metrics_port=metrics_port, pid=os.getpid())
     running = [asyncio.create_task(_keep(loop, stop)) for loop in loops]
     watcher = asyncio.create_task(_watch(ready, status, stop))

@@ -43,10 +43,12 @@ def constraints(image: Image, field: FieldDescriptor, *, is_given: bool = False)
     rules = image.option(field, _RULES)
     found = _keywords(rules, field.has_presence or is_given)
     if rules is not None and rules.required and not field.has_presence:
-        # Without presence, what is required is not to be the default.
+        # Without presence, what is required is not to be the default; what has a format is not anyway.
         if field.is_repeated:
             found.setdefault("minItems", 1)
-        elif field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
+        elif (
+            field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES) and "format" not in found
+        ):
             found["minLength"] = max(1, found.get("minLength", 1))
     return found
 

@@ -23,6 +23,7 @@ from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 
 from deploy.local.home import CHECKOUT
@@ -165,5 +166,11 @@ async def test_audited_writes_against_a_monolith_with_continuum(
         monolith(unaudited_database, issuer, tmp_path, workers=WORKERS, is_audited=True) as theirs,
     ):
         share = await side_by_side("an audited write", Side(ours, write), Side(theirs, write), note)
+    for database, entries in ((lead_database, "lead_audit"), (unaudited_database, "leads_version")):
+        superuser = await asyncpg.connect(database.superuser_url)
+        kept = await superuser.fetchval(f"SELECT count(*) FROM {entries}")
+        # Both have kept every write.
+        assert kept == await superuser.fetchval("SELECT sum(version) FROM leads") > 0
+        await superuser.close()
     # The promise is 1.5.
     assert share > 0.7
