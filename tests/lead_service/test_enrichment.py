@@ -26,6 +26,7 @@ from lead_service.quota import STANDARD
 from services.identity import Actor, current_actor
 from services.jobs import Job
 
+WORKER = Actor("system:lead-worker", workload="lead-worker")
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
 EXAMPLE = Subject("example.com", "ada@example.com")
@@ -95,7 +96,7 @@ async def run(stores: MemoryLeadStores, lead: Lead, *providers: Provider, task_i
     await enrich(
         stores, providers, lead.id, task_id or lead.enrichment.task_id, budget_seconds=1, clock=clock
     )
-    return await get(stores, lead.id)
+    return await get(stores, lead.id, WORKER)
 
 
 async def test_a_quick_added_lead_is_pending_and_its_job_waits(stores: MemoryLeadStores) -> None:
@@ -138,18 +139,18 @@ async def test_a_job_whose_lead_is_gone_does_nothing(stores: MemoryLeadStores) -
 async def test_a_killed_look_up_is_taken_up_again(stores: MemoryLeadStores) -> None:
     lead = await added(stores)
     killed = asyncio.create_task(run(stores, lead, Oracle([10.0], timeout_seconds=10)))
-    while (await get(stores, lead.id)).enrichment.status is not EnrichmentStatus.IN_PROGRESS:  # noqa: ASYNC110
+    while (await get(stores, lead.id, WORKER)).enrichment.status is not EnrichmentStatus.IN_PROGRESS:  # noqa: ASYNC110
         await asyncio.sleep(0)
     killed.cancel()
     await asyncio.wait([killed])
-    assert (await get(stores, lead.id)).enrichment.status is EnrichmentStatus.IN_PROGRESS
+    assert (await get(stores, lead.id, WORKER)).enrichment.status is EnrichmentStatus.IN_PROGRESS
     assert (await run(stores, lead, Oracle())).enrichment.status is EnrichmentStatus.COMPLETED
 
 
 async def begun(stores: MemoryLeadStores, lead: Lead, provider: Provider) -> asyncio.Task[Lead]:
-    before = (await get(stores, lead.id)).enrichment.attempts
+    before = (await get(stores, lead.id, WORKER)).enrichment.attempts
     task = asyncio.create_task(run(stores, lead, provider))
-    while (await get(stores, lead.id)).enrichment.attempts == before:  # noqa: ASYNC110
+    while (await get(stores, lead.id, WORKER)).enrichment.attempts == before:  # noqa: ASYNC110
         await asyncio.sleep(0)
     return task
 
@@ -239,11 +240,11 @@ async def test_a_look_up_that_lost_its_job_gets_another_one_and_others_go_on(
     del stores.jobs[lost.enrichment.task_id]
     assert await requeue_unattended(stores, clock) == 1
     assert await requeue_unattended(stores, clock) == 0
-    again = await get(stores, lost.id)
+    again = await get(stores, lost.id, WORKER)
     assert again.enrichment.task_id != lost.enrichment.task_id
     assert stores.jobs[again.enrichment.task_id] == EnrichmentTask(lost.id, "ada")
     for lead in (waiting, never_asked):
-        assert (await get(stores, lead.id)).enrichment == lead.enrichment
+        assert (await get(stores, lead.id, WORKER)).enrichment == lead.enrichment
     oracle = Oracle()
     assert (await run(stores, lost, oracle)).enrichment == again.enrichment
     assert oracle.asked == 0
@@ -265,7 +266,7 @@ async def test_a_look_up_whose_jobs_are_lost_every_time_ends_failed(
     if not begins:
         stores.jobs.clear()
         assert await requeue_unattended(stores, clock) == 1
-    ended = (await get(stores, lead.id)).enrichment
+    ended = (await get(stores, lead.id, WORKER)).enrichment
     assert (ended.status, ended.error) == (
         EnrichmentStatus.FAILED,
         "the look-up lost its job, and was tried 5 times",
@@ -293,6 +294,6 @@ async def test_sweeping_stops_when_it_is_told_to(stores: MemoryLeadStores) -> No
     sweeping = asyncio.create_task(LeadJobs(stores, [], budget_seconds=1, clock=clock).sweep(stop))
     while not stores.jobs:  # noqa: ASYNC110
         await asyncio.sleep(0)
-    assert (await get(stores, lead.id)).enrichment.task_id in stores.jobs
+    assert (await get(stores, lead.id, WORKER)).enrichment.task_id in stores.jobs
     stop.set()
     await asyncio.wait_for(sweeping, 5)
