@@ -89,9 +89,7 @@ export function Preparation(at: {
               disabled={!usable}
               onClick={at.start}
             >
-              {checked
-                ? `Import ${leadCount(checked.created + checked.updated)}`
-                : "Import without a check"}
+              {checked ? `Import ${leadCount(checked.created + checked.updated)}` : "Import without a check"}
             </Button>
           </>
         )}
