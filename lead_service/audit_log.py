@@ -12,9 +12,9 @@ LOG = Log(
     unaudited=(),
     guards={
         "function evidence_guard()": "dfedd8299847ca273b41e93e0b9a0eb38320fcc0bfb8fad271d168f90384238d",
-        "function lead_audit_append(uuid,boolean,text,text,text,jsonb,jsonb,jsonb)": "6df2120a80fe4512d68aee3f2eb11edf39431f537e6d32db42db3a6a623362c3",
+        "function lead_audit_append(uuid,boolean,text,text,text,jsonb,jsonb,jsonb)": "ab1b07200151448782d92b77abcd9327fcb17ebf00a039969f941da945019d2e",
         "function lead_audit_call(uuid,text,text,text)": "6b26bef3f7d2011fcf64fe8e1787eb6eac7993470c166fdfe3d63413d055ccbb",
-        "function lead_audit_change()": "ce7c8fac6971f0fb583722693b9d776b69b14553b85c66093f0c5996c3b69be4",
+        "function lead_audit_change()": "1838757baddebba32f653a5271bcca2490dfde969ff8c695163d185b8bdd21b2",
         "function lead_audit_erase(uuid)": "b5785734d14f2bc90fc2ed5f48ed7757c4353b300a11a917388518d8bd99a1a4",
         "function lead_audit_guard()": "f468b6420ea0320d80e8e021bc498dde68f5e50a14fd3fad460ec556602a36ef",
         "function lead_changed()": "b963f80b3a7da2808aaf25ec5ebf5c003c06574a48355b0b44189ef91946832d",

@@ -26,6 +26,30 @@ def note() -> Note:
     return lambda name, value, unit: _figures.append({"name": name, "value": round(value, 3), "unit": unit})
 
 
+@pytest.fixture(scope="session")
+def is_durable() -> bool:
+    """Commit as in use."""
+    return True
+
+
+@pytest.fixture(params=[True, False], ids=["waiting for the disk", "not waiting"])
+def commits(
+    request: pytest.FixtureRequest,
+    postgres: Postgres,
+    lead_database: TestDatabase,
+    other_database: TestDatabase,
+) -> str:
+    """Have both databases commit as in use, or without waiting for the disk; say which in words.
+
+    The wait is the same on both sides, and hides what they do differently.
+    """
+    if request.param:
+        return ""
+    for each in (lead_database, other_database):
+        postgres.execute(f"ALTER DATABASE {each.name} SET synchronous_commit = off")
+    return ", not waiting for the disk"
+
+
 @pytest.fixture
 def other_database(postgres: Postgres) -> Iterator[TestDatabase]:
     """Make one more fresh database with the lead context's schema."""

@@ -94,6 +94,7 @@ async def test_audited_writes_against_continuum(
     lead_database: TestDatabase,
     unaudited_database: TestDatabase,
     versioned: Any,
+    commits: str,
     note: Note,
     writers: int,
 ) -> None:
@@ -114,6 +115,6 @@ async def test_audited_writes_against_continuum(
         await database.close()
     # The promise is 2.5; a machine so busy that a measurement holds a handful of writes blurs that.
     assert found.ratio > 1.5
-    note(f"audit: writes through the ORM, {writers} writers", found.first, "writes/s")
-    note(f"audit: the same with SQLAlchemy-Continuum, {writers} writers", found.second, "writes/s")
-    note(f"audit: times the rate of SQLAlchemy-Continuum, {writers} writers", found.ratio, "")
+    note(f"audit: writes through the ORM, {writers} writers{commits}", found.first, "writes/s")
+    note(f"audit: the same with SQLAlchemy-Continuum, {writers} writers{commits}", found.second, "writes/s")
+    note(f"audit: times the rate of SQLAlchemy-Continuum, {writers} writers{commits}", found.ratio, "")

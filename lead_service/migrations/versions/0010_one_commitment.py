@@ -43,8 +43,8 @@ def _function(script: str, name: str) -> str:
     return script[begin:end].replace("CREATE", "CREATE OR REPLACE", 1)
 
 
-# Of two sides that are both there, an entry has the values that differ. Its canonical bytes name the fields,
-# and hold SHA-256 of a salt and all values. The salt is drawn for this entry, and kept beside the values.
+# `before` and `after` are what changed, and nothing else. Canonical bytes name the fields, and hold SHA-256
+# of a salt and all values. The salt is drawn for this entry, and kept beside the values.
 APPEND = """
 CREATE OR REPLACE FUNCTION lead_audit_append(
     lead uuid, numbered boolean, act text, result text, why text, before jsonb, after jsonb,
@@ -58,7 +58,6 @@ DECLARE
     previous bytea;
     fields text[] := '{}';
     salt text;
-    commitment text;
     bytes bytea;
 BEGIN
     IF coalesce(context->>'user_id', '') = '' THEN
@@ -70,17 +69,8 @@ BEGIN
         SELECT version, entry_hash INTO number, previous FROM lead_audit
          WHERE lead_id = lead AND version IS NOT NULL ORDER BY version DESC LIMIT 1;
         number := coalesce(number, 0) + 1;
-        IF before <> '{}' AND after <> '{}' THEN
-            SELECT coalesce(array_agg(key), '{}'), coalesce(jsonb_object_agg(key, before->key), '{}'),
-                   coalesce(jsonb_object_agg(key, value), '{}')
-              INTO fields, before, after
-              FROM jsonb_each(after) WHERE value <> before->key;
-        ELSE
-            fields := ARRAY(SELECT jsonb_object_keys(before || after));
-        END IF;
+        fields := ARRAY(SELECT jsonb_object_keys(before || after));
         salt := gen_random_uuid();
-        commitment := encode(sha256(convert_to(
-            salt || '{"new": ' || after || ', "old": ' || before || '}', 'UTF8')), 'hex');
     END IF;
     bytes := convert_to(json_build_object(
         'id', entry_id, 'lead_id', lead, 'version', number, 'action', act, 'code', result,
@@ -88,8 +78,10 @@ BEGIN
         'workload', context->'workload', 'ip_address', context->'ip_address',
         'user_agent', context->'user_agent', 'request_id', context->'request_id',
         'method', context->'method', 'created_at', moment, 'bookkeeping', kept,
-        'previous_hash', encode(previous, 'hex'), 'changed_fields', fields, 'values', commitment
-        )::text, 'UTF8');
+        'previous_hash', encode(previous, 'hex'), 'changed_fields', fields,
+        -- NULL without a salt, which only changes have.
+        'values', encode(sha256(convert_to(
+            salt || '{"new": ' || after || ', "old": ' || before || '}', 'UTF8')), 'hex'))::text, 'UTF8');
     INSERT INTO lead_audit (
         id, lead_id, version, action, code, reason, user_id, roles, workload, ip_address, user_agent,
         request_id, method, created_at, changed_fields, old_values, new_values, bookkeeping, salts,
@@ -105,21 +97,34 @@ BEGIN
 END $$;
 """
 
-# As in 0003, in fewer steps: each is prepared once in every transaction.
-CHANGE = """
+COLUMNS = (
+    "id", "email", "domain", "name", "is_manual", "enrichment_status", "enrichment_job_id",
+    "enrichment_attempts", "enrichment_error", "enriched_at", "created_by", "created_at", "deleted_at",
+    "registrable_domain", "enrichment_asked_by", "import_id", "merged_into",
+)  # fmt: skip
+_SAME = ",\n".join(
+    f"CASE WHEN NEW.{name} IS NOT DISTINCT FROM OLD.{name} THEN '{name}' END" for name in COLUMNS
+)
+
+# As in 0003, in fewer steps: each is prepared once in every transaction, and to ask column by column takes
+# less time than a query for what differs. A column that is younger than this list counts as changed by every
+# update, until the revision that adds it replaces the function. NULLs in an array of keys are passed over.
+CHANGE = f"""
 CREATE OR REPLACE FUNCTION lead_audit_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
-    bookkeeping CONSTANT text[] := '{version,updated_at}';
+    apart text[] := '{{version,updated_at}}';
     entry uuid;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF OLD.id <> NEW.id THEN
             RAISE EXCEPTION 'a lead keeps its id' USING ERRCODE = 'restrict_violation';
         -- Not even the time of the last change: `untouched` has put that back.
-        ELSIF OLD IS NOT DISTINCT FROM NEW THEN
+        ELSIF OLD.version = NEW.version AND OLD IS NOT DISTINCT FROM NEW THEN
             RETURN NULL;
         END IF;
+        apart := ARRAY['version', 'updated_at',
+{_SAME}];
     END IF;
     entry := lead_audit_append(
         coalesce(NEW.id, OLD.id), true,
@@ -128,8 +133,8 @@ BEGIN
              WHEN (OLD.deleted_at IS NULL) = (NEW.deleted_at IS NULL) THEN 'UPDATE'
              WHEN NEW.deleted_at IS NULL THEN 'UNDELETE'
              ELSE 'DELETE' END,
-        'OK', '', coalesce(to_jsonb(OLD) - bookkeeping, '{}'), coalesce(to_jsonb(NEW) - bookkeeping, '{}'),
-        CASE WHEN TG_OP = 'DELETE' THEN '{}'
+        'OK', '', coalesce(to_jsonb(OLD) - apart, '{{}}'), coalesce(to_jsonb(NEW) - apart, '{{}}'),
+        CASE WHEN TG_OP = 'DELETE' THEN '{{}}'
              ELSE jsonb_build_object('version', NEW.version, 'updated_at', NEW.updated_at) END);
     RETURN NULL;
 END $$;
