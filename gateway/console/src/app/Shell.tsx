@@ -1,5 +1,5 @@
 import { LogOut } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef } from "react";
 import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from "react-router";
 import { type Session, useHasRole, useSignOut } from "@/api/session";
 import { Button } from "@/components/Button";
@@ -57,12 +57,16 @@ export function Shell({ session }: { session: Session }) {
   );
 }
 
-/** After going to another screen the keyboard continues at its content, not at the link that is gone. */
+/**
+ * After going to another screen the keyboard continues at its content, not at the link that is gone.
+ *
+ * Before the screen is painted: who sees it and presses a key must not lose the field that the key chose.
+ */
 function useFocusOnArrival() {
   const main = useRef<HTMLElement>(null);
   const { pathname } = useLocation();
   const before = useRef(pathname);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (before.current !== pathname) main.current?.focus({ preventScroll: true });
     before.current = pathname;
   }, [pathname]);
