@@ -39,7 +39,13 @@ async def console(chromium: Browser, stack: Stack) -> AsyncIterator[Page]:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
+    refused: list[str] = []
+    page.on(
+        "response", lambda told: refused.append(f"{told.status} {told.url}") if told.status > 399 else None
+    )
     await page.goto(stack.login_url())
     yield page
+    # Shown with a failure: what a person would have seen.
+    print(f"{page.url} at the end, after {refused}:", await page.locator("body").inner_text(), sep="\n")
     await context.close()
     assert complaints == []
