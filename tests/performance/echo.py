@@ -1,8 +1,8 @@
-"""Servers to measure GetLead's against: none does what a service does, one does each part of it.
+"""Servers to measure GetLead's against: one that does nothing, and two that do a part of what it does.
 
-`python -m tests.performance.echo bare | chassis | fetch`. Each says its port as services do. `bare` returns the
-bytes that it is given, on a server of gRPC's own. `fetch` reads a lead before, by a connection that a pool of
-the driver's own lends, and returns nothing of it. `chassis` answers GetLead with an empty lead, behind all that
+`python -m tests.performance.echo bare | chassis | fetch`. Each says its port as services do. `bare` returns
+the bytes that it is given, on a server of gRPC's own. `fetch` reads a lead before, over a connection of
+the driver's own pool, and returns nothing of it. `chassis` answers GetLead with an empty lead, behind all that
 is around a service's methods.
 """
 
@@ -37,8 +37,16 @@ async def echo(request: bytes, _: object) -> bytes:
 async def fetching() -> Callable[[bytes, object], Awaitable[bytes]]:
     """Return what reads the lead whose id it is given."""
     size = int(os.environ["LEAD_DATABASE_CONNECTIONS"])
+
+    async def nothing(_: object) -> None:
+        """Leave a connection as it is: to read changes nothing of it."""
+
     pool = await asyncpg.create_pool(
-        os.environ["LEAD_DATABASE_URL"], min_size=size, max_size=size, server_settings={"application_name": "lead"}
+        os.environ["LEAD_DATABASE_URL"],
+        min_size=size,
+        max_size=size,
+        reset=nothing,
+        server_settings={"application_name": "echo"},
     )
     statement = str(WHOLE.compile(dialect=PGDialect_asyncpg()))  # type: ignore[no-untyped-call]
 
@@ -54,7 +62,9 @@ async def serve(answer: Callable[[bytes, object], Awaitable[bytes]]) -> None:
     """Serve until killed."""
     server = grpc.aio.server()
     _, service, name = METHOD.split("/")
-    handler = grpc.method_handlers_generic_handler(service, {name: grpc.unary_unary_rpc_method_handler(answer)})
+    handler = grpc.method_handlers_generic_handler(
+        service, {name: grpc.unary_unary_rpc_method_handler(answer)}
+    )
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
