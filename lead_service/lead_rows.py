@@ -119,8 +119,10 @@ def whole(row: Named) -> Lead:
 
 
 def _fact(record: Sequence[Any]) -> Fact:
-    provider, name, state, values, *rest = record
-    return Fact(provider, name, FactState(state), tuple(values), *rest)
+    provider, name, state, values, source, method, reason, observed_at, evidence_sha256 = record
+    return Fact(
+        provider, name, FactState(state), tuple(values), source, method, reason, observed_at, evidence_sha256
+    )
 
 
 def _suggestion(record: Sequence[Any]) -> Suggestion:

@@ -165,13 +165,12 @@ class Database:
         """Open a session that sends no BEGIN, to be closed."""
         return self._readings()
 
-    @asynccontextmanager
-    async def lent(self) -> AsyncIterator[asyncpg.Connection]:
-        """Lend a connection of the pool, whose statements are READ ONLY."""
+    async def ask(self, statement: str, *values: object) -> list[asyncpg.Record]:
+        """Run a reading statement by itself, over a connection of the pool, and return its rows."""
         pool = cast("Pool", self._engine.pool)
         entry = await pool.lend()
         try:
-            yield cast("asyncpg.Connection", entry.driver_connection)
+            return await cast("asyncpg.Connection", entry.driver_connection).fetch(statement, *values)
         finally:
             pool.take_back(entry)
 
@@ -248,8 +247,7 @@ async def fetch(
     values = {**constants, **values}
     given = [convert(values[name]) if convert else values[name] for name, convert in parameters]
     if isinstance(session, _Reading) and session.session is None:
-        async with session.database.lent() as driver:
-            return await driver.fetch(text, *given)
+        return await session.database.ask(text, *given)
     return await (await driver_connection(session)).fetch(text, *given)
 
 

@@ -2,8 +2,8 @@
 
 `python -m tests.performance.echo bare | chassis | fetch`. Each says its port as services do. `bare` returns
 the bytes that it is given, on a server of gRPC's own. `fetch` reads a lead before, over a connection of
-the driver's own pool, and returns nothing of it. `chassis` answers GetLead with an empty lead, behind all that
-is around a service's methods.
+the driver's own pool, and returns nothing of it. `chassis` answers GetLead with an empty lead, behind all
+that is around a service's methods.
 """
 
 import asyncio
