@@ -196,6 +196,19 @@ def reason_conformance(_: CheckContext, response: Response, case: Case) -> None:
     assert reason in listed or error["status"] == "INVALID_ARGUMENT", f"{reason} is not listed"
 
 
+@schemathesis.deserializer("text/event-stream")
+def _events(_: DeserializationContext, response: Response) -> Any:
+    """Read a stream of events as the one of them that says most; a failure is of another kind."""
+    told = [each for each in response.content.split(b"\n\n") if b"event: failure" not in each]
+    messages = [
+        json.loads(line.removeprefix(b"data: "))
+        for each in told
+        for line in each.splitlines()
+        if line.startswith(b"data: ")
+    ]
+    return max(messages, key=lambda message: len(json.dumps(message)), default={})
+
+
 @schemathesis.deserializer("application/x-ndjson")
 def _lines(_: DeserializationContext, response: Response) -> Any:
     """Read a stream of messages as the one of them that says most: each line has the same schema."""

@@ -5075,6 +5075,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5106,6 +5108,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5137,6 +5141,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5168,6 +5174,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5199,6 +5207,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5230,6 +5240,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5261,6 +5273,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5407,6 +5421,35 @@ export interface components {
             };
         };
         /**
+         * @description This site does not answer to that host name.
+         *     - `PERMISSION_DENIED`: `HOST_UNKNOWN`
+         */
+        WrongHost: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 421,
+                 *         "status": "PERMISSION_DENIED",
+                 *         "message": "This site does not answer to that host name.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "HOST_UNKNOWN",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
          * @description The body is not of a type that is taken here.
          *     - `INVALID_ARGUMENT`: `CONTENT_TYPE_UNSUPPORTED`
          */
@@ -5438,7 +5481,12 @@ export interface components {
     };
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description How often one subject may ask: `q` times in `w` seconds. */
+        "RateLimit-Policy": string;
+        /** @description How many requests are left, `r`, and after how many seconds, `t`, all are again. */
+        RateLimit: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -5485,6 +5533,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5546,6 +5596,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -5580,6 +5631,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5641,6 +5694,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -5673,6 +5727,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5734,6 +5790,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany2"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -5769,6 +5826,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5828,6 +5887,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5836,6 +5897,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -5963,6 +6025,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6026,6 +6090,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6069,6 +6134,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6129,6 +6196,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict3"];
             412: components["responses"]["Changed"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6256,6 +6324,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6319,6 +6389,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6359,6 +6430,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6422,6 +6495,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6470,6 +6544,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6533,6 +6609,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany2"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6586,6 +6663,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6649,6 +6728,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6702,6 +6782,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6765,6 +6847,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6829,6 +6912,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6892,6 +6977,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6940,6 +7026,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7003,6 +7091,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7035,6 +7124,8 @@ export interface operations {
             /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7053,6 +7144,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["Conflict5"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany3"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7094,6 +7186,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7136,6 +7230,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7154,6 +7249,8 @@ export interface operations {
             /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7173,6 +7270,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7197,6 +7295,8 @@ export interface operations {
             /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7226,6 +7326,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed2"];
             503: components["responses"]["Unavailable"];
@@ -7252,6 +7353,8 @@ export interface operations {
             /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7280,6 +7383,7 @@ export interface operations {
             400: components["responses"]["BadRequest9"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed2"];
             503: components["responses"]["Unavailable"];
@@ -7319,10 +7423,12 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -7338,10 +7444,12 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -7349,6 +7457,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7362,12 +7472,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed2"];
             503: components["responses"]["Unavailable"];
@@ -7397,6 +7508,8 @@ export interface operations {
             /** @description That a lead was erased. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7419,6 +7532,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7442,6 +7556,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7463,6 +7579,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7506,6 +7623,8 @@ export interface operations {
             /** @description One file that was read, and what became of its rows. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7547,6 +7666,7 @@ export interface operations {
             408: components["responses"]["TooSlow"];
             409: components["responses"]["Conflict7"];
             413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany2"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7570,6 +7690,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7613,6 +7735,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7637,6 +7760,8 @@ export interface operations {
             /** @description One file that was read, and what became of its rows. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7676,6 +7801,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden2"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7685,14 +7811,7 @@ export interface operations {
     LeadTransferService_ListLeadImportErrors: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
-                "If-None-Match"?: string;
-                /** @description Asks for a part (RFC 9110, 14.2). */
-                Range?: string;
-                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
-                "If-Range"?: string;
-            };
+            header?: never;
             path: {
                 /**
                  * @description The import's UUID.
@@ -7704,66 +7823,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes, as they are stored. */
+            /** @description The file. */
             200: {
                 headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
                     /** @description The name to save it under (RFC 6266). */
                     "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "text/csv": unknown;
                 };
-            };
-            /** @description The part asked for. */
-            206: {
-                headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
-                    /** @description The name to save it under (RFC 6266). */
-                    "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
-            /** @description What the caller has is current. */
-            304: {
-                headers: {
-                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden2"];
             404: components["responses"]["NotFound"];
-            /** @description There is no byte of the range. */
-            416: {
-                headers: {
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7793,6 +7870,8 @@ export interface operations {
             /** @description One file that was read, and what became of its rows. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7836,6 +7915,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7865,6 +7945,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7886,6 +7968,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden2"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7923,78 +8006,30 @@ export interface operations {
                 /** @description Only leads that this import created. */
                 import_id?: string;
             };
-            header?: {
-                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
-                "If-None-Match"?: string;
-                /** @description Asks for a part (RFC 9110, 14.2). */
-                Range?: string;
-                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
-                "If-Range"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes, as they are stored. */
+            /** @description The file. */
             200: {
                 headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
                     /** @description The name to save it under (RFC 6266). */
                     "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "text/csv": unknown;
+                    "application/x-ndjson": unknown;
                 };
-            };
-            /** @description The part asked for. */
-            206: {
-                headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
-                    /** @description The name to save it under (RFC 6266). */
-                    "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
-            /** @description What the caller has is current. */
-            304: {
-                headers: {
-                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            /** @description There is no byte of the range. */
-            416: {
-                headers: {
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8019,6 +8054,8 @@ export interface operations {
             /** @description How one PDF came to be. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8060,6 +8097,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8102,10 +8140,13 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/x-ndjson": unknown;
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -8121,10 +8162,13 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/x-ndjson": unknown;
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -8132,6 +8176,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8145,12 +8191,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed3"];
             503: components["responses"]["Unavailable"];
@@ -8193,10 +8240,12 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/gzip": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -8212,10 +8261,12 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/gzip": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -8223,6 +8274,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8236,12 +8289,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed3"];
             503: components["responses"]["Unavailable"];
@@ -8251,14 +8305,7 @@ export interface operations {
     LineageService_GetOpenLineage: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
-                "If-None-Match"?: string;
-                /** @description Asks for a part (RFC 9110, 14.2). */
-                Range?: string;
-                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
-                "If-Range"?: string;
-            };
+            header?: never;
             path: {
                 /**
                  * @description The lineage's UUID.
@@ -8270,66 +8317,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes, as they are stored. */
+            /** @description The file. */
             200: {
                 headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
                     /** @description The name to save it under (RFC 6266). */
                     "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/json": unknown;
                 };
-            };
-            /** @description The part asked for. */
-            206: {
-                headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
-                    /** @description The name to save it under (RFC 6266). */
-                    "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
-            /** @description What the caller has is current. */
-            304: {
-                headers: {
-                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description There is no byte of the range. */
-            416: {
-                headers: {
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8374,6 +8379,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8420,6 +8427,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8445,6 +8453,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8493,6 +8503,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany4"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8522,6 +8533,8 @@ export interface operations {
             /** @description What differs between two reports. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8607,6 +8620,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound3"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed3"];
             503: components["responses"]["Unavailable"];
@@ -8644,6 +8658,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8681,6 +8697,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8699,6 +8716,8 @@ export interface operations {
             /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8718,6 +8737,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8742,6 +8762,8 @@ export interface operations {
             /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8771,6 +8793,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed2"];
             503: components["responses"]["Unavailable"];
@@ -8797,6 +8820,8 @@ export interface operations {
             /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8825,6 +8850,7 @@ export interface operations {
             400: components["responses"]["BadRequest9"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed2"];
             503: components["responses"]["Unavailable"];
@@ -8843,6 +8869,8 @@ export interface operations {
             /** @description What lineage takes up. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8886,6 +8914,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8904,6 +8933,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8936,6 +8967,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8964,6 +8996,8 @@ export interface operations {
             /** @description Whether what belongs to a lead is held. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8986,6 +9020,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9015,6 +9050,8 @@ export interface operations {
             /** @description What came of making a report again. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9052,6 +9089,7 @@ export interface operations {
             408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany5"];
             500: components["responses"]["Failed4"];
             503: components["responses"]["Unavailable2"];
@@ -9073,6 +9111,8 @@ export interface operations {
             /** @description Completed reports against recorded lineages. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9103,6 +9143,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9136,6 +9177,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9168,6 +9211,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9201,6 +9245,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9242,6 +9288,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9274,6 +9321,8 @@ export interface operations {
             /** @description One generation of one PDF. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9314,6 +9363,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany6"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9338,6 +9388,8 @@ export interface operations {
             /** @description One generation of one PDF. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9374,6 +9426,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9413,10 +9466,12 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/pdf": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -9432,10 +9487,12 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/pdf": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -9443,6 +9500,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -9456,12 +9515,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -9471,14 +9531,7 @@ export interface operations {
     ReportService_DownloadReportEvidence: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
-                "If-None-Match"?: string;
-                /** @description Asks for a part (RFC 9110, 14.2). */
-                Range?: string;
-                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
-                "If-Range"?: string;
-            };
+            header?: never;
             path: {
                 /**
                  * @description The report's UUID.
@@ -9490,66 +9543,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes, as they are stored. */
+            /** @description The file. */
             200: {
                 headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
                     /** @description The name to save it under (RFC 6266). */
                     "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
-            };
-            /** @description The part asked for. */
-            206: {
-                headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
-                    /** @description The name to save it under (RFC 6266). */
-                    "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
-            /** @description What the caller has is current. */
-            304: {
-                headers: {
-                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             400: components["responses"]["BadRequest17"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description There is no byte of the range. */
-            416: {
-                headers: {
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -9573,6 +9584,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9602,6 +9615,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9629,6 +9643,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9648,6 +9664,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9687,6 +9704,8 @@ export interface operations {
             /** @description One generation of one PDF. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9727,6 +9746,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9751,6 +9771,8 @@ export interface operations {
             /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9769,6 +9791,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9798,6 +9821,8 @@ export interface operations {
             /** @description One generation of one PDF. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9838,6 +9863,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9873,6 +9899,8 @@ export interface operations {
             /** @description One generation of one PDF. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9913,6 +9941,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany6"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9944,6 +9973,8 @@ export interface operations {
             /** @description Many reports that were asked for at once. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9976,6 +10007,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany6"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9999,6 +10031,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10031,6 +10065,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10055,6 +10090,8 @@ export interface operations {
             /** @description Many reports that were asked for at once. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10083,6 +10120,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10107,6 +10145,8 @@ export interface operations {
             /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10125,6 +10165,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10154,6 +10195,8 @@ export interface operations {
             /** @description Many reports that were asked for at once. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10186,6 +10229,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10195,14 +10239,7 @@ export interface operations {
     ReportService_DownloadReportBatch: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
-                "If-None-Match"?: string;
-                /** @description Asks for a part (RFC 9110, 14.2). */
-                Range?: string;
-                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
-                "If-Range"?: string;
-            };
+            header?: never;
             path: {
                 /**
                  * @description The batch's UUID.
@@ -10214,66 +10251,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes, as they are stored. */
+            /** @description The file. */
             200: {
                 headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
                     /** @description The name to save it under (RFC 6266). */
                     "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
-            };
-            /** @description The part asked for. */
-            206: {
-                headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
-                    /** @description The name to save it under (RFC 6266). */
-                    "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
-            /** @description What the caller has is current. */
-            304: {
-                headers: {
-                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             400: components["responses"]["BadRequest21"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description There is no byte of the range. */
-            416: {
-                headers: {
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -10301,6 +10296,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10342,6 +10339,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10371,6 +10369,8 @@ export interface operations {
             /** @description One immutable version of one template. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10411,6 +10411,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10435,6 +10436,8 @@ export interface operations {
             /** @description One immutable version of one template. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10472,6 +10475,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10496,6 +10500,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10508,6 +10514,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict6"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10537,6 +10544,8 @@ export interface operations {
             /** @description One immutable version of one template. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10578,6 +10587,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -10607,6 +10617,8 @@ export interface operations {
             /** @description One immutable version of one template. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10648,6 +10660,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10698,10 +10711,13 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/pdf": unknown;
+                    "image/png": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -10717,10 +10733,13 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/pdf": unknown;
+                    "image/png": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -10728,6 +10747,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10741,12 +10762,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany7"];
             500: components["responses"]["Failed4"];
             503: components["responses"]["Unavailable"];
@@ -10786,10 +10808,12 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -10805,10 +10829,12 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -10816,6 +10842,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10829,12 +10857,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -10864,6 +10893,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10913,6 +10944,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound4"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -10936,6 +10968,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10974,6 +11008,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11052,6 +11087,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11089,6 +11126,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11118,6 +11156,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11153,6 +11193,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -11161,6 +11203,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11194,6 +11237,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11207,6 +11252,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict3"];
             412: components["responses"]["Changed"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11302,6 +11348,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11341,6 +11389,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11370,6 +11419,8 @@ export interface operations {
             /** @description One message to one endpoint. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11400,6 +11451,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11437,6 +11489,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11475,6 +11529,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11506,6 +11561,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11537,6 +11594,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11566,6 +11624,8 @@ export interface operations {
             /** @description One message to one endpoint. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11592,6 +11652,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11626,6 +11687,8 @@ export interface operations {
             /** @description One message to one endpoint. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11656,6 +11719,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
