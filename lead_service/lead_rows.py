@@ -3,24 +3,12 @@
 The statements are put together once: to do so takes longer than to send one.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, Protocol, cast
-from uuid import UUID
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    ScalarSelect,
-    Table,
-    bindparam,
-    func,
-    literal_column,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Function, Table, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by, asyncpg
 
 from lead_service.domain import Lead
 from lead_service.facts import Enrichment, EnrichmentStatus, Fact, FactState
@@ -31,29 +19,22 @@ LEADS = cast("Table", LeadRow.__table__)
 ROWS = select(*LEADS.columns)
 
 
-def _kept(table: type[Base], *order: str) -> ScalarSelect[Any]:
-    """Select a lead's rows of another table, all of them as one JSON array; null if there are none."""
-    its = cast("Table", table.__table__)
-    columns: list[Column[Any]] = [its.columns[name] for name in order]
-    row = func.to_jsonb(literal_column(its.name))
-    return (
-        select(func.jsonb_agg(aggregate_order_by(row, *columns), type_=JSONB))
-        .select_from(its)
-        .where(its.columns.lead_id == LEADS.columns.id)
-        .scalar_subquery()
+def _kept(table: type[Base], kind: type[Fact | Suggestion], *order: str) -> Function[Any]:
+    """Select a lead's rows of another table as one array of records, each with the fields of `kind`."""
+    its = cast("Table", table.__table__).columns
+    rows = (
+        select(func.row(*(its[field.name] for field in fields(kind))))
+        .where(its.lead_id == LEADS.columns.id)
+        .order_by(*(its[name] for name in order))
     )
+    return func.array(rows.scalar_subquery())
 
 
 _THIS: ColumnElement[bool] = LEADS.columns.id == bindparam("lead_id")
-# For the driver, given the id: nothing is asked more often, and half of the time would be SQLAlchemy's.
-WHOLE = str(
-    ROWS.add_columns(
-        _kept(FactRow, "provider", "name").label("facts"),
-        _kept(SuggestionRow, "field", "value").label("suggestions"),
-    )
-    .where(_THIS)
-    .compile(dialect=asyncpg.dialect())  # type: ignore[no-untyped-call]
-)
+WHOLE = ROWS.add_columns(
+    _kept(FactRow, Fact, "provider", "name").label("facts"),
+    _kept(SuggestionRow, Suggestion, "field", "value").label("suggestions"),
+).where(_THIS)
 HELD = ROWS.where(_THIS).with_for_update()
 ADD = (
     postgresql.insert(LEADS)
@@ -134,34 +115,16 @@ def lead(row: Named, facts: tuple[Fact, ...] = (), suggestions: tuple[Suggestion
 
 def whole(row: Named) -> Lead:
     """Return the lead that a row of WHOLE tells of."""
-    return lead(row, tuple(map(fact, row["facts"] or ())), tuple(map(_suggestion, row["suggestions"] or ())))
+    return lead(row, tuple(map(_fact, row["facts"])), tuple(map(_suggestion, row["suggestions"])))
 
 
-def fact(values: Mapping[str, Any]) -> Fact:
-    """Return the fact that JSON tells of."""
+def _fact(record: Sequence[Any]) -> Fact:
+    provider, name, state, values, source, method, reason, observed_at, evidence_sha256 = record
     return Fact(
-        provider=values["provider"],
-        name=values["name"],
-        state=FactState(values["state"]),
-        values=tuple(values["values"]),
-        source=values["source"],
-        method=values["method"],
-        reason=values["reason"],
-        observed_at=datetime.fromisoformat(values["observed_at"]),
-        evidence_sha256=values["evidence_sha256"],
+        provider, name, FactState(state), tuple(values), source, method, reason, observed_at, evidence_sha256
     )
 
 
-def _suggestion(values: Mapping[str, Any]) -> Suggestion:
-    decided_at = values["decided_at"]
-    return Suggestion(
-        id=UUID(values["id"]),
-        field=values["field"],
-        value=values["value"],
-        source=values["source"],
-        fact=values["fact"],
-        observed_at=datetime.fromisoformat(values["observed_at"]),
-        state=SuggestionState(values["state"]),
-        decided_by=values["decided_by"],
-        decided_at=datetime.fromisoformat(decided_at) if decided_at else None,
-    )
+def _suggestion(record: Sequence[Any]) -> Suggestion:
+    id_, field, value, source, fact, observed_at, state, *decision = record
+    return Suggestion(id_, field, value, source, fact, observed_at, SuggestionState(state), *decision)

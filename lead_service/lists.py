@@ -46,6 +46,8 @@ _CONDITIONS: dict[str, ColumnElement[bool]] = {
 }
 """By the field of a filter that asks for it, whose value each takes as the parameter of that name."""
 _KEPT_STATEMENTS = 1024
+COUNTED = "counted"
+"""Says how many leads match, but stops at some more than EXACT_TOTAL_LIMIT."""
 
 _Asked = tuple[str, ...]
 """What a filter asks about."""
@@ -59,19 +61,31 @@ class Question(NamedTuple):
 
 
 def page_of_rows(
-    lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
+    lead_filter: LeadFilter,
+    size: int,
+    after: Position | None,
+    order: Order = NEWEST_FIRST,
+    *,
+    counted: bool = False,
 ) -> Question:
-    """Return what asks for one page."""
-    wanted = _behind(lead_filter, after, order)
-    values = dict(_values(wanted))
-    statement = _page(tuple(values), wanted.show_deleted, after is not None, order)
+    """Return what asks for one page; with `counted`, each row also tells as COUNTED how many match in all."""
+    values, wanted = dict(_values(lead_filter)), _behind(lead_filter, after, order)
+    statement = _page(
+        tuple(name for name, _ in _values(wanted)),
+        wanted.show_deleted,
+        after is not None,
+        order,
+        tuple(values) if counted else None,
+    )
     if after is not None:
         values |= {"place": after.value, "place_id": after.id}
     return Question(statement, values | {"size": size})
 
 
 @lru_cache(_KEPT_STATEMENTS)
-def _page(asked: _Asked, show_deleted: bool, is_behind: bool, order: Order) -> Select[Any]:
+def _page(
+    asked: _Asked, show_deleted: bool, is_behind: bool, order: Order, counted: _Asked | None
+) -> Select[Any]:
     def ordered(statement: Select[Any], row: Any) -> Select[Any]:
         columns = (row[order.key], row.id)
         directed = (each.desc() if order.descending else each.asc() for each in columns)
@@ -85,11 +99,11 @@ def _page(asked: _Asked, show_deleted: bool, is_behind: bool, order: Order) -> S
             statement = statement.where(here < place if order.descending else here > place)
         return ordered(statement, _C)
 
-    halves = [half(conditions) for conditions in _halves(asked, show_deleted)]
-    if len(halves) == 1:
-        return halves[0]
-    both = union_all(*halves).subquery()
-    return ordered(select(both), both.columns)
+    page, *others = [half(conditions) for conditions in _halves(asked, show_deleted)]
+    if others:
+        both = union_all(page, *others).subquery()
+        page = ordered(select(both), both.columns)
+    return page if counted is None else page.add_columns(_count(counted, show_deleted).label(COUNTED))
 
 
 def _behind(wanted: LeadFilter, after: Position | None, order: Order) -> LeadFilter:
@@ -106,13 +120,15 @@ def _behind(wanted: LeadFilter, after: Position | None, order: Order) -> LeadFil
     return wanted
 
 
-async def total(session: AsyncSession, wanted: LeadFilter) -> int:
-    """Return how many leads match: exactly up to EXACT_TOTAL_LIMIT, beyond as the planner sees it."""
+async def total(session: AsyncSession, wanted: LeadFilter, counted: int | None = None) -> int:
+    """Return how many leads match: exactly up to EXACT_TOTAL_LIMIT, beyond as the planner sees it.
+
+    `counted` is what a row of a page says, if there is one.
+    """
     values = dict(_values(wanted))
     asked = tuple(values)
-    counted = 0
-    for statement in _counts(asked, wanted.show_deleted):
-        counted += await session.scalar(statement, values) or 0
+    if counted is None:
+        counted = await session.scalar(_counts(asked, wanted.show_deleted), values) or 0
     if counted <= EXACT_TOTAL_LIMIT:
         return counted
     matching = [
@@ -122,12 +138,18 @@ async def total(session: AsyncSession, wanted: LeadFilter) -> int:
 
 
 @lru_cache(_KEPT_STATEMENTS)
-def _counts(asked: _Asked, show_deleted: bool) -> list[Select[Any]]:
-    some = [
+def _counts(asked: _Asked, show_deleted: bool) -> Select[Any]:
+    return select(_count(asked, show_deleted))
+
+
+def _count(asked: _Asked, show_deleted: bool) -> ColumnElement[int]:
+    """Count leads: of the living and of the deleted no more than are enough to be many."""
+    parts = [
         select(true()).select_from(LEADS).where(*each).limit(EXACT_TOTAL_LIMIT + 1).subquery()
         for each in _halves(asked, show_deleted)
     ]
-    return [select(func.count()).select_from(each) for each in some]
+    first, *others = [select(func.count()).select_from(each).scalar_subquery() for each in parts]
+    return first + others[0] if others else first
 
 
 def _halves(asked: _Asked, show_deleted: bool) -> Iterator[list[ColumnElement[bool]]]:

@@ -1,10 +1,11 @@
 """Merges as the database keeps them: values and facts as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from lead_service.facts import Fact
-from lead_service.lead_rows import fact
+from lead_service.facts import Fact, FactState
 from lead_service.merges import Merge
 from lead_service.tables import MergeRow
 
@@ -23,9 +24,18 @@ def columns(merge: Merge) -> dict[str, Any]:
 
 def merge(row: MergeRow) -> Merge:
     """Return what a row tells of."""
-    facts = None if row.facts is None else tuple(map(fact, row.facts))
+    facts = None if row.facts is None else tuple(map(_fact, row.facts))
     return Merge(row.lead_id, row.other_id, row.before, row.after, facts, row.created_at)
 
 
 def _json(kept: Fact) -> dict[str, Any]:
     return {**asdict(kept), "observed_at": kept.observed_at.isoformat()}
+
+
+def _fact(values: Mapping[str, Any]) -> Fact:
+    read = {
+        "state": FactState(values["state"]),
+        "values": tuple(values["values"]),
+        "observed_at": datetime.fromisoformat(values["observed_at"]),
+    }
+    return Fact(**{**values, **read})

@@ -1,6 +1,6 @@
 """Leads in PostgreSQL: every SQL statement of the lead context."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Final, NoReturn
@@ -45,7 +45,7 @@ from lead_service.tables import (
     MergeRow,
     jobs,
 )
-from services.database import driver_connection
+from services.database import fetch
 from services.errors import Aborted, NotFound
 from services.jobs import enqueue
 
@@ -87,11 +87,10 @@ class PostgresLeadStore(PostgresLookUpStore):
 
     async def get(self, lead_id: UUID) -> Lead:
         """See LeadStore."""
-        driver = await driver_connection(self._session)
-        row = await driver.fetchrow(lead_rows.WHOLE, lead_id)
-        if row is None:
+        rows = await fetch(self._session, lead_rows.WHOLE, {"lead_id": lead_id})
+        if not rows:
             raise NotFound("lead", str(lead_id))
-        return lead_rows.whole(row)
+        return lead_rows.whole(rows[0])
 
     async def get_as_of(self, lead_id: UUID, moment: datetime) -> Lead:
         """See LeadStore."""
@@ -152,18 +151,17 @@ class PostgresLeadStore(PostgresLookUpStore):
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> LeadPage:
         """See LeadStore."""
-        leads, more = await self.following(lead_filter, size, after, order)
-        return LeadPage(leads, more, await lists.total(self._session, lead_filter))
+        question = lists.page_of_rows(lead_filter, size + 1, after, order, counted=True)
+        rows = await fetch(self._session, *question)
+        counted = rows[0][lists.COUNTED] if rows else None
+        return LeadPage(*_page(rows, size, order), await lists.total(self._session, lead_filter, counted))
 
     async def following(
         self, lead_filter: LeadFilter, size: int, after: Position | None, order: Order = NEWEST_FIRST
     ) -> tuple[tuple[Lead, ...], Position | None]:
         """See LeadStore. It costs the same at any depth: the index is entered at the position."""
         question = lists.page_of_rows(lead_filter, size + 1, after, order)
-        rows = (await self._session.execute(*question)).mappings().all()
-        leads = tuple(map(lead_rows.lead, rows[:size]))
-        more = Position(getattr(leads[-1], order.key), leads[-1].id) if len(rows) > size else None
-        return leads, more
+        return _page(await fetch(self._session, *question), size, order)
 
     async def enqueue(self, task: EnrichmentTask) -> str:
         """See LeadStore."""
@@ -195,6 +193,14 @@ class PostgresLeadStore(PostgresLookUpStore):
         if living is None:
             raise Aborted("The lead that was in the way of this one has just gone. Retry.")
         raise duplicate(lead, living)
+
+
+def _page(
+    rows: Sequence[lead_rows.Named], size: int, order: Order
+) -> tuple[tuple[Lead, ...], Position | None]:
+    """Return the leads of one row more than a page has, and the last one's place if that row is there."""
+    leads = tuple(map(lead_rows.lead, rows[:size]))
+    return leads, Position(getattr(leads[-1], order.key), leads[-1].id) if len(rows) > size else None
 
 
 def _is(request: RequestKey) -> ColumnElement[bool]:

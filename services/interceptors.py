@@ -14,10 +14,10 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from typing import Any
 from urllib.parse import unquote
 
 import grpc
@@ -34,12 +34,11 @@ from services.errors import (
     PermissionDenied,
     ServiceError,
     Unauthenticated,
-    Unimplemented,
 )
 from services.ids import uuid7
-from services.rpc import Rpc, Step
+from services.rpc import Handle, Method, Rpc, Step
 from services.tokens import Principal, TokenVerifier
-from services.validation import validate
+from services.validation import Undecodable, validate
 
 # Below this much time left an answer could not reach the caller any more.
 LEAST_USEFUL_SECONDS = 0.02
@@ -82,69 +81,79 @@ def steps(
     ]
 
 
-@asynccontextmanager
-async def context(rpc: Rpc) -> AsyncIterator[None]:
+def context(method: Method, rest: Handle) -> Handle:
     """Name the call for everything inside it."""
-    given = rpc.metadata.get("x-request-id", "")
-    remaining = rpc.context.time_remaining()
-    call = identity.Call(
-        method=rpc.method,
-        request_id=given if REQUEST_ID.fullmatch(given) else str(uuid7()),
-        traceparent=rpc.metadata.get("traceparent", "")[:64],
-        bearer=_bearer(rpc.metadata),
-        deadline=None if remaining is None else time.monotonic() + remaining,
-    )
-    with identity.serving(call):
-        yield
 
-
-@asynccontextmanager
-async def metrics(rpc: Rpc) -> AsyncIterator[None]:
-    """Count the call, time it, and log how it ended."""
-    if rpc.is_open:
-        yield
-        return
-    labels = (rpc.kind, rpc.service, rpc.method.partition("/")[2])
-    telemetry.STARTED.labels(*labels).inc()
-    telemetry.IN_FLIGHT.inc()
-    began = time.perf_counter()
-    try:
-        yield
-    except BaseException:
-        rpc.code = rpc.code if rpc.code != "OK" else "CANCELLED"
-        raise
-    finally:
-        seconds = time.perf_counter() - began
-        telemetry.IN_FLIGHT.dec()
-        telemetry.HANDLING.labels(*labels).observe(seconds)
-        telemetry.HANDLED.labels(*labels, rpc.code).inc()
-        log.info(telemetry.RPC_HANDLED, code=rpc.code, milliseconds=round(seconds * 1000, 2))
-
-
-@asynccontextmanager
-async def errors(rpc: Rpc) -> AsyncIterator[None]:
-    """Tell failures the AIP-193 way; what nobody foresaw is logged here and told as INTERNAL."""
-    try:
+    async def named(rpc: Rpc) -> Any:
+        given = rpc.metadata.get("x-request-id", "")
         remaining = rpc.context.time_remaining()
-        if remaining is not None and remaining < LEAST_USEFUL_SECONDS:
-            raise DeadlineExceeded("There is no time left to answer.")
-        yield
-    except ServiceError as error:
-        rpc.code = error.code
-        await _abort(rpc, status.to_status(error))
-    except (grpc.aio.AbortError, grpc.aio.UsageError):
-        rpc.code = "ABORTED" if rpc.code == "OK" else rpc.code
-        raise
-    except Exception:
-        rpc.code = "INTERNAL"
-        log.exception(telemetry.RPC_FAILED)
-        failure = ServiceError(
-            "Something unforeseen went wrong. The log names it under this request id.",
-            reason="INTERNAL",
-            metadata={"request_id": _request_id()},
+        call = identity.Call(
+            method=method.full_name,
+            request_id=given if REQUEST_ID.fullmatch(given) else str(uuid7()),
+            traceparent=rpc.metadata.get("traceparent", "")[:64],
+            bearer=_bearer(rpc.metadata),
+            deadline=None if remaining is None else time.monotonic() + remaining,
         )
-        failure.code = "INTERNAL"
-        await _abort(rpc, status.to_status(failure))
+        with identity.serving(call):
+            return await rest(rpc)
+
+    return named
+
+
+def metrics(method: Method, rest: Handle) -> Handle:
+    """Count the call, time it, and log how it ended."""
+    if method.is_open:
+        return rest
+    labels = (method.kind, method.service, method.name)
+    started, handling = telemetry.STARTED.labels(*labels), telemetry.HANDLING.labels(*labels)
+    handled = cache(lambda code: telemetry.HANDLED.labels(*labels, code))
+
+    async def measured(rpc: Rpc) -> Any:
+        started.inc()
+        telemetry.IN_FLIGHT.inc()
+        began = time.perf_counter()
+        try:
+            return await rest(rpc)
+        except BaseException:
+            rpc.code = rpc.code if rpc.code != "OK" else "CANCELLED"
+            raise
+        finally:
+            seconds = time.perf_counter() - began
+            telemetry.IN_FLIGHT.dec()
+            handling.observe(seconds)
+            handled(rpc.code).inc()
+            log.info(telemetry.RPC_HANDLED, code=rpc.code, milliseconds=round(seconds * 1000, 2))
+
+    return measured
+
+
+def errors(method: Method, rest: Handle) -> Handle:
+    """Tell failures the AIP-193 way; what nobody foresaw is logged here and told as INTERNAL."""
+
+    async def told(rpc: Rpc) -> Any:
+        try:
+            remaining = rpc.context.time_remaining()
+            if remaining is not None and remaining < LEAST_USEFUL_SECONDS:
+                raise DeadlineExceeded("There is no time left to answer.")
+            return await rest(rpc)
+        except ServiceError as error:
+            rpc.code = error.code
+            await _abort(rpc, status.to_status(error))
+        except (grpc.aio.AbortError, grpc.aio.UsageError):
+            rpc.code = "ABORTED" if rpc.code == "OK" else rpc.code
+            raise
+        except Exception:
+            rpc.code = "INTERNAL"
+            log.exception(telemetry.RPC_FAILED)
+            failure = ServiceError(
+                "Something unforeseen went wrong. The log names it under this request id.",
+                reason="INTERNAL",
+                metadata={"request_id": _request_id()},
+            )
+            failure.code = "INTERNAL"
+            await _abort(rpc, status.to_status(failure))
+
+    return told
 
 
 def identity_step(verifier: TokenVerifier, *, certified: bool = False) -> Step:
@@ -153,11 +162,10 @@ def identity_step(verifier: TokenVerifier, *, certified: bool = False) -> Step:
     Where callers show certificates, a process's token is good only from a process that it was made for.
     """
 
-    @asynccontextmanager
-    async def identify(rpc: Rpc) -> AsyncIterator[None]:
-        if rpc.is_open:
-            yield
-            return
+    def step(method: Method, rest: Handle) -> Handle:
+        return rest if method.is_open else partial(identified, rest)
+
+    async def identified(rest: Handle, rpc: Rpc) -> Any:
         bearer = _bearer(rpc.metadata)
         if not bearer:
             raise Unauthenticated(
@@ -168,9 +176,9 @@ def identity_step(verifier: TokenVerifier, *, certified: bool = False) -> Step:
         if certified:
             _hold_to_certificate(rpc, principal.workload, peer)
         with identity.acting_as(_actor(rpc, principal, peer)):
-            yield
+            return await rest(rpc)
 
-    return identify
+    return step
 
 
 def refusals(note: OnRefusal) -> Step:
@@ -180,55 +188,71 @@ def refusals(note: OnRefusal) -> Step:
     says so, because what was refused stays refused.
     """
 
-    async def noted(rpc: Rpc, code: str, reason: str) -> None:
+    async def noted(method: Method, rpc: Rpc, code: str, reason: str) -> None:
+        request = rpc.request if isinstance(rpc.request, Message) else None
         try:
             async with asyncio.timeout(NOTING_SECONDS):
-                await note(Refusal(rpc.method, rpc.request, code, reason))
+                await note(Refusal(method.full_name, request, code, reason))
         except Exception:
             telemetry.UNNOTED.inc()
             log.exception(telemetry.REFUSAL_UNNOTED, code=code, reason=reason)
 
-    @asynccontextmanager
-    async def step(rpc: Rpc) -> AsyncIterator[None]:
-        try:
-            yield
-        except ServiceError as error:
-            if not rpc.is_open:
-                await noted(rpc, error.code, error.reason)
-            raise
-        except Exception:
-            if not rpc.is_open:
-                await noted(rpc, "INTERNAL", "INTERNAL")
-            raise
+    def step(method: Method, rest: Handle) -> Handle:
+        async def watched(rpc: Rpc) -> Any:
+            try:
+                return await rest(rpc)
+            except ServiceError as error:
+                await noted(method, rpc, error.code, error.reason)
+                raise
+            except Exception:
+                await noted(method, rpc, "INTERNAL", "INTERNAL")
+                raise
+
+        return rest if method.is_open else watched
 
     return step
 
 
-@asynccontextmanager
-async def access(rpc: Rpc) -> AsyncIterator[None]:
+def access(method: Method, rest: Handle) -> Handle:
     """Apply the method's access option; a method without one is closed to everybody."""
-    if not rpc.is_open:
+    if method.is_open:
+        return rest
+    roles, workloads = _admitted(method.full_name)
+
+    async def admitted(rpc: Rpc) -> Any:
         actor = identity.current_actor()
-        roles, workloads = _admitted(rpc.method)
-        if actor.workload is not None:
-            admitted = actor.workload in workloads
-        else:
-            admitted = not actor.roles.isdisjoint(roles)
-        if not admitted:
-            raise PermissionDenied(
-                f"{'This process' if actor.workload else 'Your role'} may not call {rpc.method}.",
-                reason="ACCESS_DENIED",
-                metadata={"method": rpc.method},
-            )
-    yield
+        is_process = actor.workload is not None
+        if actor.workload in workloads if is_process else not actor.roles.isdisjoint(roles):
+            return await rest(rpc)
+        raise PermissionDenied(
+            f"{'This process' if actor.workload else 'Your role'} may not call {method.full_name}.",
+            reason="ACCESS_DENIED",
+            metadata={"method": method.full_name},
+        )
+
+    return admitted
 
 
-@asynccontextmanager
-async def validation(rpc: Rpc) -> AsyncIterator[None]:
+def validation(method: Method, rest: Handle) -> Handle:
     """Have every request message checked against the rules in its proto before it is used."""
-    if not rpc.is_open:
-        rpc.check = validate
-    yield
+
+    async def one(rpc: Rpc) -> Any:
+        validate(rpc.request)
+        return await rest(rpc)
+
+    async def each(rpc: Rpc) -> Any:
+        rpc.request = _checked(rpc.request)
+        return await rest(rpc)
+
+    if method.is_open:
+        return rest
+    return each if method.streams_in else one
+
+
+async def _checked(requests: AsyncIterable[Message | Undecodable]) -> AsyncIterator[Message | Undecodable]:
+    async for request in requests:
+        validate(request)
+        yield request
 
 
 async def _abort(rpc: Rpc, failure: status_pb2.Status) -> None:
@@ -278,14 +302,10 @@ def _address(peer: str | None) -> str:
     return unquote(rest).rpartition(":")[0].strip("[]")
 
 
-@cache
 def _admitted(method: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the roles and the workloads that a method's access option admits; without one, nobody."""
     service, _, name = method.partition("/")
-    try:
-        descriptor = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
-    except KeyError:
-        raise Unimplemented(f"There is no method {method}.") from None
+    descriptor = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
     rule: access_pb2.Access = descriptor.GetOptions().Extensions[access_pb2.access]
     roles = frozenset(access_pb2.Access.Role.Name(role).lower() for role in rule.roles)
     return roles, frozenset(rule.workloads)

@@ -1,16 +1,17 @@
 """One RPC on its way through steps, each of which is around the rest.
 
-A step is a context manager around the handler: what it does before, and what it sees after. That form serves
-unary and streaming RPCs alike.
+A step is asked once for each method, when it is first called, and returns what handles a call: a coroutine
+that does something, awaits the rest and may look at how it ended. Streams of replies are written to the
+call's context on the way, so that this one form serves unary and streaming RPCs alike.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from services.validation import Undecodable
 
@@ -23,27 +24,34 @@ OPEN_SERVICES = frozenset(
     }
 )
 
+Context = grpc.aio.ServicerContext[Any, Any]
 
-@dataclass
-class Rpc:
-    """One RPC on its way through the steps."""
 
-    method: str
+@dataclass(frozen=True)
+class Method:
+    """What is called."""
+
+    full_name: str
     """``package.Service/Method``."""
-    kind: str
-    """unary, server_stream, client_stream or bidi_stream."""
-    metadata: dict[str, str]
-    context: grpc.aio.ServicerContext[Any, Any]
-    request: Message | None = None
-    """The one request, if it could be read; None for a stream of them."""
-    check: Callable[[Message | Undecodable], None] | None = None
-    """Set by the validation step; applied to every request message."""
-    code: str = "OK"
+    streams_in: bool
+    streams_out: bool
 
     @property
     def service(self) -> str:
         """Full name of the service."""
-        return self.method.partition("/")[0]
+        return self.full_name.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """Name within the service."""
+        return self.full_name.partition("/")[2]
+
+    @property
+    def kind(self) -> str:
+        """unary, server_stream, client_stream or bidi_stream."""
+        if self.streams_in:
+            return "bidi_stream" if self.streams_out else "client_stream"
+        return "server_stream" if self.streams_out else "unary"
 
     @property
     def is_open(self) -> bool:
@@ -51,8 +59,21 @@ class Rpc:
         return self.service in OPEN_SERVICES
 
 
-Step = Callable[[Rpc], AbstractAsyncContextManager[None]]
-"""Returns an asynchronous context manager around the rest of the RPC."""
+@dataclass(slots=True)
+class Rpc:
+    """One call of a method on its way through the steps."""
+
+    context: Context
+    metadata: dict[str, str]
+    request: Any
+    """The request, an Undecodable for bytes that are none, or the stream of them."""
+    code: str = "OK"
+
+
+Handle = Callable[[Rpc], Awaitable[Any]]
+"""Does what is left to do for a call, and returns the reply; None if replies were streamed."""
+Step = Callable[[Method, Handle], Handle]
+"""Returns what handles a method's calls around the rest; the rest itself where there is nothing to do."""
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
@@ -61,6 +82,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
     def __init__(self, steps: list[Step]) -> None:
         """Take the steps, outermost first."""
         self._steps = steps
+        self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(
         self,
@@ -68,40 +90,22 @@ class Interceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """Wrap the method's handler, keeping its kind."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        method = handler_call_details.method.lstrip("/")
-        metadata = {
-            key: value
-            for key, value in handler_call_details.invocation_metadata or ()
-            if isinstance(value, str)
-        }
-        return self._wrap(handler, method, metadata)
+        called = handler_call_details.method
+        if called not in self._wrapped:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None
+            self._wrapped[called] = self._wrap(handler, called.lstrip("/"))
+        return self._wrapped[called]
 
-    def _wrap(self, handler: Any, method: str, metadata: dict[str, str]) -> Any:
-        streams_in, streams_out = handler.request_streaming, handler.response_streaming
-        kind = (
-            ("bidi_stream" if streams_out else "client_stream")
-            if streams_in
-            else ("server_stream" if streams_out else "unary")
-        )
-        inner = (
-            (handler.stream_stream if streams_out else handler.stream_unary)
-            if streams_in
-            else (handler.unary_stream if streams_out else handler.unary_unary)
-        )
-
-        def begin(context: grpc.aio.ServicerContext[Any, Any], request: Any) -> Rpc:
-            return Rpc(method, kind, metadata, context, request if isinstance(request, Message) else None)
-
-        def checked(rpc: Rpc, request: Any) -> Any:
-            if rpc.check is None:
-                return request
-            if streams_in:
-                return _checked_stream(request, rpc.check)
-            rpc.check(request)
-            return request
+    def _wrap(self, handler: Any, full_name: str) -> Any:
+        method = Method(full_name, handler.request_streaming, handler.response_streaming)
+        if method.streams_out and method.is_open:
+            return handler
+        ways = f"{'stream' if method.streams_in else 'unary'}_{'stream' if method.streams_out else 'unary'}"
+        handle = (_streaming if method.streams_out else _replying)(getattr(handler, ways))
+        for step in reversed(self._steps):
+            handle = step(method, handle)
 
         def decoded(data: bytes) -> Any:
             try:
@@ -110,41 +114,27 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 # Told after the caller is known and admitted, like anything else that is wrong with it.
                 return Undecodable()
 
-        async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            rpc = begin(context, request)
-            async with self._around(rpc):
-                return await inner(checked(rpc, request), context)
+        async def serve(request: Any, context: Context) -> Any:
+            given = context.invocation_metadata() or ()
+            metadata = {key: value for key, value in given if isinstance(value, str)}
+            return await handle(Rpc(context, metadata, request))
 
-        async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-            rpc = begin(context, request)
-            async with self._around(rpc):
-                async for reply in inner(checked(rpc, request), context):
-                    yield reply
-
-        make = getattr(
-            grpc,
-            f"{'stream' if streams_in else 'unary'}_{'stream' if streams_out else 'unary'}"
-            "_rpc_method_handler",
-        )
-        if streams_out and method.partition("/")[0] in OPEN_SERVICES:
-            return handler
-        return make(
-            stream if streams_out else unary,
-            request_deserializer=decoded,
-            response_serializer=handler.response_serializer,
+        return getattr(grpc, f"{ways}_rpc_method_handler")(
+            serve, request_deserializer=decoded, response_serializer=handler.response_serializer
         )
 
-    @asynccontextmanager
-    async def _around(self, rpc: Rpc) -> AsyncIterator[None]:
-        async with AsyncExitStack() as entered:
-            for step in self._steps:
-                await entered.enter_async_context(step(rpc))
-            yield
+
+def _replying(behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Handle:
+    async def reply(rpc: Rpc) -> Any:
+        return await behaviour(rpc.request, rpc.context)
+
+    return reply
 
 
-async def _checked_stream(
-    requests: AsyncIterable[Message], check: Callable[[Message | Undecodable], None]
-) -> AsyncIterator[Message]:
-    async for request in requests:
-        check(request)
-        yield request
+def _streaming(behaviour: Callable[[Any, Context], AsyncGenerator[Any, None]]) -> Handle:
+    async def stream(rpc: Rpc) -> None:
+        async with aclosing(behaviour(rpc.request, rpc.context)) as replies:
+            async for reply in replies:
+                await rpc.context.write(reply)
+
+    return stream

@@ -74,7 +74,7 @@ def writer(field: FieldDescriptor, codec: Codecs) -> Write | None:
     one = codec.of(field.message_type).write if field.message_type else scalars.writer(field)
     if not field.is_repeated:
         return one
-    return list if one is None else lambda items: [one(item) for item in items]
+    return list if one is None else lambda items: [one(item) for item in items] if items else []
 
 
 def _map_writer(key: Write, value: Write | None) -> Write:

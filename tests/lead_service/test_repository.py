@@ -15,10 +15,10 @@ from lead_service.domain import (
     Position,
 )
 from lead_service.facts import EnrichmentStatus
-from lead_service.lists import Question, page_of_rows
+from lead_service.lists import COUNTED, Question, page_of_rows, total
 from lead_service.repository import PostgresLeadStore
 from lead_service.tables import LeadRow
-from services.database import Database
+from services.database import Database, fetch
 from services.ids import uuid7
 from services.plans import Explained
 from tests.fixtures.postgres import Postgres, TestDatabase
@@ -64,11 +64,11 @@ async def test_totals_are_exact_while_small_and_estimated_beyond(database: Datab
         (LeadFilter(q="ADA2999"), 8),
     ]:
         async with database.read() as session:
-            total = (await PostgresLeadStore(session).page(wanted, 1, None)).total_estimate
+            found = (await PostgresLeadStore(session).page(wanted, 1, None)).total_estimate
         if true_total <= EXACT_TOTAL_LIMIT:
-            assert total == true_total
+            assert found == true_total
         else:
-            assert true_total * 0.8 < total < true_total * 1.2
+            assert true_total * 0.8 < found < true_total * 1.2
 
 
 async def planned(session: AsyncSession, question: Question) -> object:
@@ -107,6 +107,21 @@ async def test_a_page_is_entered_by_index_and_never_sorted(
     assert "Seq Scan" not in plan
     # The position is where the scan begins, not what its rows are filtered by.
     assert "Filter" not in plan
+
+
+async def test_a_page_that_is_counted_is_not_sorted_either_and_says_what_a_count_says(
+    database: Database,
+) -> None:
+    wanted = LeadFilter(created_by="ada7", show_deleted=True)
+    after = Position(datetime.now(UTC) - timedelta(hours=4), uuid7())
+    async with database.read() as session:
+        for behind in (None, after):
+            question = page_of_rows(wanted, 51, behind, counted=True)
+            assert "'Node Type': 'Sort'" not in str(await planned(session, question))
+            rows = await fetch(session, *question)
+            assert rows[0][COUNTED] == await total(session, wanted)
+        nobody = LeadFilter(created_by="nobody")
+        assert (await PostgresLeadStore(session).page(nobody, 5, after)).total_estimate == 0
 
 
 PLACES = {

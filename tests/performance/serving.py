@@ -103,15 +103,21 @@ async def port_of(log: Path) -> int:
     raise AssertionError(log.read_text())
 
 
-@asynccontextmanager
-async def lead_service(database: TestDatabase, issuer: Issuer, at: Path) -> AsyncIterator[Running]:
-    """Run the lead service alone; the port is gRPC's."""
-    settings = {
+def lead_settings(database: TestDatabase, issuer: Issuer) -> dict[str, object]:
+    """Return the settings of the lead service."""
+    return {
         **issuer.settings("lead"),
         "lead_database_url": database.url,
         "lead_database_connections": CONNECTIONS,
     }
-    async with started(["lead_service", "serve"], settings, at / "lead.log") as process:
+
+
+@asynccontextmanager
+async def lead_service(database: TestDatabase, issuer: Issuer, at: Path) -> AsyncIterator[Running]:
+    """Run the lead service alone; the port is gRPC's."""
+    async with started(
+        ["lead_service", "serve"], lead_settings(database, issuer), at / "lead.log"
+    ) as process:
         yield Running(await port_of(at / "lead.log"), [process], database)
 
 

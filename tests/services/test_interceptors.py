@@ -14,7 +14,7 @@ from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
 from protos.leadfactory.report.v1 import report_pb2, report_pb2_grpc
 from services import identity, interceptors, rpc
 from services.errors import NotFound, PermissionDenied, ServiceError
-from services.rpc import Rpc
+from services.rpc import Method, Rpc
 from services.server import Service
 from services.settings import ROLES
 from services.status import from_rpc_error
@@ -253,10 +253,13 @@ async def test_a_method_without_an_access_option_is_closed_to_everybody(
 ) -> None:
     # The health service's methods have no option; here it is not open either.
     monkeypatch.setattr(rpc, "OPEN_SERVICES", frozenset())
-    unruled: Any = Rpc("grpc.health.v1.Health/Check", "unary", {}, context=None)  # type: ignore[arg-type]
+    unruled = Method("grpc.health.v1.Health/Check", streams_in=False, streams_out=False)
+
+    async def rest(_: Rpc) -> None:
+        pytest.fail("somebody was let in")
+
     with identity.acting_as(actor), pytest.raises(PermissionDenied):
-        async with interceptors.access(unruled):
-            pass
+        await interceptors.access(unruled, rest)(Rpc(context=None, metadata={}, request=None))  # type: ignore[arg-type]
 
 
 def test_every_method_of_ours_says_who_may_call_it() -> None:
