@@ -12,9 +12,9 @@ LOG = Log(
     unaudited=(),
     guards={
         "function evidence_guard()": "dfedd8299847ca273b41e93e0b9a0eb38320fcc0bfb8fad271d168f90384238d",
-        "function lead_audit_append(uuid,boolean,text,text,text,jsonb,jsonb,jsonb)": "86c030d15ee5e9ecb3c99f64dac884be955eaa599573a0f0fb72feb8b91979a8",
+        "function lead_audit_append(uuid,boolean,text,text,text,jsonb,jsonb,jsonb)": "456f5bff83096120c1fdb67ae8864e08d924908a987ada554f7b9102ebca5fb2",
         "function lead_audit_call(uuid,text,text,text)": "6b26bef3f7d2011fcf64fe8e1787eb6eac7993470c166fdfe3d63413d055ccbb",
-        "function lead_audit_change()": "5af5b8bc663525392f4a42a861b2e7811aa938591b9c5bf32e5c9d710c8828e2",
+        "function lead_audit_change()": "9e119c84f44fa506dd145ee7dfe88b0879a119aaddb5b63368a702ae90608860",
         "function lead_audit_erase(uuid)": "b5785734d14f2bc90fc2ed5f48ed7757c4353b300a11a917388518d8bd99a1a4",
         "function lead_audit_guard()": "f468b6420ea0320d80e8e021bc498dde68f5e50a14fd3fad460ec556602a36ef",
         "function lead_changed()": "b963f80b3a7da2808aaf25ec5ebf5c003c06574a48355b0b44189ef91946832d",
