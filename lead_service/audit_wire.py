@@ -1,17 +1,15 @@
 """Between the audit's messages and the domain's values."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from ipaddress import ip_network
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from lead_service.audit import Action, AuditEntry, AuditFilter, AuditPage, AuditPosition
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from services import paging
 from services.errors import InvalidArgument
+from services.times import from_token, moment_if_given, timestamp
 
 EVERY_LEAD = "-"
 
@@ -28,8 +26,8 @@ def audit_filter(request: pb.ListLeadAuditRequest) -> AuditFilter:
         user_id=request.user_id or None,
         action=Action(pb.AuditEntry.Action.Name(request.action)) if request.action else None,
         changed_field=request.field or None,
-        created_after=_time(request, "created_after"),
-        created_before=_time(request, "created_before"),
+        created_after=moment_if_given(request, "created_after"),
+        created_before=moment_if_given(request, "created_before"),
         network=network,
     )
 
@@ -41,12 +39,9 @@ def audit_page_request(request: pb.ListLeadAuditRequest) -> tuple[int, AuditPosi
         return asked.size, None
     try:
         created_at, entry_id = asked.after
-        position = AuditPosition(datetime.fromisoformat(created_at), UUID(entry_id))
+        return asked.size, AuditPosition(from_token(created_at), UUID(entry_id))
     except ValueError:
-        position = None
-    if position is None or position.created_at.tzinfo is None:
-        raise InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID")
-    return asked.size, position
+        raise paging.foreign_token() from None
 
 
 def audit_page(found: AuditPage, request: pb.ListLeadAuditRequest) -> pb.ListLeadAuditResponse:
@@ -77,8 +72,8 @@ def _entry(entry: AuditEntry) -> pb.AuditEntry:
         changed_fields=entry.changed_fields,
         previous_hash=(entry.previous_hash or b"").hex(),
         entry_hash=entry.entry_hash.hex(),
+        created_at=timestamp(entry.created_at),
     )
-    message.created_at.FromDatetime(entry.created_at)
     message.old_values.update(_struct(dict(entry.old_values)))
     message.new_values.update(_struct(dict(entry.new_values)))
     return message
@@ -102,13 +97,3 @@ def _binding(request: pb.ListLeadAuditRequest) -> str:
     for name in ("page_size", "page_token"):
         asked.ClearField(name)
     return f"audit {asked.SerializeToString(deterministic=True).hex()}"
-
-
-def _time(
-    request: pb.ListLeadAuditRequest, name: Literal["created_after", "created_before"]
-) -> datetime | None:
-    stamp: Timestamp = getattr(request, name)
-    try:
-        return stamp.ToDatetime(tzinfo=UTC) if request.HasField(name) else None
-    except (ValueError, OverflowError):
-        raise InvalidArgument(name, "must be a time between the years 1 and 9999", "TIME") from None

@@ -1,13 +1,11 @@
 """Between the messages of files that come and go and the domain's values."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf import json_format
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from lead_service import cells
 from lead_service.exporting import Form
@@ -15,7 +13,8 @@ from lead_service.imports import Conflict, Existing, LeadImport, Options, Reject
 from protos.leadfactory.lead.v1 import transfers_pb2 as pb
 from services import paging
 from services.downloads import CHUNK_BYTES, disposition
-from services.errors import Aborted, InvalidArgument
+from services.errors import Aborted
+from services.times import timestamp, timestamp_if_given
 
 _CSV = "text/csv; charset=utf-8"
 
@@ -79,12 +78,12 @@ def lead_import(value: LeadImport) -> pb.LeadImport:
         look_ups=counts.look_ups,
         error=value.error,
         created_by=value.created_by,
-        created_at=_timestamp(value.created_at),
-        ended_at=_timestamp(value.ended_at),
+        created_at=timestamp(value.created_at),
+        ended_at=timestamp_if_given(value.ended_at),
         undone=value.undone,
         conflicts=value.conflicts,
         undone_by=value.undone_by,
-        undone_at=_timestamp(value.undone_at),
+        undone_at=timestamp_if_given(value.undone_at),
     )
 
 
@@ -94,7 +93,7 @@ def page_request(request: pb.ListLeadImportsRequest) -> tuple[int, UUID | None]:
     try:
         return asked.size, UUID(asked.after[0]) if asked.after else None
     except (ValueError, IndexError):
-        raise _foreign_token() from None
+        raise paging.foreign_token() from None
 
 
 def page(found: Sequence[LeadImport], after: UUID | None) -> pb.ListLeadImportsResponse:
@@ -109,7 +108,7 @@ def conflict_request(request: pb.ListLeadImportConflictsRequest) -> tuple[int, i
     try:
         return asked.size, min(int(asked.after[0]), 2**31 - 1) if asked.after else 0
     except (ValueError, IndexError):
-        raise _foreign_token() from None
+        raise paging.foreign_token() from None
 
 
 def conflicts(
@@ -164,15 +163,3 @@ async def bodies(pieces: AsyncIterator[bytes], media_type: str) -> AsyncIterator
         for start in range(0, max(len(piece), 1), CHUNK_BYTES):
             yield HttpBody(content_type=media_type, data=piece[start : start + CHUNK_BYTES])
             media_type = ""
-
-
-def _foreign_token() -> InvalidArgument:
-    return InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID")
-
-
-def _timestamp(moment: datetime | None) -> Timestamp | None:
-    if moment is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp

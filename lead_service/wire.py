@@ -2,11 +2,8 @@
 
 import hashlib
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from datetime import datetime
 from uuid import UUID
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from lead_service.domain import (
     EDITABLE,
@@ -23,11 +20,10 @@ from lead_service.facts import EnrichmentStatus, Fact
 from lead_service.suggestions import Suggestion
 from protos.leadfactory.lead.v1 import lead_pb2 as pb
 from protos.leadfactory.lead.v1 import transfers_pb2
-from services import paging
+from services import masks, paging
 from services.errors import InvalidArgument
 from services.hosts import host_name
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from services.times import from_token, moment_if_given, timestamp, timestamp_if_given
 
 Deciding = pb.AcceptSuggestionRequest | pb.DismissSuggestionRequest
 Merging = pb.MergeLeadRequest | pb.UnmergeLeadRequest
@@ -61,15 +57,8 @@ def revision(request: pb.UpdateLeadRequest) -> tuple[Draft, Collection[str]]:
     given = request.lead
     if given.id not in ("", request.id):
         raise InvalidArgument("lead.id", "differs from the id of the lead to change", "ID_DIFFERS")
-    # A PATCH that sends back what names the lead does not ask for that to be changed.
-    fields = [path for path in request.update_mask.paths if path not in ("id", "etag")]
-    for path in fields:
-        if path not in (*EDITABLE, "*"):
-            allowed = ", ".join(EDITABLE)
-            raise InvalidArgument("update_mask", f"{path} cannot be changed, only {allowed}", "NOT_EDITABLE")
-    whole = not request.update_mask.paths or "*" in fields
-    draft = Draft(given.email, given.domain, given.name, given.is_manual)
-    return draft, EDITABLE if whole else fields
+    revised = Draft(given.email, given.domain, given.name, given.is_manual)
+    return revised, masks.taken(request.update_mask, EDITABLE)
 
 
 def etags(request: Guarded) -> set[str]:
@@ -87,7 +76,7 @@ def theirs(request: pb.MergeLeadRequest) -> set[str]:
 
 def moment(request: pb.GetLeadRequest) -> datetime | None:
     """Decode as of when the lead is wanted, or None for now; raises InvalidArgument."""
-    return _instant(request, "as_of")
+    return moment_if_given(request, "as_of")
 
 
 def suggestion_name(request: Deciding) -> tuple[UUID, UUID]:
@@ -106,8 +95,8 @@ def lead_filter(request: Filtered) -> LeadFilter:
         email=request.email.strip(),
         domain=host_name(request.domain) if request.domain else "",
         created_by=request.created_by,
-        created_after=_instant(request, "created_after"),
-        created_before=_instant(request, "created_before"),
+        created_after=moment_if_given(request, "created_after"),
+        created_before=moment_if_given(request, "created_before"),
         show_deleted=request.show_deleted,
         import_id=UUID(request.import_id) if request.import_id else None,
     )
@@ -122,10 +111,10 @@ def page_request(request: pb.ListLeadsRequest) -> tuple[int, Position | None, Or
     try:
         text, lead_id = asked.after
         text.encode()
-        value = _moment(text) if order.key is OrderKey.CREATED_AT else text
+        value = from_token(text) if order.key is OrderKey.CREATED_AT else text
         return asked.size, Position(value, UUID(lead_id)), order
     except ValueError:
-        raise InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID") from None
+        raise paging.foreign_token() from None
 
 
 def page(found: LeadPage, request: pb.ListLeadsRequest) -> pb.ListLeadsResponse:
@@ -153,14 +142,14 @@ def lead(value: Lead) -> pb.Lead:
         enrichment_status=pb.Lead.EnrichmentStatus.Value(value.enrichment.status),
         enrichment_task_id=value.enrichment.task_id,
         enrichment_error=value.enrichment.error,
-        enriched_at=_timestamp(value.enrichment.ended_at) if value.enrichment.ended_at else None,
+        enriched_at=timestamp_if_given(value.enrichment.ended_at),
         facts=map(_fact, value.facts),
         suggestions=map(_suggestion, value.shown_suggestions),
         created_by=value.created_by,
-        created_at=_timestamp(value.created_at),
-        updated_at=_timestamp(value.updated_at),
+        created_at=timestamp(value.created_at),
+        updated_at=timestamp(value.updated_at),
         etag=value.etag,
-        delete_time=_timestamp(value.deleted_at) if value.deleted_at else None,
+        delete_time=timestamp_if_given(value.deleted_at),
         import_id=str(value.import_id or ""),
         merged_into=str(value.merged_into or ""),
     )
@@ -175,7 +164,7 @@ def _fact(value: Fact) -> pb.Fact:
         source=value.source,
         method=value.method,
         reason=value.reason,
-        observed_at=_timestamp(value.observed_at),
+        observed_at=timestamp(value.observed_at),
         evidence_sha256=value.evidence_sha256,
     )
 
@@ -187,39 +176,12 @@ def _suggestion(value: Suggestion) -> pb.Suggestion:
         value=value.value,
         source=value.source,
         fact=value.fact,
-        observed_at=_timestamp(value.observed_at),
+        observed_at=timestamp(value.observed_at),
         state=pb.Suggestion.State.Value(value.state),
         decided_by=value.decided_by,
-        decided_at=_timestamp(value.decided_at) if value.decided_at else None,
+        decided_at=timestamp_if_given(value.decided_at),
     )
 
 
 def _binding(request: pb.ListLeadsRequest) -> str:
     return f"{lead_filter(request)!r} order={Order.parse(request.order_by)}"
-
-
-def _instant(
-    request: Filtered | pb.GetLeadRequest,
-    field: Literal["created_after", "created_before", "as_of"],
-) -> datetime | None:
-    if not request.HasField(field):  # type: ignore[arg-type]  # not each message has each field
-        return None
-    try:
-        stamp: Timestamp = getattr(request, field)
-        return stamp.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidArgument(field, "must lie between the years 1 and 9999", "TIME_INVALID") from None
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    # Anyone can write a token. Ours say UTC; a time near the calendar's ends would leave it in UTC.
-    if moment.utcoffset() != timedelta(0):
-        raise ValueError("a time that is not in UTC")
-    return moment
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    # What Timestamp.FromDatetime() does, in a tenth of its time; a page of leads has a hundred of them.
-    since = moment - _EPOCH
-    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)

@@ -2,11 +2,10 @@
 
 from uuid import UUID
 
-from services.errors import InvalidArgument
-from services.paging import PageRequest
+from services import paging
 
 
-def place(asked: PageRequest) -> UUID | None:
+def place(asked: paging.PageRequest) -> UUID | None:
     """Return the id after which a page begins, None for the first; raises InvalidArgument."""
     if asked.after is None:
         return None
@@ -14,4 +13,4 @@ def place(asked: PageRequest) -> UUID | None:
         (last,) = asked.after
         return UUID(last)
     except ValueError:
-        raise InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID") from None
+        raise paging.foreign_token() from None

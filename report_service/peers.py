@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
 import grpc
 from google.protobuf import json_format
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.lead.v1 import lead_pb2, lead_pb2_grpc
 from protos.leadfactory.lineage.v1 import lineage_pb2, lineage_pb2_grpc
@@ -19,6 +18,7 @@ from report_service.deliveries import Delivery, Fault, Undelivered
 from report_service.records import Erasure, Held, Recorded, Window
 from services import identity
 from services.errors import FailedPrecondition, NotFound, ResourceExhausted, ServiceError
+from services.times import timestamp
 
 CHUNK_BYTES = 256 * 1024
 LEADS_PAGE = 200
@@ -91,8 +91,8 @@ class LeadPeer:
             domain=selection.domain,
             created_by=selection.created_by,
             is_manual=selection.is_manual,
-            created_after=_timestamp(selection.created_after) if selection.created_after else None,
-            created_before=_timestamp(selection.created_before) if selection.created_before else None,
+            created_after=timestamp(selection.created_after) if selection.created_after else None,
+            created_before=timestamp(selection.created_before) if selection.created_before else None,
         )
         if selection.enrichment_status:
             status = lead_pb2.Lead.EnrichmentStatus.Value(selection.enrichment_status)
@@ -250,8 +250,8 @@ def _header(delivery: Delivery) -> lineage_pb2.RecordLineageRequest.Header:
         template_version_id=delivery.template_version_id,
         template_digest=delivery.template_digest,
         environment_digest=capture.environment_digest,
-        pipeline_start_time=_timestamp(capture.started_at),
-        pipeline_end_time=_timestamp(capture.ended_at),
+        pipeline_start_time=timestamp(capture.started_at),
+        pipeline_end_time=timestamp(capture.ended_at),
         raw_inputs_size_bytes=capture.inputs_size_bytes,
         inputs_sha256=capture.inputs_sha256,
         pdf_sha256=delivery.pdf_sha256 or "",
@@ -266,9 +266,3 @@ def _header(delivery: Delivery) -> lineage_pb2.RecordLineageRequest.Header:
 def _chunks(data: bytes) -> Iterator[bytes]:
     for start in range(0, len(data), CHUNK_BYTES):
         yield data[start : start + CHUNK_BYTES]
-
-
-def _timestamp(at: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp

@@ -85,7 +85,7 @@ class PostgresReportStore:
         return count if count <= COUNTED else max(count, await self._planned(matching))
 
     async def _planned(self, query: Select[Any]) -> int:
-        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
         compiled = query.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
         plan = await self._session.scalar(text(f"EXPLAIN (FORMAT JSON) {compiled}"))
         loaded = json.loads(plan) if isinstance(plan, str) else plan

@@ -1,11 +1,9 @@
 """Between the messages of ``leadfactory.report.v1`` and this context's own values."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from google.protobuf import json_format, struct_pb2
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.report.v1 import report_pb2
 from report_service import payload
@@ -13,7 +11,7 @@ from report_service.batch import BatchPage, BatchProgress, BatchRequest, LeadSel
 from report_service.deliveries import DeadLetter, DeadLetterPage
 from report_service.domain import Report, ReportFilter, ReportPage, ReportRequest, Status
 from report_service.redaction import Redaction
-from services.errors import InvalidArgument
+from services.times import moment_if_given, timestamp, timestamp_if_given
 
 
 def report_request(message: report_pb2.GenerateReportRequest, redaction: Redaction) -> ReportRequest:
@@ -58,8 +56,9 @@ def report_message(report: Report) -> report_pb2.Report:
         lineage_status=report_pb2.Report.LineageStatus.Value(report.lineage_status),
         locale=report.locale,
         created_by=report.created_by,
-        created_at=_timestamp(report.created_at),
-        completed_at=_timestamp(report.completed_at) if report.completed_at else None,
+        created_at=timestamp(report.created_at),
+        completed_at=timestamp_if_given(report.completed_at),
+        erased_at=timestamp_if_given(report.erased_at),
     )
     if report.retry_of is not None:
         message.retry_of = str(report.retry_of)
@@ -69,8 +68,6 @@ def report_message(report: Report) -> report_pb2.Report:
         message.supersedes = str(report.supersedes)
     if report.superseded_by is not None:
         message.superseded_by = str(report.superseded_by)
-    if report.erased_at is not None:
-        message.erased_at.FromDatetime(report.erased_at)
     if report.pdf is not None:
         message.pdf_url = "" if report.erased_at else f"/api/reports/{report.id}/pdf"
         message.pdf_sha256 = report.pdf.sha256
@@ -111,7 +108,7 @@ def batch_message(progress: BatchProgress) -> report_pb2.ReportBatch:
         locale=batch.locale,
         pipeline_run_id=batch.pipeline_run_id,
         created_by=batch.created_by,
-        created_at=_timestamp(batch.created_at),
+        created_at=timestamp(batch.created_at),
         size=batch.size,
         progress=100 * progress.ended // batch.size,
         zip_url=f"/api/report-batches/{batch.id}/zip" if progress.is_ended else "",
@@ -142,20 +139,9 @@ def _selection(message: report_pb2.LeadFilter) -> LeadSelection:
         is_manual=message.is_manual if message.HasField("is_manual") else None,
         enrichment_status=message.enrichment_status,
         created_by=message.created_by,
-        created_after=_instant(message.created_after, "created_after")
-        if message.HasField("created_after")
-        else None,
-        created_before=_instant(message.created_before, "created_before")
-        if message.HasField("created_before")
-        else None,
+        created_after=moment_if_given(message, "created_after", below="filter."),
+        created_before=moment_if_given(message, "created_before", below="filter."),
     )
-
-
-def _instant(stamp: Timestamp, field: str) -> datetime:
-    try:
-        return stamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise InvalidArgument(f"filter.{field}", "must be a time between the years 1 and 9999") from None
 
 
 def dead_letters_message(page: DeadLetterPage) -> report_pb2.ListDeadLettersResponse:
@@ -174,8 +160,8 @@ def _dead_letter_message(letter: DeadLetter) -> report_pb2.DeadLetter:
         pdf_sha256=letter.pdf_sha256 or "",
         inputs_sha256=letter.inputs_sha256,
         created_by=letter.created_by,
-        created_at=_timestamp(letter.created_at),
-        dead_at=_timestamp(letter.dead_at),
+        created_at=timestamp(letter.created_at),
+        dead_at=timestamp(letter.dead_at),
         attempts=letter.attempts,
         reason=letter.reason,
     )
@@ -183,9 +169,3 @@ def _dead_letter_message(letter: DeadLetter) -> report_pb2.DeadLetter:
 
 def _plain(data: struct_pb2.Struct) -> dict[str, Any]:
     return json_format.MessageToDict(data)
-
-
-def _timestamp(at: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp

@@ -38,23 +38,24 @@ def token(position: Sequence[str], *, binding: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+def foreign_token(why: str = "is not one that a page returned") -> InvalidArgument:
+    """Return the refusal of a token, by which nobody can go on."""
+    return InvalidArgument(
+        "page_token", f"{why}; leave it empty to start at the first page", "PAGE_TOKEN_INVALID"
+    )
+
+
 def _read(page_token: str, binding: str) -> tuple[str, ...]:
     try:
         text = base64.urlsafe_b64decode(page_token + "=" * (-len(page_token) % 4))
         digest, *position = json.loads(text)
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise _refused("is not one that a page returned") from None
+        raise foreign_token() from None
     if not position or not all(isinstance(each, str) and "\0" not in each for each in position):
-        raise _refused("is not one that a page returned")
+        raise foreign_token()
     if digest != _digest(binding):
-        raise _refused("was made for another filter or order")
+        raise foreign_token("was made for another filter or order")
     return tuple(position)
-
-
-def _refused(why: str) -> InvalidArgument:
-    return InvalidArgument(
-        "page_token", f"{why}; leave it empty to start at the first page", "PAGE_TOKEN_INVALID"
-    )
 
 
 def _digest(binding: str) -> str:

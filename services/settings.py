@@ -119,7 +119,7 @@ class ServiceSettings(BaseSettings):
         directory = os.environ.get("SECRETS_DIRECTORY")
         try:
             # pydantic-settings takes this argument beside the fields; its types do not say so.
-            return cls(_secrets_dir=directory, **overrides)  # type: ignore[call-arg]
+            return cls(_secrets_dir=directory, **overrides)  # type: ignore[call-arg]  # fields come from the environment
         except ValidationError as error:
             lines = (f"{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
             raise InvalidSettings("\n".join(lines)) from None

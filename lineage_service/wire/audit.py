@@ -6,10 +6,9 @@ from uuid import UUID
 import orjson
 
 from lineage_service.domain import AccessFilter, AccessPage, Action, Entry
-from lineage_service.wire.times import from_token, moment_if_given, timestamp
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from services import paging
-from services.errors import InvalidArgument
+from services.times import from_token, moment_if_given, timestamp
 
 ALL = "-"
 """Stands for the entries of every lineage and of none."""
@@ -35,7 +34,7 @@ def place(request: pb.ListLineageAccessesRequest) -> tuple[int, tuple[datetime, 
         time, entry_id = asked.after
         return asked.size, (from_token(time), UUID(entry_id))
     except ValueError:
-        raise InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID") from None
+        raise paging.foreign_token() from None
 
 
 def page(found: AccessPage, request: pb.ListLineageAccessesRequest) -> pb.ListLineageAccessesResponse:

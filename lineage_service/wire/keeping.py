@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from lineage_service.domain import Due, Hold, Keeping, Policy, Share, Storage
-from lineage_service.wire.times import timestamp
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
+from services.times import timestamp
 
 FEW_REPORTS = 1_000
 MOST_REPORTS = 10_000

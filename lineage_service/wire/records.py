@@ -4,9 +4,9 @@ from collections.abc import AsyncIterable, AsyncIterator
 from uuid import UUID
 
 from lineage_service.domain import Content, Facts, Lineage, Part
-from lineage_service.wire.times import moment, timestamp
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from services.errors import InvalidArgument
+from services.times import moment, timestamp, timestamp_if_given
 
 EXPIRIES = {Content.INPUTS: "raw_inputs_expired_at", Content.LOG: "logs_expired_at"}
 CONTENTS = {"raw_inputs": Content.INPUTS, "logs": Content.LOG}
@@ -78,9 +78,8 @@ def lineage(lineage: Lineage) -> pb.Lineage:
         created_at=timestamp(lineage.recorded_at),
         status=pb.Lineage.COMPLETED if facts.pdf_sha256 else pb.Lineage.FAILED,
         access_count=min(lineage.readings.count, 2**31 - 1),
+        last_accessed_at=timestamp_if_given(lineage.readings.last_at),
     )
-    if lineage.readings.last_at is not None:
-        message.last_accessed_at.CopyFrom(timestamp(lineage.readings.last_at))
     for content, field in EXPIRIES.items():
         if content in lineage.expired:
             getattr(message, field).CopyFrom(timestamp(lineage.expired[content]))

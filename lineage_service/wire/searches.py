@@ -5,10 +5,9 @@ from uuid import UUID
 from lineage_service import words
 from lineage_service.domain import LineageFilter, LineagePage, Order, Position
 from lineage_service.wire import records
-from lineage_service.wire.times import from_token, moment_if_given
 from protos.leadfactory.lineage.v1 import lineage_pb2 as pb
 from services import paging
-from services.errors import InvalidArgument
+from services.times import from_token, moment_if_given
 
 
 def wanted(request: pb.SearchLineageRequest) -> LineageFilter:
@@ -35,7 +34,7 @@ def place(request: pb.SearchLineageRequest) -> tuple[int, Position | None, Order
         time, lineage_id = asked.after
         return asked.size, Position(from_token(time), UUID(lineage_id)), order
     except ValueError:
-        raise InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID") from None
+        raise paging.foreign_token() from None
 
 
 def page(found: LineagePage, request: pb.SearchLineageRequest) -> pb.SearchLineageResponse:

@@ -1,10 +1,9 @@
 """Between the messages of ``assurance.proto`` and this room's own values."""
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from protos.leadfactory.report.v1 import assurance_pb2 as pb
 from report_service.assurance.domain import Coverage, Difference, Gap, GapKind, Reproduction
 from report_service.domain import LineageStatus
+from services.times import timestamp
 
 _GAPS = {
     GapKind.MISSING: "Lineage has no record of this completed report.",
@@ -31,8 +30,6 @@ def reproduction_message(found: Reproduction) -> pb.Reproduction:
 
 def coverage_message(found: Coverage) -> pb.Coverage:
     """Write a count."""
-    at = Timestamp()
-    at.FromDatetime(found.counted_at)
     return pb.Coverage(
         complete=not found.gaps_total,
         completed=found.completed,
@@ -43,7 +40,7 @@ def coverage_message(found: Coverage) -> pb.Coverage:
         lineages=found.lineages,
         differences=map(_gap_message, found.gaps),
         differences_total=found.gaps_total,
-        counted_at=at,
+        counted_at=timestamp(found.counted_at),
     )
 
 

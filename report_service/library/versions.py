@@ -196,4 +196,4 @@ def _parsed(after: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
         name, version = after
         return name, tuple(-part for part in precedence(version))
     except ValueError:
-        raise InvalidArgument("page_token", "is not one that a page returned", "PAGE_TOKEN_INVALID") from None
+        raise paging.foreign_token() from None

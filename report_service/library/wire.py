@@ -1,9 +1,6 @@
 """Between the messages of the template service and this library's own values."""
 
-from datetime import datetime
 from uuid import UUID
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.leadfactory.report.v1 import template_pb2 as pb
 from report_service.library.comparison import Comparison
@@ -15,6 +12,7 @@ from report_service.library.domain import (
     TemplateVersion,
 )
 from report_service.library.preview import PreviewRequest
+from services.times import timestamp_if_given
 
 
 def template_filter(message: pb.ListTemplateVersionsRequest) -> TemplateFilter:
@@ -48,11 +46,11 @@ def version_message(version: TemplateVersion, *, files: bool = True) -> pb.Templ
         files=map(_file, version.files) if files else (),
         size_bytes=version.size_bytes,
         created_by=version.created_by,
-        created_at=_timestamp(version.created_at),
+        created_at=timestamp_if_given(version.created_at),
         published_by=version.published_by,
-        published_at=_timestamp(version.published_at),
+        published_at=timestamp_if_given(version.published_at),
         retired_by=version.retired_by,
-        retired_at=_timestamp(version.retired_at),
+        retired_at=timestamp_if_given(version.retired_at),
     )
 
 
@@ -98,11 +96,3 @@ def comparison_message(found: Comparison) -> pb.DiffTemplateVersionsResponse:
 
 def _file(each: BundleFile) -> pb.TemplateVersion.File:
     return pb.TemplateVersion.File(name=each.name, size_bytes=each.size_bytes, sha256=each.sha256)
-
-
-def _timestamp(at: datetime | None) -> Timestamp | None:
-    if at is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp

@@ -77,6 +77,12 @@ def _freetype_version(library: ctypes.CDLL) -> str:
     return ".".join(str(part.value) for part in parts)
 
 
+def _fribidi_version(library: ctypes.CDLL) -> str:
+    version = ctypes.c_char_p.in_dll(library, "fribidi_unicode_version").value
+    assert version is not None, "a string of the library's own"
+    return version.decode()
+
+
 def _fontconfig_version(library: ctypes.CDLL) -> str:
     number = library.FcGetVersion()
     return f"{number // 10000}.{number // 100 % 100}.{number % 100}"
@@ -98,8 +104,7 @@ _LIBRARIES = {
     "fribidi": _Library(
         "libfribidi.so.0",
         "libfribidi0",
-        # A string of the library's own, which is never NULL.
-        lambda library: ctypes.c_char_p.in_dll(library, "fribidi_unicode_version").value.decode(),  # type: ignore[union-attr]
+        _fribidi_version,
         _NO_PDF,
     ),
 }

@@ -12,7 +12,7 @@ from hashlib import sha256
 import rfc8785
 from jinja2 import TemplateError, TemplateSyntaxError
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # ships no types
-from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]
+from jsonschema.exceptions import SchemaError  # type: ignore[import-untyped]  # no stubs in the lock
 from referencing import Registry
 
 from report_service.rendering import shape

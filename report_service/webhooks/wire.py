@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from protos.leadfactory.report.v1 import webhook_pb2 as pb
 from report_service.webhooks.domain import Delivery, DeliveryStatus, Endpoint, EndpointStatus, Event
 from report_service.webhooks.endpoints import EDITABLE, Draft
 from report_service.webhooks.signing import shown
+from services import masks
 from services.errors import InvalidArgument
+from services.times import timestamp, timestamp_if_given
 
 KEEP_EARLIER_SECONDS = 24 * 3600
 
@@ -30,14 +30,7 @@ def revision(request: pb.UpdateWebhookEndpointRequest) -> tuple[Draft, Collectio
     given = request.webhook_endpoint
     if given.id not in ("", request.id):
         raise InvalidArgument("webhook_endpoint.id", "differs from the id of the endpoint", "ID_DIFFERS")
-    # A PATCH that sends back what names the endpoint does not ask for that to be changed.
-    fields = [path for path in request.update_mask.paths if path not in ("id", "etag")]
-    for path in fields:
-        if path not in (*EDITABLE, "*"):
-            allowed = ", ".join(EDITABLE)
-            raise InvalidArgument("update_mask", f"{path} cannot be changed, only {allowed}", "NOT_EDITABLE")
-    whole = not request.update_mask.paths or "*" in fields
-    return draft(given), EDITABLE if whole else fields
+    return draft(given), masks.taken(request.update_mask, EDITABLE)
 
 
 def etags(request: pb.UpdateWebhookEndpointRequest | pb.DeleteWebhookEndpointRequest) -> set[str]:
@@ -73,14 +66,14 @@ def endpoint_message(endpoint: Endpoint, at: datetime, secret: bytes | None = No
         secret=shown(secret) if secret else "",
         secrets=[
             pb.WebhookEndpoint.Secret(
-                created_at=_timestamp(each.created_at), expires_at=_timestamp(each.expires_at)
+                created_at=timestamp(each.created_at), expires_at=timestamp_if_given(each.expires_at)
             )
             for each in endpoint.signing(at)
         ],
-        failing_since=_timestamp(endpoint.failing_since),
+        failing_since=timestamp_if_given(endpoint.failing_since),
         created_by=endpoint.created_by,
-        created_at=_timestamp(endpoint.created_at),
-        updated_at=_timestamp(endpoint.updated_at),
+        created_at=timestamp(endpoint.created_at),
+        updated_at=timestamp_if_given(endpoint.updated_at),
         etag=endpoint.etag,
     )
 
@@ -101,12 +94,12 @@ def delivery_message(delivery: Delivery) -> pb.WebhookDelivery:
         status=pb.WebhookDelivery.Status.Value(delivery.status),
         report_id=delivery.facts.get("report_id", ""),
         batch_id=delivery.facts.get("batch_id", ""),
-        occurred_at=_timestamp(delivery.occurred_at),
+        occurred_at=timestamp_if_given(delivery.occurred_at),
         attempts=delivery.attempts,
-        next_attempt_at=_timestamp(delivery.next_attempt_at) if waits else None,
+        next_attempt_at=timestamp_if_given(delivery.next_attempt_at) if waits else None,
         response_status=delivery.response_status or 0,
         error=delivery.error,
-        ended_at=_timestamp(delivery.ended_at),
+        ended_at=timestamp_if_given(delivery.ended_at),
     )
 
 
@@ -114,11 +107,3 @@ def deliveries_message(found: Sequence[Delivery], token: str) -> pb.ListWebhookD
     """Write a page of deliveries."""
     messages = map(delivery_message, found)
     return pb.ListWebhookDeliveriesResponse(webhook_deliveries=messages, next_page_token=token)
-
-
-def _timestamp(at: datetime | None) -> Timestamp | None:
-    if at is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp

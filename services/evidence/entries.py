@@ -109,12 +109,12 @@ class Entry:
     @property
     def subject(self) -> str | None:
         """The id of what it is about, if that is one thing."""
-        return self.stated[self.subject_field]  # type: ignore[no-any-return]
+        return self.stated[self.subject_field]  # type: ignore[no-any-return]  # JSON; text in each entry
 
     @property
     def version(self) -> int | None:
         """Which change of its subject this is, from 1."""
-        return self.stated["version"]  # type: ignore[no-any-return]
+        return self.stated["version"]  # type: ignore[no-any-return]  # JSON; a number in each entry
 
     @property
     def place(self) -> str:

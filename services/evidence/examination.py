@@ -182,7 +182,7 @@ class _Examination:
         """Return the moment before which details were forgotten, as entries say; these are checked, too."""
         if not log.has_details:
             return None
-        return await self.connection.fetchval(  # type: ignore[no-any-return]
+        return await self.connection.fetchval(  # type: ignore[no-any-return]  # asyncpg has no types of values
             f"SELECT max(forgotten_before) FROM {log.table}"
         )
 

@@ -131,7 +131,7 @@ class LogStore:
 
     async def number(self, entry_id: UUID) -> int | None:
         """Return an entry's place in the tree; None if it has none."""
-        return await self._connection.fetchval(  # type: ignore[no-any-return]
+        return await self._connection.fetchval(  # type: ignore[no-any-return]  # asyncpg has no types of values
             f"SELECT number FROM {self._log.table}_tree WHERE entry_id = $1", entry_id
         )
 

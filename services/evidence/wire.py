@@ -5,21 +5,20 @@ from services.evidence.checkpoints import Checkpoint
 from services.evidence.ledger import StoredCheckpoint
 from services.evidence.notes import VerifierKey
 from services.evidence.proving import Consistency, Inclusion
+from services.times import timestamp_if_given
 
 
 def checkpoint(stored: StoredCheckpoint) -> pb.Checkpoint:
     """Encode a checkpoint; raises InvalidNote if it is not what its own key signed."""
     signed = Checkpoint.read(stored.note, [VerifierKey.parse(stored.key)])
-    message = pb.Checkpoint(
+    return pb.Checkpoint(
         origin=signed.origin,
         size=signed.size,
         root_hash=signed.root.hex(),
         note=stored.note,
         public_key=stored.key,
+        created_at=timestamp_if_given(stored.created_at),
     )
-    if stored.created_at is not None:
-        message.created_at.FromDatetime(stored.created_at)
-    return message
 
 
 def inclusion(proved: Inclusion) -> pb.EntryProof:
