@@ -3,7 +3,8 @@
 An entry's canonical bytes are JSON that names everything about it, the hash of the lead's entry
 before included, but in place of the values SHA-256 of a random salt and the values. So these can be
 erased, together with the salt, and every hash stays right; and nobody can guess them from what is
-left. Entries of before revision 0010 have a salt and a SHA-256 for each value.
+left. Entries of before revision 0010 have a salt and a SHA-256 for each value, and those of before 0011
+name what is `context` since piece by piece.
 
 Changes of the facts that a look-up found are not kept one by one: each fact bears its own source,
 time and evidence, and is replaced as a whole. What is kept is the look-up: its beginnings and its end.
@@ -144,7 +145,7 @@ class AuditStores(Protocol):
 def replay(history: Iterable[AuditEntry | Change]) -> dict[str, Any] | None:
     """Return a lead's columns after these changes, oldest first; None if it is not there then.
 
-    An erased value is not in the result.
+    An erased value is not in the result, nor is what is NULL: a lead's first entry does not tell of that.
     """
     state: dict[str, Any] | None = None
     for entry in history:
@@ -153,7 +154,8 @@ def replay(history: Iterable[AuditEntry | Change]) -> dict[str, Any] | None:
         else:
             erased = set(entry.changed_fields) - set(entry.new_values)
             state = {key: value for key, value in (state or {}).items() if key not in erased}
-            state = {**state, **entry.new_values, **entry.bookkeeping}
+            known = {**state, **entry.new_values, **entry.bookkeeping}
+            state = {key: value for key, value in known.items() if value is not None}
     return state
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     ColumnElement,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
@@ -244,8 +245,8 @@ class AuditRow(Base):
     salts: Mapped[dict[str, dict[str, str]]] = mapped_column(JSONB)
     previous_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     canonical: Mapped[bytes] = mapped_column(LargeBinary)
-    entry_hash: Mapped[bytes] = mapped_column(LargeBinary)
     transaction_id: Mapped[int] = mapped_column(BigInteger)
+    entry_hash: Mapped[bytes] = mapped_column(LargeBinary, Computed("sha256(canonical)", persisted=False))
 
     __table_args__ = (
         Index("uq_lead_audit_lead_id_version", "lead_id", "version", unique=True),

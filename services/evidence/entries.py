@@ -4,7 +4,8 @@ An entry is canonical bytes: a JSON object with `id`, the id of what it is about
 `previous_hash` if it is in a chain, and a commitment: under `values` one to all old and new values, of which
 `changed_fields` are the names, or under `details` one to those. Older entries have one to each value, under
 `old_values` and `new_values`. What is committed to is kept beside it, with its salt; without the two, nobody
-can tell what it was. What is no secret is in the open: `bookkeeping`, and `record`.
+can tell what it was. What is no secret is in the open: `bookkeeping`, `record`, and who acted, in columns by
+the same names or together in `context`.
 """
 
 import hashlib
@@ -125,6 +126,12 @@ class Entry:
         """The whole of what it is about, if this entry states it in the open."""
         record = self.stated.get("record")
         return record if isinstance(record, dict) else None
+
+    @property
+    def caller(self) -> Mapping[str, Any]:
+        """Who acted, by which call, as columns have it, if this entry states that as one."""
+        context = self.stated.get("context")
+        return context if isinstance(context, dict) else {}
 
     @property
     def forgotten_before(self) -> datetime | None:

@@ -290,8 +290,9 @@ def _contradictions(row: asyncpg.Record, entry: Entry, values: list[str]) -> Ite
         name: value.removeprefix("\\x") if isinstance(value, str) else value
         for name, value in orjson.loads(row["stated"]).items()
     }
-    apart = {*_COMMITTED, "changed_fields"}
-    stated = {name: value for name, value in entry.stated.items() if name not in apart}
+    apart = {*_COMMITTED, "changed_fields", "context"}
+    told = {**entry.caller, **entry.stated}
+    stated = {name: value for name, value in told.items() if name not in apart}
     differing = sorted(
         name for name in columns.keys() | stated.keys() if columns.get(name) != stated.get(name)
     )

@@ -10,7 +10,6 @@ waits for somebody else's long transaction.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -21,6 +20,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from services.clock import Clock
 from services.evidence.checkpoints import Checkpoint, CheckpointFile
+from services.evidence.entries import Entry, Unreadable
 from services.evidence.ledger import StoredCheckpoint
 from services.evidence.log import Log
 from services.evidence.merkle import STORED_LEVELS, CompactRange, Node, Proof, leaf_hash
@@ -34,7 +34,7 @@ BATCH = 1000
 STANDBY_SECONDS = 1.0
 
 SEALED = Counter("leadfactory_evidence_sealed_total", "Entries put under a checkpoint.", ["log"])
-REFUSED = Counter("leadfactory_evidence_refused_total", "Entries whose hash is not theirs.", ["log"])
+REFUSED = Counter("leadfactory_evidence_refused_total", "Entries that are none.", ["log"])
 INCONSISTENT = Counter("leadfactory_evidence_inconsistent_total", "Refusals to sign anything more.", ["log"])
 LAG = Histogram(
     "leadfactory_evidence_lag_seconds",
@@ -191,7 +191,11 @@ class Sequencer:
 
     def _is_sound(self, entry: Unsealed) -> bool:
         """Refuse to sign what was never an entry of this log; the verifier names it."""
-        sound = hashlib.sha256(entry.canonical).digest() == entry.entry_hash
+        try:
+            stated = Entry.parse(entry.canonical, self._sealing.log.subject_field)
+            sound = stated.id == str(entry.id) and bytes.fromhex(stated.hash) == entry.entry_hash
+        except Unreadable:
+            sound = False
         if not sound:
             REFUSED.labels(self._sealing.signer.key.name).inc()
             log.error(ENTRY_REFUSED, entry_id=str(entry.id), log=self._sealing.signer.key.name)

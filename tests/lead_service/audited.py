@@ -49,11 +49,12 @@ async def history(database: Database, lead_id: UUID) -> list[AuditEntry]:
 
 
 async def live(database: Database, lead_id: UUID) -> dict[str, Any] | None:
+    """What a lead is, but for what is NULL of it."""
     async with database.read() as session:
         row = await session.scalar(
             text("SELECT to_jsonb(leads)::text FROM leads WHERE id = :id"), {"id": lead_id}
         )
-    return None if row is None else parse(row)
+    return None if row is None else {name: value for name, value in parse(row).items() if value is not None}
 
 
 def facts_of(row: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -42,4 +42,5 @@ def target(sealed_log: TestDatabase, kept_checkpoints: Path) -> Target:
         forge=_rename,
         columns="""new_values = new_values || '{"name": "Eve"}'""",
         live="UPDATE leads SET name = 'Eve' WHERE id = $1",
+        hashed="",
     )

@@ -61,6 +61,8 @@ def _contradictions(entry: AuditEntry) -> Iterator[str]:
         committed = {name: stated.pop(name) for name in _COMMITMENTS & stated.keys()}
         fields = set(stated.pop("changed_fields", ())).union(*map(_names, committed.values()))
         at = datetime.fromisoformat(stated.pop("created_at"))
+        # As entries of before revision 0011 have it.
+        stated = {"workload": None, "ip_address": None} | stated.pop("context", {}) | stated
     except (ValueError, TypeError, KeyError, AttributeError):
         yield "its canonical bytes cannot be read"
         return

@@ -93,7 +93,7 @@ async def test_a_column_of_tomorrow_is_seen_and_tells_deletion(
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO lead_audit SELECT * FROM lead_audit",
+        "INSERT INTO lead_audit (id) SELECT id FROM lead_audit",
         "UPDATE lead_audit SET user_id = 'eve'",
         "DELETE FROM lead_audit",
         "TRUNCATE lead_audit",

@@ -80,16 +80,18 @@ async def test_entries_of_before_and_after_another_function_wrote_them_are_one_c
 ) -> None:
     await asyncio.to_thread(migrations.downgrade, "lead_service", lead_database.owner_url, "0008")
     await keep(database, IDS[0])
-    for version, name in enumerate(("A", "B", "C"), 2):
-        if name == "B":
+    for version, name in enumerate(("A", "B", "C", "D"), 2):
+        if name in ("B", "D"):
             await asyncio.to_thread(migrations.upgrade, "lead_service", lead_database.owner_url)
+        if name == "C":
+            await asyncio.to_thread(migrations.downgrade, "lead_service", lead_database.owner_url, "0010")
         async with database.write() as session:
             await session.execute(update(LeadRow).values(name=name, version=version))
     assert replay(await history(database, IDS[0])) == await live(database, IDS[0])
     async with database.write() as session:
         await session.execute(text("DELETE FROM leads"))
     entries = await history(database, IDS[0])
-    assert [each.version for each in entries] == [1, 2, 3, 4, 5]
+    assert [each.version for each in entries] == [1, 2, 3, 4, 5, 6]
     assert verify(entries) == []
     assert replay(entries) is None
 

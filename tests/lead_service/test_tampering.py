@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from lead_service.tables import AuditRow
 from services.evidence.examination import examine
 from services.ids import uuid7
 from tests.fixtures.evidence import ADD, KEYS, acting
@@ -56,7 +57,6 @@ CHANGES = {
     "id": "gen_random_uuid()",
     "version": "70",
     "previous_hash": "sha256('x')",
-    "entry_hash": "sha256('x')",
     "canonical": "set_byte(canonical, 9, get_byte(canonical, 9) # 1)",
 }
 
@@ -92,10 +92,15 @@ async def test_an_entry_that_is_deleted_with_its_leaf_is_named(thief: Thief, fou
     assert naming(damages, f"{entry['lead_id']} version 2: the entry is missing")
 
 
+STORED = [each.name for each in AuditRow.__table__.columns if each.computed is None]
+
+
 async def test_a_forged_entry_is_named(thief: Thief, found: Found) -> None:
     forged = uuid7()
     await thief.execute(
-        "INSERT INTO lead_audit SELECT (jsonb_populate_record(e, $2)).* FROM lead_audit e WHERE id = $1",
+        f"INSERT INTO lead_audit ({', '.join(STORED)})"
+        f" SELECT {', '.join(f'forged.{name}' for name in STORED)}"
+        " FROM lead_audit e, jsonb_populate_record(e, $2) AS forged WHERE e.id = $1",
         thief.entries[1]["id"],
         json.dumps({"id": str(forged), "version": 9}),
     )

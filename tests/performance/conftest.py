@@ -38,16 +38,18 @@ def commits(
     postgres: Postgres,
     lead_database: TestDatabase,
     other_database: TestDatabase,
-) -> str:
+) -> Iterator[str]:
     """Have both databases commit as in use, or without waiting for the disk; say which in words.
 
-    The wait is the same on both sides, and hides what they do differently.
+    The wait is the same on both sides, and hides what they do differently. Vacuum, whose turns would fall on
+    one side or the other, waits until both are measured, and both begin behind a checkpoint.
     """
-    if request.param:
-        return ""
-    for each in (lead_database, other_database):
-        postgres.execute(f"ALTER DATABASE {each.name} SET synchronous_commit = off")
-    return ", not waiting for the disk"
+    if not request.param:
+        for each in (lead_database, other_database):
+            postgres.execute(f"ALTER DATABASE {each.name} SET synchronous_commit = off")
+    postgres.execute("ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()", "CHECKPOINT")
+    yield "" if request.param else ", not waiting for the disk"
+    postgres.execute("ALTER SYSTEM RESET autovacuum", "SELECT pg_reload_conf()")
 
 
 @pytest.fixture

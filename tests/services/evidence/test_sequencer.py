@@ -185,7 +185,7 @@ async def test_an_entry_that_is_none_is_not_signed_and_holds_nothing_up(
     await add(connection, 2)
     await connection.execute("ALTER TABLE lead_audit DISABLE TRIGGER guard")
     forged = await connection.fetchval(
-        """UPDATE lead_audit SET entry_hash = sha256('x')
+        """UPDATE lead_audit SET canonical = overlay(canonical PLACING gen_random_uuid()::text::bytea FROM 10)
             WHERE id = (SELECT id FROM lead_audit ORDER BY id LIMIT 1) RETURNING id"""
     )
     await connection.execute("ALTER TABLE lead_audit ENABLE ALWAYS TRIGGER guard")

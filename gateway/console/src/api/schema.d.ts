@@ -1801,7 +1801,10 @@ export interface components {
             old_values?: {
                 [key: string]: unknown;
             };
-            /** @description The changed fields as they are since; empty if the row is gone. An erased value is left out. */
+            /**
+             * @description The changed fields as they are since; empty if the row is gone. An erased value is left out. CREATE has the
+             *     fields that were given a value, and no others.
+             */
             new_values?: {
                 [key: string]: unknown;
             };

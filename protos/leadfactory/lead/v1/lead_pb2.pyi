@@ -1137,7 +1137,9 @@ class AuditEntry(_message.Message):
 
     @_builtins.property
     def new_values(self) -> _struct_pb2.Struct:
-        """The changed fields as they are since; empty if the row is gone. An erased value is left out."""
+        """The changed fields as they are since; empty if the row is gone. An erased value is left out. CREATE has the
+        fields that were given a value, and no others.
+        """
 
     @_builtins.property
     def changed_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
