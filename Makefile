@@ -45,17 +45,33 @@ test: develop ## Run every test; those in a browser where there is a Chromium
 
 .PHONY: check
 check: develop ## Format, lint, types, import contracts, generated code, protos, manifests, console, locks
-	$(RUN) -m ruff format --check .
-	$(RUN) -m ruff check .
+	@$(MAKE) --jobs=2 --output-sync=target $(CHECKS)
+
+# They know nothing of each other, so two are run at a time; the longest first.
+CHECKS := check-types check-console check-generated check-manifests check-contracts check-style
+.PHONY: $(CHECKS)
+check-types:
 	$(RUN) -m mypy
-	$(VENV)/bin/lint-imports
-	deploy/install/generated.sh $(VENV)
-	$(VENV)/bin/buf lint protos/leadfactory.binpb --config protos/buf.yaml
-	$(VENV)/bin/buf breaking protos/leadfactory.binpb --config protos/buf.yaml --against protos/released.binpb
-	$(RUN) -m deploy.kubernetes.check
+
+check-console:
 	$(NODE) npm run --silent lint
 	$(NODE) npm run --silent typecheck
 	$(NODE) npm test --silent
+
+check-generated:
+	deploy/install/generated.sh $(VENV)
+	$(VENV)/bin/buf lint protos/leadfactory.binpb --config protos/buf.yaml
+	$(VENV)/bin/buf breaking protos/leadfactory.binpb --config protos/buf.yaml --against protos/released.binpb
+
+check-manifests:
+	$(RUN) -m deploy.kubernetes.check
+
+check-contracts:
+	$(VENV)/bin/lint-imports
+
+check-style:
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
 	! grep -nE '[a-z+]+://' requirements/*.txt
 
 .PHONY: bench
@@ -100,12 +116,12 @@ clean: ## Remove what can be made again, but neither .venv nor .leadfactory
 libraries: $(VENV)/.runtime
 	@packages=$$($(RUN) deploy/install/libraries.py) && { [ -z "$$packages" ] || deploy/install/packages.sh $$packages; }
 
-$(VENV)/.runtime: requirements/runtime.txt
+$(VENV)/.runtime: requirements/runtime.txt requirements/install.txt
 	@deploy/install/venv.sh $(VENV) $< $(PYTHON)
 	@touch $@
 
 # The development lock is the runtime lock and more.
-$(VENV)/.dev: requirements/dev.txt requirements/runtime.txt
+$(VENV)/.dev: requirements/dev.txt requirements/runtime.txt requirements/install.txt
 	@deploy/install/venv.sh $(VENV) $< $(PYTHON)
 	@touch $(VENV)/.runtime $@
 

@@ -114,7 +114,7 @@ for group, name, command, example in (
     (_reports, "download", reports.download, "reports download 01999a1f-0000-7000-8000-000000000002"),
     (_reports, "batch", batches.batch, "reports batch --matching --look-up completed -o reports.zip"),
     (_lineage, "show", lineage.show, "lineage show 01999a1f-0000-7000-8000-000000000002"),
-    (_lineage, "search", searching.search, "lineage search --template website_audit@2.0.0 -q retry"),
+    (_lineage, "search", searching.search, "lineage search --template website_audit@2.0.1 -q retry"),
     (_lineage, "logs", lineage.logs, "lineage logs 01999a1f-0000-7000-8000-000000000002"),
     (
         _lineage,

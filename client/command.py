@@ -77,4 +77,5 @@ def _usage(error: typer.TyperException) -> str:
         # Help was printed, because nothing was asked for.
         return ""
     path = context.command_path if context is not None else "leadfactory"
-    return f"{message.rstrip('.')}. See `{path} --help`."
+    said = message.rstrip(".")
+    return f"{said}{'' if said.endswith('?') else '.'} See `{path} --help`."

@@ -156,7 +156,9 @@ def _of(session: Session, report_id: UUID) -> Lineage:
 
 
 def _pairs(lineage: Lineage) -> list[tuple[str, str]]:
-    saved = f"{lineage.compression_ratio:.0%} saved"
+    stored = f"{lineage.compression_ratio:.0%} saved"
+    if len(lineage.parts) > 1:
+        stored += f", in {len(lineage.parts)} parts"
     return [
         ("lineage", lineage.lineage_id),
         ("report", lineage.report_generation_id),
@@ -166,10 +168,7 @@ def _pairs(lineage: Lineage) -> list[tuple[str, str]]:
         ("status", Lineage.Status.Name(lineage.status) if lineage.status else ""),
         ("started", moment(lineage.pipeline_start_time)),
         ("took", f"{lineage.pipeline_duration_seconds:.1f} s"),
-        (
-            "raw inputs",
-            f"{output.size(lineage.raw_inputs_size_bytes)}, {saved} in {len(lineage.parts)} part(s)",
-        ),
+        ("raw inputs", f"{output.size(lineage.raw_inputs_size_bytes)}, {stored}"),
         ("removed", moment(lineage.raw_inputs_expired_at)),
         ("inputs SHA-256", lineage.inputs_sha256),
         ("PDF SHA-256", lineage.pdf_sha256),

@@ -12,11 +12,13 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+GAP = "  "
 # Wide enough that nothing is cut for a program that reads tables.
 UNBOUNDED_COLUMNS = 10_000
 _STYLES = {
@@ -81,11 +83,29 @@ class Output:
         )
 
 
+class _Listing(Table):
+    """Rows under headings that fit the terminal: what is widest is cut first, the first column last."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Share the terminal's width out among the columns, and draw."""
+        first, *others = [
+            max(cell_len(each.plain) for each in (Text(str(column.header)), *column.cells))  # type: ignore[union-attr]  # rows are Text
+            for column in self.columns
+        ]
+        room = options.max_width - first - len(GAP) * len(others)
+        level = max(others, default=0)
+        while level > 1 and sum(min(each, level) for each in others) > room:
+            level -= 1
+        for column, width in zip(self.columns, [first, *others], strict=True):
+            column.width = width if column is self.columns[0] else min(width, level)
+        yield from super().__rich_console__(console, options)
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Lay rows out under headings; the first column is never cut."""
-    laid = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        laid.add_column(column, no_wrap=True, overflow="ellipsis" if number else "fold")
+    """Lay rows out under headings; the first column, which names each row, is cut last."""
+    laid = _Listing(box=None, pad_edge=False, header_style="bold", padding=(0, len(GAP), 0, 0))
+    for column in columns:
+        laid.add_column(column, no_wrap=True, overflow="ellipsis")
     for row in rows:
         laid.add_row(*map(cell, row))
     return laid

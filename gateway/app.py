@@ -30,6 +30,7 @@ from gateway.perimeter import (
 from gateway.responses import Additions
 from gateway.settings import GatewaySettings
 from gateway.transcoding import Fault, Options, Transcoder
+from gateway.transcoding.streams import EVENTS
 from services.channels import WorkloadToken
 from services.tokens import TokenVerifier
 
@@ -68,6 +69,7 @@ def create(settings: GatewaySettings, backends: Backends, console: Path = pages.
             admission=Rooms.from_settings(settings).admission,
             unary_timeout=settings.unary_timeout_seconds,
             stream_timeout=settings.stream_timeout_seconds,
+            usual_stream=EVENTS,
         ),
     )
     document = contract.document()

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.descriptor import MethodDescriptor
 
 from gateway.transcoding import openapi
-from gateway.transcoding.answers import Failures, Reasons
+from gateway.transcoding.answers import ANYTHING, Download, Failures, Reasons, Replies
 from gateway.transcoding.image import Image
 
 # Asked for by address, and telling nothing that a stranger could use.
@@ -54,11 +54,24 @@ EVERYWHERE = (
         ),
     ),
     (403, "PERMISSION_DENIED", ("ACCESS_DENIED", "CROSS_ORIGIN")),
+    (421, "PERMISSION_DENIED", ("HOST_UNKNOWN",)),
     (429, "RESOURCE_EXHAUSTED", ("RATE_LIMITED",)),
     (500, "INTERNAL", ("INTERNAL",)),
     (503, "UNAVAILABLE", ("TOO_BUSY", "UNAVAILABLE", "WORKLOAD_TOKEN_MISSING")),
     (504, "DEADLINE_EXCEEDED", ("DEADLINE_EXCEEDED",)),
 )
+
+# Of draft-ietf-httpapi-ratelimit-headers; see gateway/limits.py.
+RATE_LIMIT = {
+    "RateLimit-Policy": {
+        "description": "How often one subject may ask: `q` times in `w` seconds.",
+        "schema": {"type": "string", "examples": ['"subject";q=500;w=5']},
+    },
+    "RateLimit": {
+        "description": "How many requests are left, `r`, and after how many seconds, `t`, all are again.",
+        "schema": {"type": "string", "examples": ['"subject";r=499;t=1']},
+    },
+}
 
 
 @cache
@@ -84,6 +97,12 @@ def failures(method: MethodDescriptor) -> Reasons:
     return found
 
 
+def download(method: MethodDescriptor) -> Download:
+    """Return what the bytes of a method's answer are."""
+    told = image().option(method, "leadfactory.options.v1.download")
+    return Download(tuple(told.media_types), has_parts=not told.made_on_the_way) if told else ANYTHING
+
+
 def document() -> dict[str, Any]:
     """Make the OpenAPI document."""
     return openapi.document(
@@ -94,4 +113,5 @@ def document() -> dict[str, Any]:
         security=_SECURITY,
         roles=roles,
         failures=Failures(ERROR_DOMAIN, failures, EVERYWHERE),
+        replies=Replies(download, RATE_LIMIT),
     )

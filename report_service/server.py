@@ -46,9 +46,12 @@ from services.channels import open_channel
 from services.clock import utc_now
 from services.database import Database, UnitsOfWork
 from services.egress.post import Reach
+from services.egress.resolver import Resolver
 
 PROCESS = "report"
 # Whoever has a report made again waits behind those who have one made.
+# What a DNS question about a webhook's host may take.
+DNS_SECONDS = 4.0
 REPRODUCTIONS_WAITING = 8
 
 
@@ -109,6 +112,7 @@ async def serve(settings: ServerSettings) -> None:
             UnitsOfWork(database, PostgresWebhookStore),
             Vault(settings.webhook_key.get_secret_value()) if settings.webhook_key else None,
             Reach(settings.webhook_ports, settings.webhook_allowed_networks),
+            Resolver(settings.webhook_nameservers, timeout_seconds=DNS_SECONDS),
         )
     )
     await server.serve(

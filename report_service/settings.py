@@ -58,6 +58,13 @@ class ReportSettings(ServiceSettings):
         description="Networks that webhooks may be sent to although they are not public, `CIDR,…`: on any "
         "port, over plain HTTP too.",
     )
+    webhook_nameservers: Annotated[
+        tuple[tuple[str, int], ...], NoDecode, BeforeValidator(resolver.nameservers)
+    ] = Field(
+        default=(),
+        validate_default=False,
+        description="Nameservers to ask for webhooks, `address:port,…`; empty asks the machine's own.",
+    )
 
 
 class ServerSettings(ReportSettings):
@@ -105,13 +112,6 @@ class WorkerSettings(ReportSettings):
         description="Capture the lineage of every report. While off, reports are marked DISABLED.",
     )
 
-    webhook_nameservers: Annotated[
-        tuple[tuple[str, int], ...], NoDecode, BeforeValidator(resolver.nameservers)
-    ] = Field(
-        default=(),
-        validate_default=False,
-        description="Nameservers to ask for webhooks, `address:port,…`; empty asks the machine's own.",
-    )
     webhook_ca_bundle: FilePath | None = Field(
         default=None,
         description="PEM file of the certificate authorities to trust for webhooks, not the built-in ones.",

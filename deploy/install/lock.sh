@@ -12,4 +12,5 @@ pin() {
 venv=$1
 pin runtime pyproject.toml
 pin dev pyproject.toml --group dev
+pin install --group install
 pin node --group node

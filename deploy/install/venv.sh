@@ -25,6 +25,16 @@ if ! is_recent "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev
     rm -rf "$venv"
     "$python" -m venv "$venv"
 fi
+with_pip() {
+    "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
+        --require-hashes --no-deps --requirement "$1"
+}
+with_uv() {
+    "$venv/bin/uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" \
+        --require-hashes --no-deps --requirement "$1"
+}
 echo "Installing $requirements …" >&2
-"$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
-    --require-hashes --no-deps --requirement "$requirements"
+# uv does in seconds what pip does in minutes; pip helps where only its own settings lead to the packages.
+with_pip requirements/install.txt && with_uv "$requirements" || with_pip "$requirements"
+# What came out of uv's cache may be unreadable for the database's account.
+chmod -R go+rX "$venv/lib"

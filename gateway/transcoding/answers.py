@@ -1,7 +1,7 @@
 """What an operation may answer with, in OpenAPI: its reply, and each failure with its reasons."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
@@ -70,6 +70,7 @@ _MEANINGS = {
     413: "The body is too large.",
     415: "The body is not of a type that is taken here.",
     416: "There is no byte of the range.",
+    421: "This site does not answer to that host name.",
     429: "Too much was asked for; `Retry-After` says when to try again.",
     500: "The service failed.",
     503: "Not now; `Retry-After` says when to try again.",
@@ -85,6 +86,7 @@ _NAMES = {
     412: "Changed",
     413: "TooLarge",
     415: "WrongType",
+    421: "WrongHost",
     429: "TooMany",
     500: "Failed",
     503: "Unavailable",
@@ -100,10 +102,13 @@ _HEADERS: dict[int, dict[str, Any]] = {
 _TEXT: Schema = {"schema": {"type": "string"}}
 _ENTITY_TAG = {"description": "Stands for the resource as it is now (RFC 9110, 8.8.3).", **_TEXT}
 # What a download may say about itself; services decide.
-_DOWNLOAD: dict[str, Any] = {
+_NAMED: dict[str, Any] = {
+    "Content-Disposition": {"description": "The name to save it under (RFC 6266).", **_TEXT}
+}
+_STORED: dict[str, Any] = {
     "ETag": {"description": "Stands for these bytes (RFC 9110, 8.8.3).", **_TEXT},
     "Accept-Ranges": {"description": "`bytes`, where a part can be asked for (RFC 9110, 14.3).", **_TEXT},
-    "Content-Disposition": {"description": "The name to save it under (RFC 6266).", **_TEXT},
+    **_NAMED,
     "Repr-Digest": {"description": "SHA-256 of the whole (RFC 9530).", **_TEXT},
 }
 _NOT_MODIFIED = {"description": "What the caller has is current.", "headers": {"ETag": _ENTITY_TAG}}
@@ -126,12 +131,41 @@ class Failures:
     """Those that the application adds to each operation: HTTP status, gRPC status, reasons."""
 
 
+@dataclass(frozen=True)
+class Download:
+    """What the bytes of an `HttpBody` are."""
+
+    media_types: Sequence[str] = ("*/*",)
+    has_parts: bool = True
+    """Whether they bear an entity tag, and a part of them can be asked for."""
+
+
+ANYTHING = Download()
+
+
+def _anything(_: MethodDescriptor) -> Download:
+    return ANYTHING
+
+
+@dataclass(frozen=True)
+class Replies:
+    """What the transcoder cannot know of replies."""
+
+    download: Callable[[MethodDescriptor], Download] = _anything
+    headers: Mapping[str, Schema] = field(default_factory=dict)
+    """Those that the application adds to replies, and to the refusal of who asks too often."""
+
+
 class Answers:
     """Makes the `responses` of operations, and the components that they share."""
 
-    def __init__(self, image: Image, schemas: Schemas, samples: Samples, failures: Failures) -> None:
+    def __init__(
+        self, image: Image, schemas: Schemas, samples: Samples, failures: Failures, replies: Replies
+    ) -> None:
         """Take where comments, schemas and examples are found."""
         self._image, self._schemas, self._samples, self._failures = image, schemas, samples, failures
+        self._replies = replies
+        self._headers = {name: {"$ref": f"#/components/headers/{name}"} for name in replies.headers}
         schemas.components |= ERRORS
         self.components: dict[str, Any] = {}
 
@@ -139,27 +173,38 @@ class Answers:
         """Return all that one binding may answer with, by HTTP status."""
         found = {"200": self._reply(binding)}
         if binding.raw_response:
-            headers = {**_DOWNLOAD, "Content-Range": _CONTENT_RANGE}
-            content = found["200"]["content"]
-            found["206"] = {"description": "The part asked for.", "headers": headers, "content": content}
-            found["304"] = _NOT_MODIFIED
-            found["416"] = {
-                "description": _MEANINGS[416],
-                "headers": {"Content-Range": _CONTENT_RANGE},
-                "content": content,
-            }
+            found |= self._parts(binding)
         elif binding.method == "GET" and Conventions(binding).replies_etag:
             found["304"] = _NOT_MODIFIED
+        for reply in found:
+            if headers := found[reply].get("headers", {}) | self._headers:
+                found[reply] = found[reply] | {"headers": headers}
         for code, reasons in sorted(self._failures_of(binding).items()):
             found[str(code)] = self._failure(code, reasons)
         return found
 
+    def _parts(self, binding: Binding) -> dict[str, dict[str, Any]]:
+        download = self._replies.download(binding.rpc)
+        if not download.has_parts:
+            return {}
+        headers = {**_STORED, "Content-Range": _CONTENT_RANGE}
+        content = _bytes(download)
+        return {
+            "206": {"description": "The part asked for.", "headers": headers, "content": content},
+            "304": _NOT_MODIFIED,
+            "416": {"description": _MEANINGS[416], "headers": {"Content-Range": _CONTENT_RANGE}},
+        }
+
     def _reply(self, binding: Binding) -> dict[str, Any]:
         if binding.raw_response:
-            content: dict[str, Any] = {"*/*": {"schema": {}}}
-            return {"description": "The bytes, as they are stored.", "headers": _DOWNLOAD, "content": content}
-        field = binding.response_body
-        schema = self._schemas.field(field) if field is not None else self._schemas.message(binding.response)
+            download = self._replies.download(binding.rpc)
+            return {
+                "description": "The bytes, as they are stored." if download.has_parts else "The file.",
+                "headers": _STORED if download.has_parts else _NAMED,
+                "content": _bytes(download),
+            }
+        body = binding.response_body
+        schema = self._schemas.field(body) if body is not None else self._schemas.message(binding.response)
         schema = {key: value for key, value in schema.items() if key not in ("readOnly", "writeOnly")}
         if binding.rpc.server_streaming:
             return self._stream(schema)
@@ -218,7 +263,7 @@ class Answers:
         ]
         made: dict[str, Any] = {"description": "\n".join([_MEANINGS[code], *lines])}
         if code in _HEADERS:
-            made["headers"] = _HEADERS[code]
+            made["headers"] = _HEADERS[code] | (self._headers if code == 429 else {})
         made["content"] = self._json({"$ref": "#/components/schemas/Error"})
         made["content"]["application/json"]["example"] = self._example(code, reasons)
         made["x-reasons"] = {status: sorted(names) for status, names in reasons.items()}
@@ -249,3 +294,7 @@ class Answers:
         if schema.get("$ref") != "#/components/schemas/Error":
             content["example"] = self._samples.reply(schema)
         return {"application/json": content}
+
+
+def _bytes(download: Download) -> dict[str, Any]:
+    return {kind: {"schema": {}} for kind in download.media_types}

@@ -85,7 +85,9 @@ class Caller:
             if self.binding.is_upload:
                 await uploads.send(call, packed, self._assembly, receive, self._options, self._faults)
             if self.binding.rpc.server_streaming:
-                framing = None if self.binding.raw_response else streams.framing(headers.get("accept", ""))
+                usual = self._options.usual_stream
+                is_raw = self.binding.raw_response
+                framing = None if is_raw else streams.framing(headers.get("accept", ""), usual)
                 answer = self._stream(call, response, framing)
             else:
                 answer = self._unary(call, response, scope["method"], headers)

@@ -5,7 +5,7 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from gateway.transcoding.answers import Answers, Failures
+from gateway.transcoding.answers import Answers, Failures, Replies
 from gateway.transcoding.bindings import Binding, bindings
 from gateway.transcoding.conventions import PATTERNS, Conventions
 from gateway.transcoding.image import Image
@@ -15,6 +15,7 @@ from gateway.transcoding.schemas import Schema, Schemas
 from gateway.transcoding.templates import ANY_METHOD
 
 NO_FAILURES = Failures()
+PLAIN_REPLIES = Replies()
 _TEXT: Schema = {"type": "string"}
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
@@ -52,6 +53,7 @@ def document(
     security: Mapping[str, Any] | None = None,
     roles: Callable[[MethodDescriptor], Sequence[str]] = _no_roles,
     failures: Failures = NO_FAILURES,
+    replies: Replies = PLAIN_REPLIES,
     servers: Sequence[str] = ("/",),
 ) -> dict[str, Any]:
     """Make the document; any one of the `security` schemes, by name, opens every operation to these roles."""
@@ -62,14 +64,15 @@ def document(
     ]
     schemas = Schemas(image, [kind for each in routes if (kind := _body_type(each)) and not _edits(each)])
     samples = Samples(schemas)
-    answers = Answers(image, schemas, samples, failures)
+    answers = Answers(image, schemas, samples, failures, replies)
     paths: dict[str, dict[str, Any]] = {}
     seen: set[str] = set()
     tags: dict[str, str] = {}
     for binding in routes:
         name = operation_id(binding, seen)
         operations = paths.setdefault(_path(binding), {})
-        operation = _operation(image, schemas, samples, binding, name)
+        has_parts = binding.raw_response and replies.download(binding.rpc).has_parts
+        operation = _operation(image, schemas, samples, binding, name, has_parts=has_parts)
         operation["responses"] = answers.of(binding)
         if security:
             operation["security"] = [{scheme: list(roles(binding.rpc))} for scheme in security]
@@ -79,6 +82,8 @@ def document(
         "schemas": dict(sorted(schemas.components.items())),
         "responses": dict(sorted(answers.components.items())),
     }
+    if replies.headers:
+        components["headers"] = dict(replies.headers)
     if security:
         components["securitySchemes"] = dict(security)
     return {
@@ -129,7 +134,7 @@ def _flattened(binding: Binding) -> str:
 
 
 def _operation(
-    image: Image, schemas: Schemas, samples: Samples, binding: Binding, name: str
+    image: Image, schemas: Schemas, samples: Samples, binding: Binding, name: str, *, has_parts: bool
 ) -> dict[str, Any]:
     comment = image.comment(binding.rpc)
     first = comment.split("\n\n")[0].replace("\n", " ").split(". ")[0].removesuffix(".")
@@ -138,7 +143,7 @@ def _operation(
         "tags": [binding.service.name],
         "summary": first or binding.rpc.name,
         "description": comment,
-        "parameters": [*_parameters(schemas, samples, binding)],
+        "parameters": [*_parameters(schemas, samples, binding, has_parts=has_parts)],
     }
     if binding.takes_body:
         operation["requestBody"] = _request(schemas, samples, binding)
@@ -147,7 +152,9 @@ def _operation(
     return operation
 
 
-def _parameters(schemas: Schemas, samples: Samples, binding: Binding) -> list[dict[str, Any]]:
+def _parameters(
+    schemas: Schemas, samples: Samples, binding: Binding, *, has_parts: bool
+) -> list[dict[str, Any]]:
     found = [_parameter(schemas, samples, each, "path") for each in binding.path.values()]
     # By both names it is one parameter; the proto name, which replies use too, is the one to write down.
     unique = {each.path: each for each in binding.query.values()}
@@ -156,9 +163,9 @@ def _parameters(schemas: Schemas, samples: Samples, binding: Binding) -> list[di
     for name, header in conventions.headers.items():
         schema = schemas.header(binding.request.fields_by_name[name], PATTERNS[name])
         found.append({"name": header, "in": "header", "description": f"Means `{name}`.", "schema": schema})
-    if binding.raw_response:
+    if has_parts:
         found += _DOWNLOAD
-    elif binding.method == "GET" and conventions.replies_etag:
+    elif not binding.raw_response and binding.method == "GET" and conventions.replies_etag:
         found.append(_IF_NONE_MATCH)
     return found
 

@@ -49,6 +49,8 @@ class Options:
     """Seconds a unary call may take; `Grpc-Timeout` and `Request-Timeout` can only shorten them."""
     stream_timeout: float = 600.0
     """Seconds a server stream may take, from the request to its last byte."""
+    usual_stream: str = "application/x-ndjson"
+    """The form of a stream of messages for who names none in `Accept`: see `streams`."""
     silence: float = 15.0
     """Seconds after which a quiet stream of events is told to be alive."""
     upload_timeout: float = 3600.0

@@ -82,9 +82,11 @@ class Events:
         return b"event: failure\ndata: " + fault.body() + b"\n\n"
 
 
-def framing(accept: str) -> Framing:
-    """Return what the client names and likes best (RFC 9110 section 12.5.1); lines if it names none."""
+def framing(accept: str, usual: str = LINES) -> Framing:
+    """Return what the client names and likes best (RFC 9110 section 12.5.1), or the usual form."""
     wanted = qualities(accept)
     forms: tuple[Framing, ...] = (Events(), Lines(), Array())
     best = max(forms, key=lambda each: wanted.get(each.content_type, 0.0))
-    return best if wanted.get(best.content_type, 0.0) > 0 else Lines()
+    if wanted.get(best.content_type, 0.0) > 0:
+        return best
+    return next(each for each in forms if each.content_type == usual)

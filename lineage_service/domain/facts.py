@@ -167,8 +167,9 @@ class Lineage:
         """Return the stored size of one piece of a content, counted from 1; raises OutOfRange."""
         sizes = self.piece_sizes(content)
         if not 1 <= number <= len(sizes):
+            parts = "1 part" if len(sizes) == 1 else f"{len(sizes)} parts"
             raise OutOfRange(
-                f"part: the {content.label} {len(sizes)} part(s), counted from 1.", reason="PART_OUT_OF_RANGE"
+                f"part: the {content.label} {parts}, counted from 1.", reason="PART_OUT_OF_RANGE"
             )
         return sizes[number - 1]
 

@@ -28,6 +28,7 @@ from services import paging
 from services.clock import Clock, utc_now
 from services.egress import Refused
 from services.egress.post import Reach
+from services.egress.resolver import Resolver
 from services.errors import FailedPrecondition, InvalidArgument
 from services.ids import uuid7
 
@@ -45,6 +46,8 @@ class Webhooks:
     vault: Vault | None
     """None while webhooks are off."""
     reach: Reach = field(default_factory=Reach)
+    resolver: Resolver | None = None
+    """Tells where a name leads when it is registered; without it that is judged when messages are sent."""
     clock: Clock = utc_now
 
     def open_vault(self) -> Vault:
@@ -73,7 +76,7 @@ async def create(webhooks: Webhooks, draft: Draft, by: str) -> tuple[Endpoint, b
     secret = new_secret()
     endpoint = Endpoint(
         id=uuid7(),
-        url=_url(webhooks.reach, draft.url),
+        url=await _url(webhooks, draft.url),
         created_by=by,
         created_at=now,
         updated_at=now,
@@ -112,12 +115,12 @@ async def change(
 ) -> Endpoint:
     """Change the named fields to what the draft says; raises NotFound, Aborted, InvalidArgument."""
     webhooks.open_vault()
+    values: dict[str, Any] = {name: getattr(draft, name) for name in fields}
+    if "url" in values:
+        values["url"] = await _url(webhooks, draft.url)
     async with webhooks.stores.write() as store:
         endpoint = await store.get(endpoint_id, hold=True)
         endpoint.expect(etags)
-        values: dict[str, Any] = {name: getattr(draft, name) for name in fields}
-        if "url" in values:
-            values["url"] = _url(webhooks.reach, draft.url)
         if "events" in values:
             values["events"] = _events(draft.events)
         changed = replace(endpoint, **values)
@@ -217,9 +220,12 @@ def _told(endpoint: Endpoint) -> dict[str, Any]:
     return {name: getattr(endpoint, name) for name in EDITABLE}
 
 
-def _url(reach: Reach, text: str) -> str:
+async def _url(webhooks: Webhooks, text: str) -> str:
     try:
-        reach.target(text)
+        if webhooks.resolver is None:
+            webhooks.reach.target(text)
+        else:
+            await webhooks.reach.foresee(text, webhooks.resolver)
     except Refused as refusal:
         raise InvalidArgument("webhook_endpoint.url", str(refusal), "URL_REFUSED") from refusal
     return text

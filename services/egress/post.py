@@ -16,7 +16,7 @@ from typing import Final
 import httpcore
 import httpx
 
-from services.egress import Garbled, Refused, Unreachable
+from services.egress import Garbled, Refused, Unreachable, Unresolved
 from services.egress.addresses import Address, Network, is_in, objection
 from services.egress.dial import PRODUCT, SocketOption, dial
 from services.egress.http import EgressTransport, Limits
@@ -67,6 +67,26 @@ class Reach:
         elif not _INSIDE_NAME.fullmatch(host):
             raise Refused("the URL's host is no name")
         return url
+
+    async def foresee(self, text: str, resolver: Resolver) -> None:
+        """Hold the URL of a receiver to the rule by what its name leads to now; raises Refused.
+
+        A name that leads nowhere yet is no name of an allowed network, so it has to do as a public one.
+        """
+        url = self.target(text)
+        host, is_secure = url.raw_host.decode("ascii"), url.scheme == "https"
+        port = url.port or _PORTS[url.scheme]
+        if _address(host) is not None or not self.allowed:
+            return
+        try:
+            addresses = await resolver.addresses(host)
+        except Unresolved as nowhere:
+            try:
+                _insist_on_public(host, port, self.ports, is_secure)
+            except Refused as refusal:
+                raise Refused(f"{refusal}; and it leads to no allowed network: {nowhere}") from refusal
+            return
+        self.admit(host, addresses, port, is_secure=is_secure)
 
     def admit(self, host: str, addresses: Sequence[Address], port: int, *, is_secure: bool) -> None:
         """Raise Refused unless a host with these addresses may be sent to on this port."""

@@ -108,7 +108,7 @@ def _attachments(evidence: Evidence, entries: Sequence[_Read], report: Report) -
     if attached and not records:
         report.damages.append(Damage("record.json", "no entry states what was recorded"))
     report.damages += attachments.check(stated, attached, evidence.found, removed)
-    report.remarks += [f"{each.name}: its SHA-256 is to be the recorded {each.digest}" for each in attached]
+    report.remarks += [f"{each.name}: its SHA-256 is held to the recorded {each.digest}" for each in attached]
     if removed:
         names = ", ".join(sorted({each or "something" for each in removed}))
         report.remarks.append(f"removed, as an entry says, so not in it: {names}")

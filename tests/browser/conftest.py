@@ -1,5 +1,6 @@
 """A real Chromium in front of the real stack."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator
 
@@ -14,9 +15,11 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
-    """Yield Debian's Chromium, or skip and say what is missing."""
+    """Yield Debian's Chromium, or skip and say what is missing; in CI nothing is skipped."""
     if CHROMIUM is None:
-        pytest.skip("no Chromium was found: install Debian's `chromium` to run the browser tests")
+        missing = "no Chromium was found: install Debian's `chromium` to run the browser tests"
+        assert not os.environ.get("CI"), missing
+        pytest.skip(missing)
     assert DIST.is_dir(), "the console is not built: run `npm ci` and `npm run build` in gateway/console"
     async with async_playwright() as playwright:
         # The older headless mode, which Playwright would ask for, shows no PDF.
@@ -36,7 +39,13 @@ async def console(chromium: Browser, stack: Stack) -> AsyncIterator[Page]:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
+    refused: list[str] = []
+    page.on(
+        "response", lambda told: refused.append(f"{told.status} {told.url}") if told.status > 399 else None
+    )
     await page.goto(stack.login_url())
     yield page
+    # Shown with a failure: what a person would have seen.
+    print(f"{page.url} at the end, after {refused}:", await page.locator("body").inner_text(), sep="\n")
     await context.close()
     assert complaints == []

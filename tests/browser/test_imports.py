@@ -82,7 +82,9 @@ async def test_a_file_can_be_imported_by_keyboard_alone(console: Page, leads: Pa
     await dialog.get_by_label("CSV file").set_input_files(leads)
     await dialog.get_by_role("combobox", name="E-mail").focus()
     await console.keyboard.type("Contact")
-    await dialog.get_by_role("button", name="Check the file").focus()
+    check = dialog.get_by_role("button", name="Check the file")
+    await expect(check).to_be_enabled()
+    await check.focus()
     await console.keyboard.press("Enter")
     await expect(dialog.get_by_role("region", name="Trial run")).to_be_visible()
 

@@ -1,5 +1,6 @@
 """Promise: in a browser a report is made again, and whether it is the same is told in words and shapes."""
 
+import asyncio
 import hashlib
 import json
 from io import BytesIO
@@ -35,8 +36,17 @@ async def test_a_report_is_made_again_by_keyboard_and_is_the_same(console: Page,
     said = console.locator("body > #root > [role=status]")
     button = card.get_by_role("button", name="Make it again")
     await button.focus()
+    # However fast it is made: it is asked for once the progress was seen.
+    is_seen = asyncio.Event()
+
+    async def held(route: Route) -> None:
+        await is_seen.wait()
+        await route.continue_()
+
+    await console.route("**/*:reproduce", held)
     await console.keyboard.press("Enter")
     await expect(card.get_by_role("progressbar", name="Progress of the reproduction")).to_be_visible()
+    is_seen.set()
     verdict = card.get_by_role("region", name="Verdict")
     await expect(verdict.get_by_role("heading", level=3).first).to_have_text("Identical")
     await expect(said).to_contain_text("Verdict: Identical.")

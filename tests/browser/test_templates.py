@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 # A preview waits for its turn, and for a process that may have to be started.
 expect.set_options(timeout=120_000)
 
-NEWEST = "website_audit@2.0.0"
+NEWEST = "website_audit@2.0.1"
 
 
 async def check_accessibility(page: Page) -> None:
@@ -32,7 +32,7 @@ async def test_a_version_is_previewed_with_a_past_reports_inputs(console: Page, 
     await console.goto(f"{origin}/reports/{report['id']}")
     await expect(console.get_by_role("region", name="Lineage")).to_contain_text("Pipeline run")
     await console.get_by_role("link", name=NEWEST).click()
-    await expect(console.get_by_role("heading", level=1)).to_have_text("website_audit 2.0.0")
+    await expect(console.get_by_role("heading", level=1)).to_have_text("website_audit 2.0.1")
     preview = console.get_by_role("region", name="Preview")
     await expect(preview.get_by_role("combobox", name="Inputs")).to_have_value(str(report["id"]))
     async with console.expect_response(lambda answer: ":preview" in answer.url) as made:
@@ -52,11 +52,11 @@ async def test_a_version_is_previewed_with_a_past_reports_inputs(console: Page, 
 
 async def test_two_versions_are_compared(console: Page, stack: Stack) -> None:
     await console.get_by_role("link", name="Templates").click()
-    await expect(console.get_by_role("row").filter(has_text="website_audit 2.0.0")).to_contain_text(
+    await expect(console.get_by_role("row").filter(has_text="website_audit 2.0.1")).to_contain_text(
         "Published"
     )
     await check_accessibility(console)
-    await console.get_by_role("link", name="website_audit 2.0.0").click()
+    await console.get_by_role("link", name="website_audit 2.0.1").click()
     await console.get_by_role("link", name="Compare").click()
     await console.get_by_role("combobox", name="To").select_option("website_audit 1.0.0")
     files = console.get_by_role("region", name="Files (")
@@ -69,7 +69,7 @@ async def test_two_versions_are_compared(console: Page, stack: Stack) -> None:
 
 def bundle(tmp_path: Path, **changed: bytes) -> Path:
     """Pack the newest version with other files in it."""
-    source = SHIPPED / "website_audit" / "2.0.0"
+    source = SHIPPED / "website_audit" / "2.0.1"
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(source.rglob("*")):
@@ -120,7 +120,7 @@ async def test_a_viewer_sees_versions_and_no_button_that_would_be_refused(
     await expect(page.get_by_role("link", name="Operations")).to_have_count(0)
     await expect(page.get_by_role("button", name="Report on")).to_have_count(0)
     await page.get_by_role("link", name="Templates").click()
-    await page.get_by_role("link", name="website_audit 2.0.0").click()
+    await page.get_by_role("link", name="website_audit 2.0.1").click()
     await expect(page.get_by_role("region", name="Version")).to_contain_text("English")
     await expect(page.get_by_role("main")).to_contain_text("Previews need the operator role.")
     for name in ("Publish", "Retire", "Show the preview"):

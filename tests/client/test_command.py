@@ -54,12 +54,13 @@ def test_help_is_printed_and_ends_with_zero(stage: Stage, path: tuple[str, ...])
 @pytest.mark.parametrize(
     "arguments", [["nonsense"], ["leads", "lst"], ["--nonsense"], ["leads", "list", "--limit", "-1"],
                   ["leads", "list", "--created-after", "yesterday"], ["leads", "show", "1"],
-                  ["leads", "list", "--look-up", "done"], ["verify", "x.zip"]]
+                  ["leads", "list", "--look-up", "done"], ["verify", "x.zip"], ["lead"]]
 )  # fmt: skip
 def test_wrong_usage_is_one_line_that_says_where_to_read(stage: Stage, arguments: list[str]):
     ran = stage.run(*arguments)
     assert (ran.status, ran.out, len(ran.err.splitlines())) == (2, "", 1)
-    assert re.search(r"See `leadfactory.* --help`\.$", ran.err.strip())
+    assert re.search(r"[.?] See `leadfactory.* --help`\.$", ran.err.strip())
+    assert not re.search(r"[.?]\. See", ran.err)
 
 
 def test_a_service_that_is_not_there_is_one_line_and_only_reads_are_repeated(

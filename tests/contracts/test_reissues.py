@@ -38,7 +38,7 @@ async def test_reports_of_a_template_version_are_listed_and_issued_again_each_li
     batch = await reissued(estate, template_version_id=OLD)
     assert (batch["size"], batch["template_version_id"], batch["locale"]) == (
         2,
-        "website_audit@2.0.0",
+        "website_audit@2.0.1",
         "en-GB",
     )
     new = await reports_of(estate, batch)

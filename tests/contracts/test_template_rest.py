@@ -136,10 +136,11 @@ async def test_versions_are_listed_newest_first_together_with_those_shipped(worl
     await world.call("DELETE", "/api/templates/letter@2.0.0")
     everything = (await world.call("GET", "/api/templates", role="viewer")).json()
     ids = [each["id"] for each in everything["template_versions"]]
-    assert ids == ["letter@1.10.0", "letter@1.9.0", "website_audit@2.0.0", "website_audit@1.0.0"]
+    shipped = ["website_audit@2.0.1", "website_audit@2.0.0", "website_audit@1.0.0"]
+    assert ids == ["letter@1.10.0", "letter@1.9.0", *shipped]
     assert all("files" not in each or not each["files"] for each in everything["template_versions"])
     found, token = [], ""
-    for _ in range(4):
+    for _ in ids:
         page = (await world.call("GET", f"/api/templates?page_size=1&page_token={token}")).json()
         found += [each["id"] for each in page["template_versions"]]
         token = page["next_page_token"]

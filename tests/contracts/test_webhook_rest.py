@@ -17,11 +17,14 @@ from report_service.webhooks.repository import PostgresWebhookStore
 from report_service.webhooks.servicer import WebhookServicer
 from report_service.webhooks.signing import Vault
 from services.database import Database, UnitsOfWork
+from services.egress.addresses import networks
+from services.egress.post import Reach
 from services.ids import uuid7
 from services.server import Service
 from tests.fixtures.gateway import ThroughGateway
 from tests.fixtures.postgres import TestDatabase
 from tests.fixtures.rpc import ServeInProcess
+from tests.services.egress.test_dial import Names
 
 URL = "https://hooks.example.com/leadfactory?customer=7"
 Client = Callable[[str], AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -32,19 +35,30 @@ def has_key(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
+@pytest.fixture(params=[False])
+def is_inside(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
 @pytest.fixture
 async def client(
     report_database: TestDatabase,
     serve_in_process: ServeInProcess,
     through_gateway: ThroughGateway,
     has_key: bool,
+    is_inside: bool,
 ) -> AsyncIterator[Client]:
     database = Database(report_database.url, name="test", session_class=ReportSession)
     vault = Vault(Fernet.generate_key().decode()) if has_key else None
+    # Every name leads to one address outside, or to one inside where those are allowed.
+    allowed = networks("10.1.0.0/16") if is_inside else ()
+    names = Names("10.1.2.3" if is_inside else "8.8.8.8")
     service = Service(
         webhook_pb2.DESCRIPTOR.services_by_name["WebhookService"],
         webhook_pb2_grpc.add_WebhookServiceServicer_to_server,
-        WebhookServicer(Webhooks(UnitsOfWork(database, PostgresWebhookStore), vault)),
+        WebhookServicer(
+            Webhooks(UnitsOfWork(database, PostgresWebhookStore), vault, Reach(allowed=allowed), names)
+        ),
     )
     async with serve_in_process(service) as address:
         yield partial(through_gateway, address)
@@ -131,6 +145,16 @@ async def test_a_url_that_no_message_may_go_to_is_refused_by_its_field(client: C
             assert reply.status_code == 400, reply.text
             assert "webhook_endpoint.url" in reply.text
         assert (await admin.get(f"/api/webhooks/{made['id']}")).json()["url"] == URL
+
+
+@pytest.mark.parametrize("is_inside", [True], indirect=True)
+async def test_plain_http_is_registered_for_a_name_in_an_allowed_network_only(client: Client) -> None:
+    async with client("admin") as admin:
+        made = await create(admin, url="http://receiver.corp.example.com:8080/hook")
+        path = f"/api/webhooks/{made['id']}"
+        for url in ("http://8.8.8.8/", "http://10.2.0.1/"):
+            assert reason(await admin.patch(path, json={"url": url})) == (400, "INVALID_ARGUMENT")
+        assert (await admin.get(path)).json()["url"] == made["url"]
 
 
 async def test_a_patch_changes_what_it_names_and_of_two_editors_one(client: Client) -> None:

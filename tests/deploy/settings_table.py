@@ -59,8 +59,8 @@ def _default(name: str, field: FieldInfo) -> str:
         return "required"
     if field.default in (None, "", ()):
         return "none"
-    if isinstance(field.default, tuple):
-        return f"`{','.join(map(str, field.default))}`"
+    if isinstance(field.default, (tuple, frozenset)):
+        return f"`{','.join(map(str, sorted(field.default)))}`"
     return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
 
 

@@ -2,16 +2,18 @@
 
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import requests
 import schemathesis
 from schemathesis import CheckContext, HookContext, engine
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.deserialization import DeserializationContext
-from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.failures import AcceptedNegativeData, Failure, ServerError
 from schemathesis.core.transport import Response
 from schemathesis.engine.events import NonFatalError, ScenarioFinished
 from schemathesis.generation.case import Case
@@ -70,6 +72,13 @@ MEANINGS = (
 )
 
 
+# A machine with too much to do says so and asks for patience: a reproduction that still runs, a deadline.
+PASSING = (503, 504)
+ASKED_AGAIN = 12
+REQUEST_SECONDS = 90
+PAUSE_SECONDS = 5.0
+
+
 @dataclass
 class Findings:
     """What a run came to."""
@@ -99,7 +108,9 @@ def _run(
     schema = schemathesis.openapi.from_dict(document, config=_config(estate, document, phase, share, seed))
 
     @schema.hook
-    def filter_failure(_: HookContext, failure: Failure, case: Case, __: Response) -> bool:
+    def filter_failure(_: HookContext, failure: Failure, case: Case, response: Response) -> bool:
+        if isinstance(failure, ServerError) and response.status_code in PASSING:
+            return not is_answered_later(response)
         return not isinstance(failure, AcceptedNegativeData) or not is_another_spelling(case, document)
 
     events = engine.from_schema(schema).execute()
@@ -113,6 +124,16 @@ def _run(
                 events.stop()
         elif isinstance(event, NonFatalError):
             found.failures[event.label, phase] = str(event.value)
+
+
+def is_answered_later(response: Response) -> bool:
+    """Ask the same until it is answered; what no load but the request itself has made fails each time."""
+    with requests.Session() as session:
+        for _ in range(ASKED_AGAIN):
+            time.sleep(PAUSE_SECONDS)
+            if session.send(response.request, timeout=REQUEST_SECONDS).status_code not in PASSING:
+                return True
+    return False
 
 
 def shuffled(document: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -139,8 +160,10 @@ def _config(
             "max-time": 24 * 3600,
             # CPython 3.11 cannot compile in two threads at once: "AST constructor recursion depth mismatch".
             "workers": 1,
-            "request-timeout": 30,
+            "request-timeout": REQUEST_SECONDS,
             "continue-on-failure": True,
+            # How long it takes to draw a case is the machine's affair.
+            "suppress-health-check": ["all"],
             "checks": {name: {"enabled": False} for name in LEFT_OUT},
             "phases": phases,
             "generation": {
@@ -194,6 +217,19 @@ def reason_conformance(_: CheckContext, response: Response, case: Case) -> None:
     reason = error["details"][0]["reason"]
     # Of what is wrong in form there are too many kinds to be listed.
     assert reason in listed or error["status"] == "INVALID_ARGUMENT", f"{reason} is not listed"
+
+
+@schemathesis.deserializer("text/event-stream")
+def _events(_: DeserializationContext, response: Response) -> Any:
+    """Read a stream of events as the one of them that says most; a failure is of another kind."""
+    told = [each for each in response.content.split(b"\n\n") if b"event: failure" not in each]
+    messages = [
+        json.loads(line.removeprefix(b"data: "))
+        for each in told
+        for line in each.splitlines()
+        if line.startswith(b"data: ")
+    ]
+    return max(messages, key=lambda message: len(json.dumps(message)), default={})
 
 
 @schemathesis.deserializer("application/x-ndjson")

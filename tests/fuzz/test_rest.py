@@ -14,7 +14,7 @@ from tests.fuzz import CASES, SEED
 from tests.fuzz.estate import Estate
 from tests.fuzz.rest import fuzz
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(180 + CASES)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180 + CASES)]
 
 
 def test_every_answer_is_one_that_the_document_promises(estate: Estate) -> None:

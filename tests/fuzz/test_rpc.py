@@ -15,7 +15,7 @@ from tests.fuzz.estate import Estate
 from tests.fuzz.messages import METADATA, requests
 from tests.fuzz.rpc import Caller
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("fuzz"), pytest.mark.timeout(180 + CASES)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180 + CASES)]
 
 
 @pytest.fixture

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import protovalidate
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway import contract
 from gateway.transcoding.bindings import ABSENT, Assembly, Binding, bindings
 from gateway.transcoding.codec import Codec
 from gateway.transcoding.openapi import operation_id
-from protos.leadfactory.options.v1 import access_pb2
+from protos.leadfactory.options.v1 import access_pb2, download_pb2
 
 DOCUMENT = contract.document()
 
@@ -105,6 +106,35 @@ def test_every_operation_says_who_may_call_it() -> None:
         roles = [access_pb2.Access.Role.Name(role).lower() for role in rule.roles]
         assert operation["security"] == [{"bearer": roles}, {"session": roles}], name
         assert roles, name
+
+
+def test_the_document_of_the_product_is_valid_openapi_3_1() -> None:
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_every_download_says_what_its_bytes_are() -> None:
+    """No reply is of any type: who generates a client learns whether it is a PDF or a table."""
+    for name, binding in routes():
+        answers = DOCUMENT["paths"][binding.template.text][binding.method.lower()]["responses"]
+        kinds = {kind for answer in answers.values() for kind in answer.get("content", {})}
+        assert "*/*" not in kinds, name
+        assert bool(binding.rpc.GetOptions().Extensions[download_pb2.download].media_types) == (
+            binding.raw_response
+        ), name
+
+
+def test_every_reply_says_how_often_its_reader_may_ask_and_every_operation_that_a_wrong_host_gets_421() -> (
+    None
+):
+    limits = {"RateLimit", "RateLimit-Policy"}
+    shared = DOCUMENT["components"]["responses"]
+    for name, binding in routes():
+        answers = DOCUMENT["paths"][binding.template.text][binding.method.lower()]["responses"]
+        assert answers["200"]["headers"].keys() >= limits, name
+        refusals = {code: shared[answers[code]["$ref"].rpartition("/")[2]] for code in ("421", "429")}
+        assert refusals["421"]["x-reasons"] == {"PERMISSION_DENIED": ["HOST_UNKNOWN"]}, name
+        assert refusals["429"]["headers"].keys() == limits | {"Retry-After"}, name
+    assert DOCUMENT["components"]["headers"].keys() == limits
 
 
 def test_every_failure_shows_one_of_its_reasons() -> None:

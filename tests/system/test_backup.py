@@ -29,7 +29,7 @@ from tests.system.test_leads_to_lineage import (
     ordered,
 )
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 LOGS = {"leads": "lead", "lineage": "lineage"}
 """Each log, and the database that it is in."""

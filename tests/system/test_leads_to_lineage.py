@@ -22,7 +22,7 @@ import pytest
 
 from tests.fixtures.stack import Stack
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("stack"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 PATIENCE = 60
 

@@ -27,7 +27,7 @@ from tests.system.test_leads_to_lineage import (  # the fixture is used by its n
 
 __all__ = ["api"]
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("stack"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 SECRET = "only-between-us"
 # That of the server: an older one does not read a newer server.

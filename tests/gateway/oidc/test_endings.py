@@ -41,9 +41,15 @@ def watched(services: Services) -> asyncio.Event:
 
 async def begun(stream: httpx.Response) -> AsyncIterator[str]:
     assert stream.status_code == 200
-    lines = stream.aiter_lines()
-    assert "HEARTBEAT" in await anext(lines)
-    return lines
+    told = events(stream)
+    assert "HEARTBEAT" in await anext(told)
+    return told
+
+
+async def events(stream: httpx.Response) -> AsyncIterator[str]:
+    async for line in stream.aiter_lines():
+        if line.startswith("data: "):
+            yield line
 
 
 async def breaks_off(lines: AsyncIterator[str]) -> bool:

@@ -9,7 +9,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.transcoding import Image
-from gateway.transcoding.answers import Failures, Reasons
+from gateway.transcoding.answers import Download, Failures, Reasons, Replies
 from gateway.transcoding.openapi import document
 from tests.gateway.transcoding.conftest import IMAGE
 
@@ -73,6 +73,20 @@ def test_headers_that_are_asked_with_and_borne_by_replies_are_listed() -> None:
             "Unauthenticated"
         ]["headers"]
     )
+
+
+def test_the_application_says_what_downloads_are_and_which_headers_it_adds() -> None:
+    replies = Replies(lambda _: Download(("image/png",), has_parts=False), {"X-Zoo": {"schema": {}}})
+    found = document(IMAGE, title="Zoo", version="v1", replies=replies)
+    photo = found["paths"]["/zoo/animals/{id}/photo"]["get"]
+    assert [each["name"] for each in photo["parameters"]] == ["id"]
+    assert photo["responses"]["200"]["content"].keys() == {"image/png"}
+    assert photo["responses"]["200"]["headers"].keys() == {"Content-Disposition", "X-Zoo"}
+    assert not {"206", "304", "416"} & photo["responses"].keys()
+    cage = found["paths"]["/zoo/cages/{id}"]["get"]["responses"]
+    assert cage["304"]["headers"].keys() == cage["200"]["headers"].keys() == {"ETag", "X-Zoo"}
+    assert found["components"]["responses"]["TooMany"]["headers"].keys() == {"Retry-After", "X-Zoo"}
+    assert list(OpenAPIV31SpecValidator(found).iter_errors()) == []
 
 
 def test_headers_that_mean_a_field_have_its_limits_and_their_own_form() -> None:

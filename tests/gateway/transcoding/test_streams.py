@@ -64,6 +64,12 @@ async def test_the_form_of_a_stream_is_a_matter_of_what_is_accepted(zoo: Zoo, ac
         assert json.loads(reply.text)["result"]["resume_token"] == "a"
 
 
+@pytest.mark.parametrize("accept", ["*/*", "", "text/html", "application/json;q=0"])
+def test_who_names_no_form_gets_the_usual_one(accept: str) -> None:
+    assert streams.framing(accept, streams.EVENTS).content_type == streams.EVENTS
+    assert streams.framing(accept).content_type == streams.LINES
+
+
 @pytest.mark.parametrize("tokens", [[], ["a"], ["a", "b", "c"]])
 async def test_an_array_is_whole_json_of_any_length(zoo: Zoo, tokens: list[str]) -> None:
     seen(zoo, *tokens)

@@ -5,8 +5,8 @@ import ssl
 import httpcore
 import pytest
 
-from services.egress import Garbled, Refused, Unreachable
-from services.egress.addresses import networks
+from services.egress import Garbled, Refused, Unreachable, Unresolved
+from services.egress.addresses import Address, networks
 from services.egress.post import Answer, Reach, Slot, post
 from services.egress.resolver import Resolver
 from tests.fixtures.door import Spy
@@ -160,6 +160,54 @@ async def test_a_public_receiver_is_sent_to_over_tls_and_its_certificate_counts(
     assert answer.status in (200, 404, 405, 501)
     with pytest.raises(Unreachable, match="certificate is not valid"):
         await sent(within, f"https://{site.domain}:{site.https_port}/")
+
+
+INSIDE = "127.0.0.1"
+OUTSIDE = "8.8.8.8"
+
+
+@pytest.mark.parametrize(
+    ("url", "addresses", "complaint"),
+    [
+        ("http://hooks.corp.example.com:8080/", [INSIDE], ""),
+        ("http://receiver:8080/", [INSIDE], ""),
+        ("https://hooks.example.com/", [OUTSIDE], ""),
+        # Nobody knows yet where these lead: as public ones they will do, or not.
+        ("https://hooks.example.com/", [], ""),
+        ("http://hooks.example.com/", [], "plain HTTP"),
+        ("https://hooks.example.com:8443/", [], "port 8443"),
+        ("http://receiver:8080/", [], "leads to no allowed network"),
+        ("http://hooks.example.com/", [OUTSIDE], "plain HTTP"),
+        ("http://hooks.example.com/", [INSIDE, OUTSIDE], "plain HTTP"),
+        ("https://hooks.example.com:8443/", [OUTSIDE], "port 8443"),
+        ("https://hooks.example.com/", ["10.0.0.1"], "not a public address"),
+        ("http://127.0.0.1:1/", [], ""),
+        ("http://10.0.0.1/", [], "not a public address"),
+    ],
+)
+async def test_where_it_is_registered_a_name_is_judged_by_what_it_leads_to_as_when_it_is_sent_to(
+    url: str, addresses: list[str], complaint: str
+) -> None:
+    class Nowhere(Resolver):
+        async def addresses(self, name: str) -> tuple[Address, ...]:
+            raise Unresolved("the name does not exist (NXDOMAIN)")
+
+    resolver = Names(*addresses) if addresses else Nowhere(timeout_seconds=1)
+    reach = Reach(allowed=LOOPBACK)
+    if complaint:
+        with pytest.raises(Refused, match=complaint):
+            await reach.foresee(url, resolver)
+    else:
+        await reach.foresee(url, resolver)
+
+
+async def test_where_no_network_is_allowed_nothing_is_looked_up_to_register(
+    site: Site, resolver: Resolver
+) -> None:
+    await Reach().foresee(f"https://{site.domain}/", resolver)
+    with pytest.raises(Refused):
+        await Reach().foresee("http://hooks.example.com/", resolver)
+    assert site.authority.questions == []
 
 
 def test_a_url_is_judged_where_it_is_registered_as_far_as_it_can_be() -> None:

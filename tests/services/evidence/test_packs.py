@@ -126,7 +126,7 @@ def test_an_honest_pack_is_intact(verify: Verify) -> None:
     status, out, err = verify(files())
     assert (status, err) == (0, ""), out
     assert out.endswith("intact\n")
-    assert "report.pdf: its SHA-256 is to be the recorded pdf_sha256" in out
+    assert "report.pdf: its SHA-256 is held to the recorded pdf_sha256" in out
 
 
 def test_a_pack_that_was_unpacked_and_packed_again_is_the_same(verify: Verify) -> None:

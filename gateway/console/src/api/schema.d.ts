@@ -5078,6 +5078,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5109,6 +5111,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5140,6 +5144,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5171,6 +5177,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5202,6 +5210,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5233,6 +5243,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5264,6 +5276,8 @@ export interface components {
             headers: {
                 /** @description Seconds to wait. */
                 "Retry-After"?: number;
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
             };
             content: {
@@ -5410,6 +5424,35 @@ export interface components {
             };
         };
         /**
+         * @description This site does not answer to that host name.
+         *     - `PERMISSION_DENIED`: `HOST_UNKNOWN`
+         */
+        WrongHost: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": 421,
+                 *         "status": "PERMISSION_DENIED",
+                 *         "message": "This site does not answer to that host name.",
+                 *         "details": [
+                 *           {
+                 *             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                 *             "reason": "HOST_UNKNOWN",
+                 *             "domain": "leadfactory",
+                 *             "metadata": {}
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
          * @description The body is not of a type that is taken here.
          *     - `INVALID_ARGUMENT`: `CONTENT_TYPE_UNSUPPORTED`
          */
@@ -5441,7 +5484,12 @@ export interface components {
     };
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description How often one subject may ask: `q` times in `w` seconds. */
+        "RateLimit-Policy": string;
+        /** @description How many requests are left, `r`, and after how many seconds, `t`, all are again. */
+        RateLimit: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -5488,6 +5536,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5549,6 +5599,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -5583,6 +5634,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5644,6 +5697,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -5676,6 +5730,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5737,6 +5793,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany2"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -5772,6 +5829,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5831,6 +5890,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5839,6 +5900,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -5966,6 +6028,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6029,6 +6093,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6072,6 +6137,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6132,6 +6199,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict3"];
             412: components["responses"]["Changed"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6259,6 +6327,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6322,6 +6392,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6362,6 +6433,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6425,6 +6498,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6473,6 +6547,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6536,6 +6612,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany2"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6589,6 +6666,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6652,6 +6731,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6705,6 +6785,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6768,6 +6850,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6832,6 +6915,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6895,6 +6980,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6943,6 +7029,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7006,6 +7094,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7038,6 +7127,8 @@ export interface operations {
             /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7056,6 +7147,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["Conflict5"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany3"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7097,6 +7189,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7139,6 +7233,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7157,6 +7252,8 @@ export interface operations {
             /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7176,6 +7273,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7200,6 +7298,8 @@ export interface operations {
             /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7229,6 +7329,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed2"];
             503: components["responses"]["Unavailable"];
@@ -7255,6 +7356,8 @@ export interface operations {
             /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7283,6 +7386,7 @@ export interface operations {
             400: components["responses"]["BadRequest9"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed2"];
             503: components["responses"]["Unavailable"];
@@ -7322,10 +7426,12 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -7341,10 +7447,12 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -7352,6 +7460,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7365,12 +7475,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed2"];
             503: components["responses"]["Unavailable"];
@@ -7400,6 +7511,8 @@ export interface operations {
             /** @description That a lead was erased. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7422,6 +7535,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7445,6 +7559,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7466,6 +7582,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7509,6 +7626,8 @@ export interface operations {
             /** @description One file that was read, and what became of its rows. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7550,6 +7669,7 @@ export interface operations {
             408: components["responses"]["TooSlow"];
             409: components["responses"]["Conflict7"];
             413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany2"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7573,6 +7693,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7616,6 +7738,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7640,6 +7763,8 @@ export interface operations {
             /** @description One file that was read, and what became of its rows. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7679,6 +7804,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden2"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7688,14 +7814,7 @@ export interface operations {
     LeadTransferService_ListLeadImportErrors: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
-                "If-None-Match"?: string;
-                /** @description Asks for a part (RFC 9110, 14.2). */
-                Range?: string;
-                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
-                "If-Range"?: string;
-            };
+            header?: never;
             path: {
                 /**
                  * @description The import's UUID.
@@ -7707,66 +7826,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes, as they are stored. */
+            /** @description The file. */
             200: {
                 headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
                     /** @description The name to save it under (RFC 6266). */
                     "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "text/csv": unknown;
                 };
-            };
-            /** @description The part asked for. */
-            206: {
-                headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
-                    /** @description The name to save it under (RFC 6266). */
-                    "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
-            /** @description What the caller has is current. */
-            304: {
-                headers: {
-                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden2"];
             404: components["responses"]["NotFound"];
-            /** @description There is no byte of the range. */
-            416: {
-                headers: {
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7796,6 +7873,8 @@ export interface operations {
             /** @description One file that was read, and what became of its rows. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7839,6 +7918,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7868,6 +7948,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7889,6 +7971,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden2"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7926,78 +8009,30 @@ export interface operations {
                 /** @description Only leads that this import created. */
                 import_id?: string;
             };
-            header?: {
-                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
-                "If-None-Match"?: string;
-                /** @description Asks for a part (RFC 9110, 14.2). */
-                Range?: string;
-                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
-                "If-Range"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes, as they are stored. */
+            /** @description The file. */
             200: {
                 headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
                     /** @description The name to save it under (RFC 6266). */
                     "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "text/csv": unknown;
+                    "application/x-ndjson": unknown;
                 };
-            };
-            /** @description The part asked for. */
-            206: {
-                headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
-                    /** @description The name to save it under (RFC 6266). */
-                    "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
-            /** @description What the caller has is current. */
-            304: {
-                headers: {
-                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
-            /** @description There is no byte of the range. */
-            416: {
-                headers: {
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8022,6 +8057,8 @@ export interface operations {
             /** @description How one PDF came to be. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8063,6 +8100,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8105,10 +8143,13 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/x-ndjson": unknown;
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -8124,10 +8165,13 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/x-ndjson": unknown;
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -8135,6 +8179,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8148,12 +8194,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed3"];
             503: components["responses"]["Unavailable"];
@@ -8196,10 +8243,12 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/gzip": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -8215,10 +8264,12 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/gzip": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -8226,6 +8277,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8239,12 +8292,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed3"];
             503: components["responses"]["Unavailable"];
@@ -8254,14 +8308,7 @@ export interface operations {
     LineageService_GetOpenLineage: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
-                "If-None-Match"?: string;
-                /** @description Asks for a part (RFC 9110, 14.2). */
-                Range?: string;
-                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
-                "If-Range"?: string;
-            };
+            header?: never;
             path: {
                 /**
                  * @description The lineage's UUID.
@@ -8273,66 +8320,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes, as they are stored. */
+            /** @description The file. */
             200: {
                 headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
                     /** @description The name to save it under (RFC 6266). */
                     "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/json": unknown;
                 };
-            };
-            /** @description The part asked for. */
-            206: {
-                headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
-                    /** @description The name to save it under (RFC 6266). */
-                    "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
-            /** @description What the caller has is current. */
-            304: {
-                headers: {
-                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description There is no byte of the range. */
-            416: {
-                headers: {
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8377,6 +8382,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8423,6 +8430,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8448,6 +8456,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8496,6 +8506,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany4"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8525,6 +8536,8 @@ export interface operations {
             /** @description What differs between two reports. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8610,6 +8623,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound3"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed3"];
             503: components["responses"]["Unavailable"];
@@ -8647,6 +8661,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8684,6 +8700,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8702,6 +8719,8 @@ export interface operations {
             /** @description A log at some moment, signed (c2sp.org/tlog-checkpoint). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8721,6 +8740,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8745,6 +8765,8 @@ export interface operations {
             /** @description That an entry is in the log (RFC 9162, section 2.1.3). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8774,6 +8796,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed2"];
             503: components["responses"]["Unavailable"];
@@ -8800,6 +8823,8 @@ export interface operations {
             /** @description That the log of one size begins as the log of a smaller one (RFC 9162, section 2.1.4). */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8828,6 +8853,7 @@ export interface operations {
             400: components["responses"]["BadRequest9"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed2"];
             503: components["responses"]["Unavailable"];
@@ -8846,6 +8872,8 @@ export interface operations {
             /** @description What lineage takes up. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8889,6 +8917,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8907,6 +8936,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8939,6 +8970,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -8967,6 +8999,8 @@ export interface operations {
             /** @description Whether what belongs to a lead is held. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8989,6 +9023,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9018,6 +9053,8 @@ export interface operations {
             /** @description What came of making a report again. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9055,6 +9092,7 @@ export interface operations {
             408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany5"];
             500: components["responses"]["Failed4"];
             503: components["responses"]["Unavailable2"];
@@ -9076,6 +9114,8 @@ export interface operations {
             /** @description Completed reports against recorded lineages. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9106,6 +9146,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9139,6 +9180,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9171,6 +9214,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9204,6 +9248,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9245,6 +9291,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9277,6 +9324,8 @@ export interface operations {
             /** @description One generation of one PDF. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9317,6 +9366,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany6"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9341,6 +9391,8 @@ export interface operations {
             /** @description One generation of one PDF. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9377,6 +9429,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9416,10 +9469,12 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/pdf": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -9435,10 +9490,12 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/pdf": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -9446,6 +9503,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -9459,12 +9518,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -9474,14 +9534,7 @@ export interface operations {
     ReportService_DownloadReportEvidence: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
-                "If-None-Match"?: string;
-                /** @description Asks for a part (RFC 9110, 14.2). */
-                Range?: string;
-                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
-                "If-Range"?: string;
-            };
+            header?: never;
             path: {
                 /**
                  * @description The report's UUID.
@@ -9493,66 +9546,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes, as they are stored. */
+            /** @description The file. */
             200: {
                 headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
                     /** @description The name to save it under (RFC 6266). */
                     "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
-            };
-            /** @description The part asked for. */
-            206: {
-                headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
-                    /** @description The name to save it under (RFC 6266). */
-                    "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
-            /** @description What the caller has is current. */
-            304: {
-                headers: {
-                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             400: components["responses"]["BadRequest17"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description There is no byte of the range. */
-            416: {
-                headers: {
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -9576,6 +9587,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9605,6 +9618,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9632,6 +9646,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9651,6 +9667,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9690,6 +9707,8 @@ export interface operations {
             /** @description One generation of one PDF. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9730,6 +9749,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9754,6 +9774,8 @@ export interface operations {
             /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9772,6 +9794,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9801,6 +9824,8 @@ export interface operations {
             /** @description One generation of one PDF. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9841,6 +9866,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9876,6 +9902,8 @@ export interface operations {
             /** @description One generation of one PDF. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9916,6 +9944,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany6"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -9947,6 +9976,8 @@ export interface operations {
             /** @description Many reports that were asked for at once. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9979,6 +10010,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany6"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10002,6 +10034,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10034,6 +10068,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10058,6 +10093,8 @@ export interface operations {
             /** @description Many reports that were asked for at once. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10086,6 +10123,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10110,6 +10148,8 @@ export interface operations {
             /** @description One JSON object a line, in each event's `data`, or the items of an array. The last one may be an `error`. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10128,6 +10168,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10157,6 +10198,8 @@ export interface operations {
             /** @description Many reports that were asked for at once. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10189,6 +10232,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10198,14 +10242,7 @@ export interface operations {
     ReportService_DownloadReportBatch: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description The `ETag` of what the caller has: 304 if that is current (RFC 9110, 13.1.2). */
-                "If-None-Match"?: string;
-                /** @description Asks for a part (RFC 9110, 14.2). */
-                Range?: string;
-                /** @description The `ETag` that the part must belong to; else it is the whole (RFC 9110, 13.1.5). */
-                "If-Range"?: string;
-            };
+            header?: never;
             path: {
                 /**
                  * @description The batch's UUID.
@@ -10217,66 +10254,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes, as they are stored. */
+            /** @description The file. */
             200: {
                 headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
                     /** @description The name to save it under (RFC 6266). */
                     "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
-            };
-            /** @description The part asked for. */
-            206: {
-                headers: {
-                    /** @description Stands for these bytes (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    /** @description `bytes`, where a part can be asked for (RFC 9110, 14.3). */
-                    "Accept-Ranges"?: string;
-                    /** @description The name to save it under (RFC 6266). */
-                    "Content-Disposition"?: string;
-                    /** @description SHA-256 of the whole (RFC 9530). */
-                    "Repr-Digest"?: string;
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
-            /** @description What the caller has is current. */
-            304: {
-                headers: {
-                    /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             400: components["responses"]["BadRequest21"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description There is no byte of the range. */
-            416: {
-                headers: {
-                    /** @description Which bytes of how many (RFC 9110, 14.4). */
-                    "Content-Range"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "*/*": unknown;
-                };
-            };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -10304,6 +10299,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10345,6 +10342,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10374,6 +10372,8 @@ export interface operations {
             /** @description One immutable version of one template. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10414,6 +10414,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10438,6 +10439,8 @@ export interface operations {
             /** @description One immutable version of one template. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10475,6 +10478,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10499,6 +10503,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10511,6 +10517,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict6"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10540,6 +10547,8 @@ export interface operations {
             /** @description One immutable version of one template. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10581,6 +10590,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -10610,6 +10620,8 @@ export interface operations {
             /** @description One immutable version of one template. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10651,6 +10663,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -10701,10 +10714,13 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/pdf": unknown;
+                    "image/png": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -10720,10 +10736,13 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/pdf": unknown;
+                    "image/png": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -10731,6 +10750,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10744,12 +10765,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany7"];
             500: components["responses"]["Failed4"];
             503: components["responses"]["Unavailable"];
@@ -10789,10 +10811,12 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description SHA-256 of the whole (RFC 9530). */
                     "Repr-Digest"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
             };
             /** @description The part asked for. */
@@ -10808,10 +10832,12 @@ export interface operations {
                     "Repr-Digest"?: string;
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "*/*": unknown;
+                    "application/zip": unknown;
                 };
             };
             /** @description What the caller has is current. */
@@ -10819,6 +10845,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10832,12 +10860,13 @@ export interface operations {
                 headers: {
                     /** @description Which bytes of how many (RFC 9110, 14.4). */
                     "Content-Range"?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "*/*": unknown;
-                };
+                content?: never;
             };
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -10867,6 +10896,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10916,6 +10947,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound4"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed5"];
             503: components["responses"]["Unavailable"];
@@ -10939,6 +10971,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10977,6 +11011,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11055,6 +11090,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11092,6 +11129,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11121,6 +11159,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11156,6 +11196,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -11164,6 +11206,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11197,6 +11240,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11210,6 +11255,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict3"];
             412: components["responses"]["Changed"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11305,6 +11351,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11344,6 +11392,7 @@ export interface operations {
             412: components["responses"]["Changed"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11373,6 +11422,8 @@ export interface operations {
             /** @description One message to one endpoint. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11403,6 +11454,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11440,6 +11492,8 @@ export interface operations {
                 headers: {
                     /** @description Stands for the resource as it is now (RFC 9110, 8.8.3). */
                     ETag?: string;
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11478,6 +11532,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11509,6 +11564,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11540,6 +11597,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11569,6 +11627,8 @@ export interface operations {
             /** @description One message to one endpoint. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11595,6 +11655,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -11629,6 +11690,8 @@ export interface operations {
             /** @description One message to one endpoint. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11659,6 +11722,7 @@ export interface operations {
             409: components["responses"]["Conflict6"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["WrongType"];
+            421: components["responses"]["WrongHost"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];

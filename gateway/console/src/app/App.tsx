@@ -38,6 +38,8 @@ const router = createBrowserRouter([
   {
     element: <SignedIn />,
     errorElement: <Failure />,
+    // Nothing while a seldom visited screen is read: that is over before a word could be.
+    hydrateFallbackElement: <div aria-busy="true" />,
     children: [
       { path: "/", element: <Navigate to="/leads" replace /> },
       {

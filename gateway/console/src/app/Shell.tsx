@@ -1,5 +1,5 @@
 import { LogOut } from "lucide-react";
-import { useEffect, useLayoutEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 import { Link, NavLink, Outlet, ScrollRestoration, useLocation } from "react-router";
 import { type Session, useHasRole, useSignOut } from "@/api/session";
 import { Button } from "@/components/Button";
@@ -73,9 +73,13 @@ function useFocusOnArrival() {
   return main;
 }
 
-/** `/` goes to the screen's quick field, unless something is being typed; Escape leaves it. */
+/**
+ * `/` goes to the screen's quick field, unless something is being typed; Escape leaves it.
+ *
+ * Before the screen is painted, so that no key is lost that is pressed as soon as it can be seen.
+ */
 function useSlash(): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const typing = (event.target as HTMLElement).matches("input, select, textarea");
       if (event.key === "Escape" && typing) (event.target as HTMLElement).blur();

@@ -1,4 +1,4 @@
-import { type ComponentProps, type ReactNode, useId } from "react";
+import { type ComponentProps, type ReactNode, useEffect, useId, useRef } from "react";
 import styles from "./Field.module.css";
 import text from "./Text.module.css";
 
@@ -48,6 +48,37 @@ export function Select({
           </option>
         ))}
       </select>
+    </label>
+  );
+}
+
+/** A text to search for, which is passed on as it is typed. */
+export function SearchField({
+  label,
+  value,
+  change,
+  ...rest
+}: { label: string; value: string; change: (value: string) => void } & Omit<
+  ComponentProps<"input">,
+  "value" | "onChange"
+>) {
+  const field = useRef<HTMLInputElement>(null);
+  // Whoever types is ahead of what has been passed on; only what changes elsewhere is taken over.
+  useEffect(() => {
+    if (field.current && field.current !== document.activeElement) field.current.value = value;
+  }, [value]);
+  return (
+    <label className={styles.search}>
+      <span>{label}</span>
+      <input
+        type="search"
+        autoComplete="off"
+        spellCheck={false}
+        {...rest}
+        ref={field}
+        defaultValue={value}
+        onChange={({ target }) => change(target.value)}
+      />
     </label>
   );
 }

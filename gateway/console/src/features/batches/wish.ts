@@ -5,7 +5,7 @@ import { formatCount } from "@/format";
 /** Which leads to report on: these, or all that a list is filtered to, whose number is then about `count`. */
 export type Wish = { count: number; exact: boolean } & ({ ids: string[] } | { filter: Filter });
 
-type Filter = { import_id?: string; is_manual?: boolean; enrichment_status?: EnrichmentStatus };
+type Filter = { q?: string; import_id?: string; is_manual?: boolean; enrichment_status?: EnrichmentStatus };
 
 const MOST = 1000;
 

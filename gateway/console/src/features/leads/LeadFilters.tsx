@@ -1,18 +1,26 @@
 import { X } from "lucide-react";
 import { useSearchParams } from "react-router";
 import { Button } from "@/components/Button";
-import { Select } from "@/components/Field";
+import { SearchField, Select } from "@/components/Field";
 import { Filters } from "@/components/Filters";
 import { Badge } from "@/components/Status";
-import { readFilter, withFilter } from "./filter";
+import { LONGEST_SEARCH, readFilter, withFilter } from "./filter";
 
 /** Narrows the list; the address keeps the choice, so it can be shared and gone back to. */
 export function LeadFilters() {
   const [search, setSearch] = useSearchParams();
-  const { is_manual, enrichment_status, import_id } = readFilter(search);
+  const { q, is_manual, enrichment_status, import_id } = readFilter(search);
   return (
     <Filters label="Filter leads">
       {import_id && <Badge>of one import</Badge>}
+      <SearchField
+        label="Search"
+        placeholder="E-mail, domain or name"
+        maxLength={LONGEST_SEARCH}
+        value={q ?? ""}
+        // A search is one place to go back to, not one for each letter.
+        change={(text) => setSearch(withFilter(search, "q", text.trim()), { replace: true })}
+      />
       <Select
         label="Origin"
         value={is_manual === undefined ? "" : String(is_manual)}
@@ -35,7 +43,7 @@ export function LeadFilters() {
           ["FAILED", "Failed"],
         ]}
       />
-      {(is_manual !== undefined || enrichment_status || import_id) && (
+      {(q || is_manual !== undefined || enrichment_status || import_id) && (
         <Button variant="quiet" icon={X} onClick={() => setSearch({})}>
           Clear
         </Button>

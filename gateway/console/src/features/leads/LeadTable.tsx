@@ -54,7 +54,7 @@ export function LeadTable({ together }: { together?: Together }) {
             action={filtered && <Button onClick={() => setSearch({})}>Show all leads</Button>}
           >
             {filtered
-              ? "None of your leads is in this state and of this origin."
+              ? "None of your leads has the text, the origin and the state that you ask for."
               : "Type an e-mail address above. Its domain is looked up at once, and a report is one click away."}
           </EmptyState>
         }
@@ -121,11 +121,15 @@ function LeadRow({
               </Link>
               {lead.is_manual && <Badge>manual</Badge>}
             </span>
-            {lead.name && <span className={table.muted}>{lead.name}</span>}
+            {lead.name && (
+              <span className={styles.name} dir="auto">
+                {lead.name}
+              </span>
+            )}
           </div>
         </div>
       </td>
-      <td>{lead.domain}</td>
+      <td className={styles.domain}>{lead.domain}</td>
       <td>
         <EnrichmentState lead={lead} />
       </td>

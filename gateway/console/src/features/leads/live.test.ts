@@ -111,3 +111,12 @@ test("of very many changes the list is read again", () => {
   expect(shown()).toEqual([["1"]]);
   expect(queries.getQueryState(["leads", "list", {}])?.isInvalidated).toBe(true);
 });
+
+test("a searched list takes in what has the text in its address, domain or name, upper and lower case aside", () => {
+  read({ q: "acme" }, [[]]);
+  const named = lead("2", { name: "ACME Ltd." });
+  apply(queries, [event("CREATED", lead("1")), event("CREATED", named)]);
+  expect(shown({ q: "acme" })).toEqual([["2"]]);
+  apply(queries, [event("UPDATED", { ...named, name: "", updated_at: "2026-11-21T10:00:00Z", etag: "x" })]);
+  expect(shown({ q: "acme" })).toEqual([[]]);
+});

@@ -68,9 +68,12 @@ function isBefore(one: Lead, other: Lead): boolean {
   return a === b ? one.id > other.id : a > b;
 }
 
+/** What the list holds, by the same rules as the server's. */
 function belongs(lead: Lead, filter: LeadFilter): boolean {
+  const q = filter.q?.toLowerCase() ?? "";
   return (
     lead.email !== "" &&
+    [lead.email, lead.domain, lead.name].some((text) => text.toLowerCase().includes(q)) &&
     !lead.delete_time &&
     (filter.is_manual === undefined || filter.is_manual === lead.is_manual) &&
     (filter.enrichment_status === undefined || filter.enrichment_status === lead.enrichment_status)

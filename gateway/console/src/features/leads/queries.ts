@@ -8,7 +8,12 @@ import { answer, api } from "@/api/client";
 import type { EnrichmentStatus, Lead } from "@/api/types";
 
 /** What the list can be narrowed to; an absent key means all. */
-export type LeadFilter = { is_manual?: boolean; enrichment_status?: EnrichmentStatus; import_id?: string };
+export type LeadFilter = {
+  q?: string;
+  is_manual?: boolean;
+  enrichment_status?: EnrichmentStatus;
+  import_id?: string;
+};
 
 /** True while a worker has this lead, or is about to. */
 export function isBeingEnriched(lead: Lead): boolean {

@@ -72,7 +72,7 @@ export function Deliveries({ endpoint }: { endpoint: WebhookEndpoint }) {
 function Row({ delivery, sends }: { delivery: WebhookDelivery; sends: boolean }) {
   return (
     <tr>
-      <td>
+      <td className={styles.what}>
         <About delivery={delivery} />
       </td>
       <td>
