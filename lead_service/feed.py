@@ -34,6 +34,8 @@ WAITING_LIMIT: Final = 1000
 IDLE_SECONDS: Final = 2.0
 # While others write, for what they will have written nobody need give another hint.
 BUSY_SECONDS: Final = 0.05
+# Hints come in flocks while many write: one reading serves those that come within this time.
+GATHERING_SECONDS: Final = 0.02
 
 WATCHERS = Gauge("leadfactory_lead_watchers", "Streams of changes of leads that are open.")
 
@@ -164,6 +166,7 @@ class Feed:
                     watcher.put(change)
             if not page.is_full:
                 await self._hints.wait(IDLE_SECONDS if page.is_last else BUSY_SECONDS)
+                await pause(stop, GATHERING_SECONDS)
 
     async def end(self, stop: asyncio.Event) -> None:
         """Wait until ``stop`` is set, then let everybody go."""

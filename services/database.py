@@ -19,12 +19,14 @@ from typing import Any, Generic, TypeVar, cast
 import asyncpg
 from sqlalchemy import Connection, MetaData, Select, event, make_url, text
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.engine import AdaptedConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
+from sqlalchemy.util import greenlet_spawn
 
 from services import identity
 from services.database_failures import translated_errors
-from services.database_pool import Driver, Pool, replace_if_closed
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -53,6 +55,27 @@ def declarative_base() -> type[DeclarativeBase]:
     return Base
 
 
+class _Driver(asyncpg.Connection):
+    """A connection that sends a statement along with BEGIN, at no round trip of its own.
+
+    Only who writes begins a transaction; what is sent outside of one is READ ONLY.
+    """
+
+    with_begin = ""
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109  (asyncpg's interface)
+        if query.startswith("BEGIN"):
+            query, self.with_begin = f"{query}SET TRANSACTION READ WRITE;{self.with_begin}", ""
+        return await super().execute(query, *args, timeout=timeout)
+
+
+def _replace_if_closed(driver: AdaptedConnection, *_: object) -> None:
+    # What the server has closed, by a restart for instance, the driver knows already: asking the server each
+    # time (pool_pre_ping) would be one more round trip to each transaction.
+    if driver.driver_connection.is_closed():
+        raise DisconnectionError
+
+
 class ContextSession(Session):
     """A session whose transactions, if they may write, know who acts.
 
@@ -66,7 +89,7 @@ class ContextSession(Session):
 def _tell_who_acts(session: Session, _: SessionTransaction, connection: Connection) -> None:
     # SQLAlchemy sends BEGIN only with the first statement, so there is still time to join it. What
     # a session that never sent one left behind is overwritten here.
-    driver = cast("Driver", connection.connection.driver_connection)
+    driver = cast("_Driver", connection.connection.driver_connection)
     driver.with_begin = _set_context() if session.info.get("writes") else ""
 
 
@@ -120,7 +143,6 @@ class Database:
         self.url = url
         self._engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
-            poolclass=Pool,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=CHECKOUT_TIMEOUT_SECONDS,
@@ -128,7 +150,7 @@ class Database:
             hide_parameters=True,
             connect_args={
                 "timeout": 5,
-                "connection_class": Driver,
+                "connection_class": _Driver,
                 "server_settings": {
                     "application_name": name,
                     "timezone": "UTC",
@@ -140,7 +162,7 @@ class Database:
                 },
             },
         )
-        event.listen(self._engine.sync_engine, "checkout", replace_if_closed)
+        event.listen(self._engine.sync_engine, "checkout", _replace_if_closed)
         self._sessions = async_sessionmaker(
             self._engine, sync_session_class=session_class, expire_on_commit=False
         )
@@ -167,12 +189,11 @@ class Database:
 
     async def ask(self, statement: str, *values: object) -> list[asyncpg.Record]:
         """Run a reading statement by itself, over a connection of the pool, and return its rows."""
-        pool = cast("Pool", self._engine.pool)
-        entry = await pool.lend()
+        lent = await self._engine.raw_connection()
         try:
-            return await cast("asyncpg.Connection", entry.driver_connection).fetch(statement, *values)
+            return await cast("asyncpg.Connection", lent.driver_connection).fetch(statement, *values)
         finally:
-            pool.take_back(entry)
+            await greenlet_spawn(lent.close)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
