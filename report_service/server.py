@@ -50,9 +50,9 @@ from services.egress.resolver import Resolver
 
 PROCESS = "report"
 # Whoever has a report made again waits behind those who have one made.
+REPRODUCTIONS_WAITING = 8
 # What a DNS question about a webhook's host may take.
 DNS_SECONDS = 4.0
-REPRODUCTIONS_WAITING = 8
 
 
 async def serve(settings: ServerSettings) -> None:
