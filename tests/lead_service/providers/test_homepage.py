@@ -25,7 +25,7 @@ FOUND, NOT_FOUND, UNREACHABLE, REFUSED, ERROR = FactState
 
 @pytest.fixture
 def homepage(door: Door, trust: ssl.SSLContext) -> HomepageProvider:
-    return HomepageProvider(door, trust, Limits(timeout_seconds=2), clock, 8)
+    return HomepageProvider(door, trust, Limits(timeout_seconds=20), clock, 8)
 
 
 async def test_a_shops_page_is_read_whole(site: Site, homepage: HomepageProvider) -> None:

@@ -36,7 +36,7 @@ def tls(door: Door, trust: ssl.SSLContext) -> TlsProvider:
 
 @pytest.fixture
 def homepage(door: Door, trust: ssl.SSLContext) -> HomepageProvider:
-    return HomepageProvider(door, trust, Limits(timeout_seconds=2), clock, 8)
+    return HomepageProvider(door, trust, Limits(timeout_seconds=20), clock, 8)
 
 
 async def test_dns_records_are_reported_as_dns_has_them(site: Site, dns: DnsProvider) -> None:

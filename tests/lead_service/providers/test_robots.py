@@ -18,7 +18,7 @@ FOUND, NOT_FOUND, UNREACHABLE, REFUSED, ERROR = FactState
 
 @pytest.fixture
 def homepage(door: Door, trust: ssl.SSLContext) -> HomepageProvider:
-    return HomepageProvider(door, trust, Limits(timeout_seconds=2), clock, 8)
+    return HomepageProvider(door, trust, Limits(timeout_seconds=20), clock, 8)
 
 
 # What RFC 9309 says, section by section.
@@ -104,7 +104,7 @@ async def test_each_site_is_asked_for_its_wishes_once_in_a_look_up(
 async def test_what_is_asked_of_us_is_a_fact_beside_what_is_asked_of_all(
     site: Site, door: Door, trust: ssl.SSLContext
 ) -> None:
-    around = SiteProvider(door, trust, Limits(timeout_seconds=2), clock, 8)
+    around = SiteProvider(door, trust, Limits(timeout_seconds=20), clock, 8)
     facts = await facts_of(around, site.host("unwelcoming"))
     assert facts["robots.home_page"].values == ("allowed",)
     assert facts["robots.look_up"].values == ("disallowed",)

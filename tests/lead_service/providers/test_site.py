@@ -16,7 +16,7 @@ FOUND, NOT_FOUND, UNREACHABLE, REFUSED, ERROR = FactState
 
 @pytest.fixture
 def around(door: Door, trust: ssl.SSLContext) -> SiteProvider:
-    return SiteProvider(door, trust, Limits(timeout_seconds=1), clock, 4)
+    return SiteProvider(door, trust, Limits(timeout_seconds=3), clock, 4)
 
 
 async def test_a_site_that_is_well_kept_is_reported_whole(site: Site, around: SiteProvider) -> None:
