@@ -12,13 +12,11 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-GAP = "  "
 # Wide enough that nothing is cut for a program that reads tables.
 UNBOUNDED_COLUMNS = 10_000
 _STYLES = {
@@ -83,32 +81,21 @@ class Output:
         )
 
 
-class _Listing(Table):
-    """Rows under headings that fit the terminal: what is widest is cut first, the first column last."""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Share the terminal's width out among the columns, and draw."""
-        first, *others = [
-            max(cell_len(each.plain) for each in (Text(str(column.header)), *column.cells))  # type: ignore[union-attr]  # rows are Text
-            for column in self.columns
-        ]
-        room = options.max_width - first - len(GAP) * len(others)
-        level = max(others, default=0)
-        while level > 1 and sum(min(each, level) for each in others) > room:
-            level -= 1
-        for column, width in zip(self.columns, [first, *others], strict=True):
-            column.width = width if column is self.columns[0] else min(width, level)
-        yield from super().__rich_console__(console, options)
-
-
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Lay rows out under headings; the first column, which names each row, is cut last."""
-    laid = _Listing(box=None, pad_edge=False, header_style="bold", padding=(0, len(GAP), 0, 0))
-    for column in columns:
-        laid.add_column(column, no_wrap=True, overflow="ellipsis")
+    """Lay rows out under headings; what is widest is cut first, the column that names each row last."""
+    laid = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        laid.add_column(column, no_wrap=not number, overflow="ellipsis")
     for row in rows:
-        laid.add_row(*map(cell, row))
+        laid.add_row(*map(_uncut, row))
     return laid
+
+
+def _uncut(text: str) -> Text:
+    made = cell(text)
+    # Of a column that may be wrapped, the table shares the width out; its cells stay on one line even so.
+    made.no_wrap = True
+    return made
 
 
 def line(texts: Sequence[str], widths: Sequence[int] = ()) -> Text:

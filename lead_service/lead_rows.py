@@ -81,7 +81,7 @@ class Named(Protocol):
 
 def mapped(row: LeadRow) -> dict[str, Any]:
     """Return a row by the names of its columns."""
-    return {name: getattr(row, name) for name in LEADS.columns.keys()}  # noqa: SIM118  (no dict)
+    return {column.name: getattr(row, column.name) for column in LEADS.columns}
 
 
 def lead(row: Named, facts: tuple[Fact, ...] = (), suggestions: tuple[Suggestion, ...] = ()) -> Lead:

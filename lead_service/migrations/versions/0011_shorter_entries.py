@@ -47,7 +47,6 @@ ALTER TABLE lead_audit ALTER entry_hash SET NOT NULL;
 # trigger's own function: calling another one would be another fortieth of the trigger's work.
 def _write(*, entry_id: str, numbered: str, result: str, why: str) -> str:
     """Return the end of a function that has in its variables what else an entry is of."""
-    # Its parts are in this file.
     return f"""
     IF coalesce(context->>'user_id', '') = '' THEN
         RAISE EXCEPTION 'nobody to account this to: no actor is set in leadfactory.context'
@@ -78,7 +77,7 @@ def _write(*, entry_id: str, numbered: str, result: str, why: str) -> str:
               -- The row lock on the lead is held, so nobody else appends to its chain now.
               LEFT JOIN (SELECT version, entry_hash FROM lead_audit
                           WHERE {numbered} AND lead_id = lead AND version IS NOT NULL
-                          ORDER BY version DESC LIMIT 1) AS last ON true) AS entry;"""  # noqa: S608
+                          ORDER BY version DESC LIMIT 1) AS last ON true) AS entry;"""  # noqa: S608  (of parts in this file)
 
 
 APPEND = f"""
